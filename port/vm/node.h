@@ -1,0 +1,109 @@
+/*
+ * A node: one soft machine running one Skerry kernel. This is what the `skerry` program (and later a
+ * browser page, a simulator) drives. Everything that can block is the caller's: node_step() always
+ * returns, after a bounded amount of guest work.
+ */
+#ifndef SKERRY_PORT_VM_NODE_H
+#define SKERRY_PORT_VM_NODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vm/device/board.h"
+
+struct node;
+
+/* One piece of the user image: `file_size` bytes at `data`, then zeros up to `memory_size`. */
+struct node_segment {
+	uint64_t vaddr;
+	const void *data;
+	uint64_t file_size;
+	uint64_t memory_size;
+};
+
+struct node_config {
+	uint64_t ram_size;        /* bytes; a multiple of 2 MiB, 16 MiB to 64 GiB */
+	const char *profile;      /* an ABI profile's name: see kernel/core/profile.c; NULL: "debug" */
+	unsigned root_cnode_bits; /* 0: the profile's default */
+	unsigned domains;         /* 0: the profile's default */
+	bool real_time;           /* guest time is board.host_clock_ns; else it advances with instructions */
+
+	uint64_t entry; /* virtual address of the first user instruction */
+	const struct node_segment *segment;
+	unsigned segments;
+
+	const void *fdt; /* device tree for the boot information; NULL: the board's own */
+	size_t fdt_size;
+
+	struct board_config board; /* consoles, disks; ram, DMA and interrupt fields are the node's */
+};
+
+enum node_state {
+	NODE_RAN,    /* the budget is used up; more to do */
+	NODE_IDLE,   /* nothing runnable before guest time *until, unless input arrives */
+	NODE_HALTED, /* the machine was switched off: node_exit_status() */
+};
+
+#define NODE_FOREVER UINT64_MAX /* of *until: no timer is armed, only input could wake the node */
+
+/* Boots the image up to its first instruction. NULL on failure, with one line in `error`. */
+struct node *node_create(const struct node_config *config, char *error, size_t error_size);
+void node_destroy(struct node *node);
+
+/*
+ * Runs for at most `budget` ns of guest time (in virtual time, one instruction is 1 ns). While idle in
+ * virtual time the clock stands still: node_skip_to() moves it.
+ */
+enum node_state node_step(struct node *node, uint64_t budget, uint64_t *until);
+
+/* Virtual time only: idle until `time` (ns); earlier times are ignored. */
+void node_skip_to(struct node *node, uint64_t time);
+uint64_t node_time(const struct node *node); /* guest time, ns since power on */
+
+/* Makes a node_step() under way return soon; callable from a signal handler. */
+void node_interrupt(struct node *node);
+
+int node_exit_status(const struct node *node);
+struct board *node_board(struct node *node);
+
+/* A 64-bit digest of everything that determines the run from here on: memory, kernel, devices, time. */
+uint64_t node_state_hash(struct node *node);
+
+struct node_stats {
+	uint64_t instructions;
+	uint64_t time_ns;
+	uint64_t syscalls[8]; /* by number: Call is [0], NBRecv [7] */
+	uint64_t unknown_syscalls, faults, exceptions, interrupts, timer_ticks;
+	uint64_t fastpath_call, fastpath_reply_recv;
+	uint64_t tlb_misses[3]; /* load, store, fetch */
+	uint64_t blocks_decoded, blocks_invalidated;
+};
+void node_get_stats(const struct node *node, struct node_stats *stats);
+
+/* One thread, for reports. `wait` is a sentence such as "receives on endpoint 0xffffffc0…". */
+struct node_thread {
+	char name[64];
+	char state[32];
+	char wait[128];
+	uint64_t tcb;  /* kernel address */
+	uint64_t pc;
+	uint64_t x[32];
+	unsigned priority;
+	uint64_t root_paddr; /* of its address space, for vm_translate(); 0: none */
+};
+/* Fills `thread` with the index-th TCB; false past the last. */
+bool node_thread(struct node *node, unsigned index, struct node_thread *thread);
+
+/*
+ * Called when a thread faults and nobody handles it (or when the kernel reports something a person
+ * should see). `line` is what the kernel says, one sentence; `thread` may be NULL.
+ */
+typedef void node_report_fn(void *context, const struct node_thread *thread, const char *line);
+void node_set_report(struct node *node, node_report_fn *report, void *context);
+
+/* Reads guest virtual memory of a thread (for symbols, reports); returns bytes read. */
+size_t node_read_memory(struct node *node, const struct node_thread *thread, uint64_t vaddr, void *buffer,
+			size_t size);
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * The board around the soft processor: QEMU's riscv64 `virt` machine as user programs see it. Device
+ * addresses and interrupt numbers are that board's, so a driver written for QEMU works.
+ *
+ *   0x00100000  test finisher          0x00101000  goldfish RTC, interrupt 11
+ *   0x10000000  ns16550 UART, int. 10  0x10001000 + n * 0x1000  virtio-mmio slot n (0..7), int. 1 + n
+ *   0x80000000  RAM
+ *
+ * All device state is inside struct board and holds no host pointer except those of the
+ * configuration, so that it can be hashed, saved and moved. The processor-side interrupt controller is
+ * the kernel's; here are only the lines.
+ */
+#ifndef SKERRY_VM_DEVICE_BOARD_H
+#define SKERRY_VM_DEVICE_BOARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BOARD_RAM_BASE   0x80000000ull
+#define BOARD_IRQ_MAX    95
+#define BOARD_IRQ_UART   10
+#define BOARD_IRQ_RTC    11
+#define BOARD_IRQ_VIRTIO 1
+
+struct board_disk {
+	void *context;
+	uint64_t size; /* bytes; multiple of 512 */
+	bool read_only;
+	/* Both return false on a host error. */
+	bool (*read)(void *context, uint64_t offset, void *buffer, size_t size);
+	bool (*write)(void *context, uint64_t offset, const void *buffer, size_t size);
+	bool (*flush)(void *context);
+};
+
+struct board_config {
+	void *context;
+	/* Bytes the guest prints: the UART and the kernel's debug console are `console` 0; virtio console 1. */
+	void (*output)(void *context, unsigned console, const void *bytes, size_t size);
+	/* Wall clock of the host in ns since 1970; only with real time. */
+	uint64_t (*host_clock_ns)(void *context);
+	uint64_t rtc_base_ns; /* what the RTC shows at guest time 0 (virtual time; fixed, so runs repeat) */
+	const struct board_disk *disk; /* NULL: the block slot is empty */
+	bool virtio_console;
+
+	/* Filled in by the node: */
+	void *machine;
+	uint64_t ram_size;
+	uint64_t (*now_ns)(void *machine); /* guest time */
+	/* Host address of guest RAM for a device access, or NULL where DMA is not allowed. */
+	void *(*dma)(void *machine, uint64_t paddr, uint64_t size, bool write);
+	/* A line changed, an event moved, or the machine was switched off: come back to the outer loop. */
+	void (*changed)(void *machine);
+};
+
+struct board;
+
+struct board *board_create(const struct board_config *config);
+void board_destroy(struct board *board);
+
+/* MMIO: as struct vm_bus has them (`context` is the board). */
+bool board_load(void *board, uint64_t paddr, unsigned size, uint64_t *value);
+bool board_store(void *board, uint64_t paddr, unsigned size, uint64_t value);
+
+/* The level of interrupt line `irq` (1..95). */
+bool board_irq(const struct board *board, unsigned irq);
+/* Bit i of word i / 64: line i is high. */
+const uint64_t *board_irq_lines(const struct board *board);
+
+/* Guest time of the next thing a device does by itself (an RTC alarm); UINT64_MAX: none. */
+uint64_t board_next_event(const struct board *board);
+/* Does what is due at guest time `now`. */
+void board_advance(struct board *board, uint64_t now);
+
+/* Input for a console; takes what fits and returns how much. */
+size_t board_input(struct board *board, unsigned console, const void *bytes, size_t size);
+/* Could input still wake the guest: is a receive interrupt enabled on some console? */
+bool board_wants_input(const struct board *board);
+
+/* Set by the test finisher. */
+bool board_halted(const struct board *board, int *status);
+
+uint64_t board_state_hash(const struct board *board, uint64_t hash);
+
+/* Writes the board's device tree; returns its size, 0 if `capacity` is too small. */
+size_t board_make_fdt(const struct board_config *config, void *buffer, size_t capacity);
+
+#endif
