@@ -35,19 +35,25 @@ struct board_disk {
 
 struct board_config {
 	void *context;
-	/* Bytes the guest prints: the UART and the kernel's debug console are `console` 0; virtio console 1. */
+	/* Bytes the guest prints: the UART and the kernel's debug console are `console` 0; virtio console 1.
+	 */
 	void (*output)(void *context, unsigned console, const void *bytes, size_t size);
-	/* Wall clock of the host in ns since 1970; only with real time. */
+	/* A clock of the host in ns that never goes back; only with real time (the node's, no device reads
+	 * it). */
 	uint64_t (*host_clock_ns)(void *context);
-	uint64_t rtc_base_ns; /* what the RTC shows at guest time 0 (virtual time; fixed, so runs repeat) */
-	const struct board_disk *disk; /* NULL: the block slot is empty */
-	bool virtio_console;
+	uint64_t rtc_base_ns;          /* what the RTC shows at guest time 0, ns since 1970 */
+	const struct board_disk *disk; /* the block device in slot 7; NULL: an empty slot */
+	bool virtio_console;           /* a console in slot 6 */
+	bool virtio_modern;            /* the slots speak virtio 1.0 (version 2) instead of legacy (1) */
 
 	/* Filled in by the node: */
 	void *machine;
 	uint64_t ram_size;
 	uint64_t (*now_ns)(void *machine); /* guest time */
-	/* Host address of guest RAM for a device access, or NULL where DMA is not allowed. */
+	/*
+	 * Host address of guest RAM for a device access of `size` > 0 bytes, or NULL where DMA is not
+	 * allowed. Used at once and not kept; with `write`, the bytes may change until the caller returns.
+	 */
 	void *(*dma)(void *machine, uint64_t paddr, uint64_t size, bool write);
 	/* A line changed, an event moved, or the machine was switched off: come back to the outer loop. */
 	void (*changed)(void *machine);
@@ -67,17 +73,25 @@ bool board_irq(const struct board *board, unsigned irq);
 /* Bit i of word i / 64: line i is high. */
 const uint64_t *board_irq_lines(const struct board *board);
 
-/* Guest time of the next thing a device does by itself (an RTC alarm); UINT64_MAX: none. */
+/*
+ * Guest time of the next thing a device does by itself (an RTC alarm, the rest of a long queue: times
+ * not after now are due at once); UINT64_MAX: none.
+ */
 uint64_t board_next_event(const struct board *board);
 /* Does what is due at guest time `now`. */
 void board_advance(struct board *board, uint64_t now);
 
 /* Input for a console; takes what fits and returns how much. */
 size_t board_input(struct board *board, unsigned console, const void *bytes, size_t size);
+/* The console that keyboard input belongs to: 1 once the guest drives the virtio console, else 0. */
+unsigned board_input_console(const struct board *board);
 /* Could input still wake the guest: is a receive interrupt enabled on some console? */
 bool board_wants_input(const struct board *board);
 
-/* Set by the test finisher. */
+/*
+ * Set by the test finisher: 0 for pass (0x5555) and reset (0x7777), the upper half of the word, 0 to
+ * 65535, for fail (0x3333).
+ */
 bool board_halted(const struct board *board, int *status);
 
 uint64_t board_state_hash(const struct board *board, uint64_t hash);

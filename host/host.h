@@ -1,0 +1,85 @@
+/*
+ * What Skerry needs of the operating system it runs in, and all it uses of it: nothing outside host/
+ * calls the system for memory, time, the console, files, signals or to end. One folder per system
+ * implements this (host/linux).
+ *
+ * Functions that can fail say so by their result and describe why through host_error(): a short text
+ * such as "No such file or directory", valid until the next call.
+ */
+#ifndef SKERRY_HOST_HOST_H
+#define SKERRY_HOST_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+const char *host_error(void);
+
+/* --- memory ---------------------------------------------------------------------------------- */
+
+/*
+ * `size` bytes of zeroed, page-aligned memory; NULL if the host has none. Pages cost nothing until
+ * they are touched.
+ */
+void *host_memory_reserve(uint64_t size);
+void host_memory_release(void *memory, uint64_t size);
+
+/* --- time ------------------------------------------------------------------------------------ */
+
+uint64_t host_clock_ns(void); /* never goes back; from an arbitrary start */
+uint64_t host_wall_ns(void);  /* since 1970, UTC */
+
+/* --- the console: standard input and output --------------------------------------------------- */
+
+/* Is standard input a terminal that belongs to us (not to a job in the foreground)? */
+bool host_console_is_terminal(void);
+
+/*
+ * Raw mode: each key arrives at once and unprocessed, also Ctrl-C. Undone by host_console_restore(), by
+ * host_exit(), and when a signal ends the process.
+ */
+bool host_console_raw(void);
+void host_console_restore(void);
+
+/* Writes all of it; false when the other side is gone or full. */
+bool host_console_write(const void *bytes, size_t size);
+
+enum { HOST_INPUT_NONE = 0, HOST_INPUT_END = -1 };
+/* Bytes read (never waits), HOST_INPUT_NONE if there is nothing now, HOST_INPUT_END if there never will be.
+ */
+int host_console_read(void *buffer, size_t size);
+
+/*
+ * Sleeps for `timeout_ns` (UINT64_MAX: without end), until there is input (if `input`), or until a
+ * signal: whichever comes first.
+ */
+void host_wait(bool input, uint64_t timeout_ns);
+
+/* --- files ----------------------------------------------------------------------------------- */
+
+/* The whole of a regular file, read only; NULL on failure. An empty file is a failure. */
+const void *host_file_map(const char *path, uint64_t *size);
+void host_file_unmap(const void *data, uint64_t size);
+
+struct host_disk; /* a file or block device of fixed size */
+
+/* With `read_only` false, opens it for writing too and locks it against a second writer. */
+struct host_disk *host_disk_open(const char *path, bool read_only);
+void host_disk_close(struct host_disk *disk);
+uint64_t host_disk_size(const struct host_disk *disk);
+bool host_disk_read(struct host_disk *disk, uint64_t offset, void *buffer, size_t size);
+bool host_disk_write(struct host_disk *disk, uint64_t offset, const void *buffer, size_t size);
+bool host_disk_flush(struct host_disk *disk);
+
+/* --- signals and the end --------------------------------------------------------------------- */
+
+/*
+ * From here on a request to end (SIGINT, SIGTERM, SIGHUP) does not end the process: it is kept for
+ * host_signal(), and `wake` is called from the signal handler. A second one ends the process at once.
+ */
+void host_signals_catch(void (*wake)(void));
+int host_signal(void); /* the number of the signal that came, or 0 */
+
+_Noreturn void host_exit(int status);
+
+#endif
