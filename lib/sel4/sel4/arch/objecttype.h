@@ -1,0 +1,4 @@
+/* A name that programs include; all of it is in the header below. */
+#pragma once
+
+#include <sel4/objecttype.h>

@@ -1,0 +1,15 @@
+/*
+ * Where printf goes: to the kernel's debug console, or, for kernels built without debug calls, to the
+ * board's UART..
+ */
+#pragma once
+
+#include <stdbool.h>
+
+void sk_console_put(char c);
+
+/* Maps the UART; from now on everything is written there and no debug call is made. */
+void sk_console_use_uart(void);
+
+/* Are debug system calls made? True until sk_console_use_uart(). */
+bool sk_console_is_debug(void);
