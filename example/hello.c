@@ -8,20 +8,18 @@
 int main(void)
 {
 	const seL4_BootInfo *info = seL4_GetBootInfo();
-	seL4_Word untypeds = info->untyped.end - info->untyped.start;
-	seL4_Word memory = 0;
+	seL4_Word megabytes = 0;
+
+	for (seL4_Word i = 0; i < info->untyped.end - info->untyped.start; i++) {
+		if (!info->untypedList[i].isDevice)
+			megabytes += LIBSEL4_BIT(info->untypedList[i].sizeBits) >> 20;
+	}
 
 	printf("Hello from a root server.\n");
-	printf("I run on one of %lu cores, and my root CNode has 2^%lu slots.\n", info->numNodes,
-	       info->initThreadCNodeSizeBits);
-
-	for (seL4_Word i = 0; i < untypeds; i++) {
-		if (!info->untypedList[i].isDevice)
-			memory += 1ul << info->untypedList[i].sizeBits;
-	}
-	printf("There are %s megabytes of untyped memory to make objects from.\n",
-	       memory >= 64 << 20 ? "at least 64" : "fewer than 64");
-	printf("Slot %d is this thread, slot %d its capabilities, slot %d its address space.\n",
+	printf("Slot %d of my CNode is this thread, slot %d the CNode itself, slot %d my address space.\n",
 	       seL4_CapInitThreadTCB, seL4_CapInitThreadCNode, seL4_CapInitThreadVSpace);
+	printf("The CNode has %lu slots, most of them empty.\n", LIBSEL4_BIT(info->initThreadCNodeSizeBits));
+	printf("All memory that is left, %s 100 MiB, is mine to make objects from.\n",
+	       megabytes > 100 ? "more than" : "at most");
 	return 0;
 }

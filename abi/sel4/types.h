@@ -23,31 +23,31 @@ typedef seL4_Word seL4_ObjectType;
 typedef seL4_Word api_object_t;
 typedef seL4_Word object_t;
 
-#define seL4_NilData 0
+#define seL4_NilData                       0
 
-#define SEL4_FIELD_MASK(width)              ((1ull << (width)) - 1)
-#define SEL4_FIELD_PUT(value, low, width)   (((seL4_Uint64)(value)&SEL4_FIELD_MASK(width)) << (low))
-#define SEL4_FIELD_GET(word, low, width)    (((word) >> (low)) & SEL4_FIELD_MASK(width))
-#define SEL4_FIELD_CLEAR(word, low, width)  ((word) & ~(SEL4_FIELD_MASK(width) << (low)))
+#define SEL4_FIELD_MASK(width)             ((1ull << (width)) - 1)
+#define SEL4_FIELD_PUT(value, low, width)  (((seL4_Uint64)(value)&SEL4_FIELD_MASK(width)) << (low))
+#define SEL4_FIELD_GET(word, low, width)   (((word) >> (low)) & SEL4_FIELD_MASK(width))
+#define SEL4_FIELD_CLEAR(word, low, width) ((word) & ~(SEL4_FIELD_MASK(width) << (low)))
 
-#define SEL4_FIELD(type, field, low, width)                                                           \
-	static inline seL4_Uint64 type##_get_##field(type##_t value)                                  \
-	{                                                                                             \
-		return SEL4_FIELD_GET(value.words[0], low, width);                                    \
-	}                                                                                             \
-	static inline type##_t type##_set_##field(type##_t value, seL4_Uint64 content)                \
-	{                                                                                             \
-		value.words[0] = SEL4_FIELD_CLEAR(value.words[0], low, width) |                       \
-				 SEL4_FIELD_PUT(content, low, width);                                 \
-		return value;                                                                         \
-	}                                                                                             \
-	static inline seL4_Uint64 type##_ptr_get_##field(type##_t *value)                             \
-	{                                                                                             \
-		return type##_get_##field(*value);                                                    \
-	}                                                                                             \
-	static inline void type##_ptr_set_##field(type##_t *value, seL4_Uint64 content)               \
-	{                                                                                             \
-		*value = type##_set_##field(*value, content);                                         \
+#define SEL4_FIELD(type, field, low, width)                                                                  \
+	static inline seL4_Uint64 type##_get_##field(type##_t value)                                         \
+	{                                                                                                    \
+		return SEL4_FIELD_GET(value.words[0], low, width);                                           \
+	}                                                                                                    \
+	static inline type##_t type##_set_##field(type##_t value, seL4_Uint64 content)                       \
+	{                                                                                                    \
+		value.words[0] =                                                                             \
+			SEL4_FIELD_CLEAR(value.words[0], low, width) | SEL4_FIELD_PUT(content, low, width);  \
+		return value;                                                                                \
+	}                                                                                                    \
+	static inline seL4_Uint64 type##_ptr_get_##field(type##_t *value)                                    \
+	{                                                                                                    \
+		return type##_get_##field(*value);                                                           \
+	}                                                                                                    \
+	static inline void type##_ptr_set_##field(type##_t *value, seL4_Uint64 content)                      \
+	{                                                                                                    \
+		*value = type##_set_##field(*value, content);                                                \
 	}
 
 /* Message info: label 63..12 | capsUnwrapped 11..9 | extraCaps 8..7 | length 6..0. */

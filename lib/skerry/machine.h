@@ -6,9 +6,9 @@
 #define SK_UART_PADDR     0x10000000ul
 #define SK_VIRTIO_PADDR   0x10001000ul /* eight slots, one page each; interrupts 1..8 */
 
-#define SK_VIRTIO_IRQ 1
-#define SK_UART_IRQ   10
-#define SK_RTC_IRQ    11
+#define SK_VIRTIO_IRQ     1
+#define SK_UART_IRQ       10
+#define SK_RTC_IRQ        11
 
 /*
  * Ends the machine; `skerry run` and QEMU exit with this status (its low 8 bits). exit() and

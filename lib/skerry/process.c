@@ -10,7 +10,7 @@
 #define FAULT_SLOT (LIBSEL4_BIT(SK_PROCESS_CNODE_BITS) - 1)
 
 /* All 64 bits of an address in the process's capability space count: the guard is the rest, zero. */
-#define GUARD seL4_CNode_CapData_new(0, seL4_WordBits - SK_PROCESS_CNODE_BITS).words[0]
+#define GUARD      seL4_CNode_CapData_new(0, seL4_WordBits - SK_PROCESS_CNODE_BITS).words[0]
 
 static bool is_child;
 

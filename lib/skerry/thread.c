@@ -53,8 +53,9 @@ static void thread_main(void (*entry)(void *), void *argument, seL4_IPCBuffer *b
 void sk_thread_new(struct sk_thread *thread, const char *name, seL4_Word priority, seL4_CPtr fault_ep)
 {
 	sk_thread_make(thread, name, priority);
-	sk_must(seL4_TCB_Configure(thread->tcb, fault_ep, seL4_CapInitThreadCNode, 0, seL4_CapInitThreadVSpace,
-				   0, (seL4_Word)thread->ipc_buffer, thread->ipc_frame));
+	sk_must(seL4_TCB_Configure(thread->tcb, fault_ep, seL4_CapInitThreadCNode, 0,
+				   seL4_CapInitThreadVSpace, 0, (seL4_Word)thread->ipc_buffer,
+				   thread->ipc_frame));
 }
 
 void sk_thread_start(struct sk_thread *thread, void (*entry)(void *), void *argument)

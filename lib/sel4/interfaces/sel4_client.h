@@ -13,9 +13,11 @@
 #include <sel4/types.h>
 
 /* Lists of arguments, with their lengths. */
-#define SEL4_CAPS(...) (const seL4_CPtr[]){__VA_ARGS__}, sizeof((const seL4_CPtr[]){__VA_ARGS__}) / sizeof(seL4_CPtr)
-#define SEL4_ARGS(...) (const seL4_Word[]){__VA_ARGS__}, sizeof((const seL4_Word[]){__VA_ARGS__}) / sizeof(seL4_Word)
-#define SEL4_NONE      ((const seL4_Word *)0), 0ul
+#define SEL4_CAPS(...)                                                                                       \
+	(const seL4_CPtr[]){__VA_ARGS__}, sizeof((const seL4_CPtr[]){__VA_ARGS__}) / sizeof(seL4_CPtr)
+#define SEL4_ARGS(...)                                                                                       \
+	(const seL4_Word[]){__VA_ARGS__}, sizeof((const seL4_Word[]){__VA_ARGS__}) / sizeof(seL4_Word)
+#define SEL4_NONE ((const seL4_Word *)0), 0ul
 
 /* Results, if any, are left in the message registers; the first is returned through `result`. */
 static inline __attribute__((always_inline)) seL4_Error
@@ -43,9 +45,9 @@ sel4_invoke_result(seL4_CPtr object, seL4_Word label, const seL4_CPtr *caps, seL
 	return error;
 }
 
-static inline __attribute__((always_inline)) seL4_Error sel4_invoke(seL4_CPtr object, seL4_Word label,
-								    const seL4_CPtr *caps, seL4_Word cap_count,
-								    const seL4_Word *args, seL4_Word arg_count)
+static inline __attribute__((always_inline)) seL4_Error
+sel4_invoke(seL4_CPtr object, seL4_Word label, const seL4_CPtr *caps, seL4_Word cap_count,
+	    const seL4_Word *args, seL4_Word arg_count)
 {
 	seL4_Word ignored;
 	return sel4_invoke_result(object, label, caps, cap_count, args, arg_count, &ignored);
@@ -87,8 +89,8 @@ static inline seL4_Error seL4_TCB_WriteRegisters(seL4_TCB tcb, seL4_Bool resume_
 	seL4_SetMR(1, count);
 	for (seL4_Word i = 0; i < count && i < seL4_UserContextWords; i++)
 		seL4_SetMR(2 + i, words[i]);
-	seL4_MessageInfo_t info = seL4_Call(
-		tcb, seL4_MessageInfo_new(TCBWriteRegisters, 0, 0, 2 + seL4_UserContextWords));
+	seL4_MessageInfo_t info =
+		seL4_Call(tcb, seL4_MessageInfo_new(TCBWriteRegisters, 0, 0, 2 + seL4_UserContextWords));
 	return (seL4_Error)seL4_MessageInfo_get_label(info);
 }
 
@@ -231,8 +233,8 @@ static inline seL4_Error seL4_CNode_Rotate(seL4_CNode cnode, seL4_Word dest_inde
 					   seL4_Word src_index, seL4_Uint8 src_depth)
 {
 	return sel4_invoke(cnode, CNodeRotate, SEL4_CAPS(pivot_root, src_root),
-			   SEL4_ARGS(dest_index, dest_depth, dest_badge, pivot_index, pivot_depth, pivot_badge,
-				     src_index, src_depth));
+			   SEL4_ARGS(dest_index, dest_depth, dest_badge, pivot_index, pivot_depth,
+				     pivot_badge, src_index, src_depth));
 }
 
 static inline seL4_Error seL4_CNode_SaveCaller(seL4_CNode cnode, seL4_Word index, seL4_Uint8 depth)
@@ -305,7 +307,8 @@ static inline seL4_Error seL4_RISCV_Page_Map(seL4_RISCV_Page page, seL4_RISCV_Pa
 					     seL4_Word vaddr, seL4_CapRights_t rights,
 					     seL4_RISCV_VMAttributes attributes)
 {
-	return sel4_invoke(page, RISCVPageMap, SEL4_CAPS(vspace), SEL4_ARGS(vaddr, rights.words[0], attributes));
+	return sel4_invoke(page, RISCVPageMap, SEL4_CAPS(vspace),
+			   SEL4_ARGS(vaddr, rights.words[0], attributes));
 }
 
 static inline seL4_Error seL4_RISCV_Page_Unmap(seL4_RISCV_Page page)
@@ -328,7 +331,8 @@ static inline seL4_RISCV_Page_GetAddress_t seL4_RISCV_Page_GetAddress(seL4_RISCV
 static inline seL4_Error seL4_RISCV_ASIDControl_MakePool(seL4_RISCV_ASIDControl control, seL4_Untyped untyped,
 							 seL4_CNode root, seL4_Word index, seL4_Uint8 depth)
 {
-	return sel4_invoke(control, RISCVASIDControlMakePool, SEL4_CAPS(untyped, root), SEL4_ARGS(index, depth));
+	return sel4_invoke(control, RISCVASIDControlMakePool, SEL4_CAPS(untyped, root),
+			   SEL4_ARGS(index, depth));
 }
 
 static inline seL4_Error seL4_RISCV_ASIDPool_Assign(seL4_RISCV_ASIDPool pool, seL4_CPtr vspace)

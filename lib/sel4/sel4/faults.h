@@ -28,42 +28,42 @@ typedef struct seL4_Fault {
 	seL4_Uint64 words[1 + SEL4_FAULT_MAX_LENGTH];
 } seL4_Fault_t;
 
-#define SEL4_FAULT_FIELDS(X)                                           \
-	X(CapFault, IP, seL4_CapFault_IP)                              \
-	X(CapFault, Addr, seL4_CapFault_Addr)                          \
-	X(CapFault, InRecvPhase, seL4_CapFault_InRecvPhase)            \
-	X(CapFault, LookupFailureType, seL4_CapFault_LookupFailureType) \
-	X(CapFault, MR4, 4)                                            \
-	X(CapFault, MR5, 5)                                            \
-	X(CapFault, MR6, 6)                                            \
-	X(UnknownSyscall, FaultIP, seL4_UnknownSyscall_FaultIP)        \
-	X(UnknownSyscall, SP, seL4_UnknownSyscall_SP)                  \
-	X(UnknownSyscall, RA, seL4_UnknownSyscall_RA)                  \
-	X(UnknownSyscall, A0, seL4_UnknownSyscall_A0)                  \
-	X(UnknownSyscall, A1, seL4_UnknownSyscall_A1)                  \
-	X(UnknownSyscall, A2, seL4_UnknownSyscall_A2)                  \
-	X(UnknownSyscall, A3, seL4_UnknownSyscall_A3)                  \
-	X(UnknownSyscall, A4, seL4_UnknownSyscall_A4)                  \
-	X(UnknownSyscall, A5, seL4_UnknownSyscall_A5)                  \
-	X(UnknownSyscall, A6, seL4_UnknownSyscall_A6)                  \
-	X(UnknownSyscall, Syscall, seL4_UnknownSyscall_Syscall)        \
-	X(UserException, FaultIP, seL4_UserException_FaultIP)          \
-	X(UserException, SP, seL4_UserException_SP)                    \
-	X(UserException, Number, seL4_UserException_Number)            \
-	X(UserException, Code, seL4_UserException_Code)                \
-	X(VMFault, IP, seL4_VMFault_IP)                                \
-	X(VMFault, Addr, seL4_VMFault_Addr)                            \
-	X(VMFault, PrefetchFault, seL4_VMFault_PrefetchFault)          \
+#define SEL4_FAULT_FIELDS(X)                                                                                 \
+	X(CapFault, IP, seL4_CapFault_IP)                                                                    \
+	X(CapFault, Addr, seL4_CapFault_Addr)                                                                \
+	X(CapFault, InRecvPhase, seL4_CapFault_InRecvPhase)                                                  \
+	X(CapFault, LookupFailureType, seL4_CapFault_LookupFailureType)                                      \
+	X(CapFault, MR4, 4)                                                                                  \
+	X(CapFault, MR5, 5)                                                                                  \
+	X(CapFault, MR6, 6)                                                                                  \
+	X(UnknownSyscall, FaultIP, seL4_UnknownSyscall_FaultIP)                                              \
+	X(UnknownSyscall, SP, seL4_UnknownSyscall_SP)                                                        \
+	X(UnknownSyscall, RA, seL4_UnknownSyscall_RA)                                                        \
+	X(UnknownSyscall, A0, seL4_UnknownSyscall_A0)                                                        \
+	X(UnknownSyscall, A1, seL4_UnknownSyscall_A1)                                                        \
+	X(UnknownSyscall, A2, seL4_UnknownSyscall_A2)                                                        \
+	X(UnknownSyscall, A3, seL4_UnknownSyscall_A3)                                                        \
+	X(UnknownSyscall, A4, seL4_UnknownSyscall_A4)                                                        \
+	X(UnknownSyscall, A5, seL4_UnknownSyscall_A5)                                                        \
+	X(UnknownSyscall, A6, seL4_UnknownSyscall_A6)                                                        \
+	X(UnknownSyscall, Syscall, seL4_UnknownSyscall_Syscall)                                              \
+	X(UserException, FaultIP, seL4_UserException_FaultIP)                                                \
+	X(UserException, SP, seL4_UserException_SP)                                                          \
+	X(UserException, Number, seL4_UserException_Number)                                                  \
+	X(UserException, Code, seL4_UserException_Code)                                                      \
+	X(VMFault, IP, seL4_VMFault_IP)                                                                      \
+	X(VMFault, Addr, seL4_VMFault_Addr)                                                                  \
+	X(VMFault, PrefetchFault, seL4_VMFault_PrefetchFault)                                                \
 	X(VMFault, FSR, seL4_VMFault_FSR)
 
-#define SEL4_FAULT_ACCESSORS(fault, field, mr)                                          \
-	static inline seL4_Uint64 seL4_Fault_##fault##_get_##field(seL4_Fault_t value)   \
-	{                                                                               \
-		return value.words[1 + (mr)];                                           \
-	}                                                                               \
-	static inline seL4_Uint64 seL4_Fault_##fault##_ptr_get_##field(seL4_Fault_t *value) \
-	{                                                                               \
-		return value->words[1 + (mr)];                                          \
+#define SEL4_FAULT_ACCESSORS(fault, field, mr)                                                               \
+	static inline seL4_Uint64 seL4_Fault_##fault##_get_##field(seL4_Fault_t value)                       \
+	{                                                                                                    \
+		return value.words[1 + (mr)];                                                                \
+	}                                                                                                    \
+	static inline seL4_Uint64 seL4_Fault_##fault##_ptr_get_##field(seL4_Fault_t *value)                  \
+	{                                                                                                    \
+		return value->words[1 + (mr)];                                                               \
 	}
 SEL4_FAULT_FIELDS(SEL4_FAULT_ACCESSORS)
 #undef SEL4_FAULT_ACCESSORS
@@ -84,10 +84,10 @@ static inline seL4_Fault_t seL4_getFault(seL4_MessageInfo_t tag)
 	return fault;
 }
 
-#define SEL4_FAULT_TEST(fault, number)                                              \
-	static inline seL4_Bool seL4_is##fault##_tag(seL4_MessageInfo_t tag)        \
-	{                                                                           \
-		return seL4_MessageInfo_get_label(tag) == seL4_Fault_##fault;       \
+#define SEL4_FAULT_TEST(fault, number)                                                                       \
+	static inline seL4_Bool seL4_is##fault##_tag(seL4_MessageInfo_t tag)                                 \
+	{                                                                                                    \
+		return seL4_MessageInfo_get_label(tag) == seL4_Fault_##fault;                                \
 	}
 SEL4_FAULTS(SEL4_FAULT_TEST)
 #undef SEL4_FAULT_TEST

@@ -120,8 +120,8 @@ static inline seL4_MessageInfo_t seL4_Recv(seL4_CPtr src, seL4_Word *sender)
 static inline seL4_MessageInfo_t seL4_RecvWithMRs(seL4_CPtr src, seL4_Word *sender, seL4_Word *mr0,
 						  seL4_Word *mr1, seL4_Word *mr2, seL4_Word *mr3)
 {
-	struct sel4_registers r = sel4_from_pointers(src, seL4_MessageInfo_new(0, 0, 0, SEL4_FAST_MRS), mr0,
-						     mr1, mr2, mr3);
+	struct sel4_registers r =
+		sel4_from_pointers(src, seL4_MessageInfo_new(0, 0, 0, SEL4_FAST_MRS), mr0, mr1, mr2, mr3);
 	sel4_trap(seL4_SysRecv, &r);
 	return sel4_to_pointers(r, sender, mr0, mr1, mr2, mr3);
 }
