@@ -41,7 +41,10 @@ bool host_console_is_terminal(void);
 bool host_console_raw(void);
 void host_console_restore(void);
 
-/* Writes all of it; false when the other side is gone or full. */
+/*
+ * Writes all of it, waiting for a slow reader; false when the other side is gone or full, or when a
+ * signal or the alarm came while waiting.
+ */
 bool host_console_write(const void *bytes, size_t size);
 
 enum { HOST_INPUT_NONE = 0, HOST_INPUT_END = -1 };
@@ -51,20 +54,23 @@ int host_console_read(void *buffer, size_t size);
 
 /*
  * Sleeps for `timeout_ns` (UINT64_MAX: without end), until there is input (if `input`), or until a
- * signal: whichever comes first.
+ * signal or the alarm has come: whichever is first.
  */
 void host_wait(bool input, uint64_t timeout_ns);
 
 /* --- files ----------------------------------------------------------------------------------- */
 
-/* The whole of a regular file, read only; NULL on failure. An empty file is a failure. */
-const void *host_file_map(const char *path, uint64_t *size);
-void host_file_unmap(const void *data, uint64_t size);
+/* The contents of a regular file in memory from malloc(); NULL on failure. */
+void *host_file_load(const char *path, uint64_t *size);
 
 struct host_disk; /* a file or block device of fixed size */
 
-/* With `read_only` false, opens it for writing too and locks it against a second writer. */
-struct host_disk *host_disk_open(const char *path, bool read_only);
+/*
+ * Opens it for writing too, or, where that is not permitted, for reading only. It is locked against
+ * another writer until it is closed.
+ */
+struct host_disk *host_disk_open(const char *path);
+bool host_disk_read_only(const struct host_disk *disk);
 void host_disk_close(struct host_disk *disk);
 uint64_t host_disk_size(const struct host_disk *disk);
 bool host_disk_read(struct host_disk *disk, uint64_t offset, void *buffer, size_t size);
@@ -78,8 +84,14 @@ bool host_disk_flush(struct host_disk *disk);
  * host_signal(), and `wake` is called from the signal handler. A second one ends the process at once.
  */
 void host_signals_catch(void (*wake)(void));
-int host_signal(void); /* the number of the signal that came, or 0 */
+int host_signal(void);                    /* the number of the signal that came, or 0 */
+const char *host_signal_name(int number); /* "SIGTERM" */
 
+/* An alarm after `timeout_ns`: `wake` is called as for a signal, and host_alarm_rang() turns true. */
+void host_alarm(uint64_t timeout_ns);
+bool host_alarm_rang(void);
+
+/* Restores the terminal and ends the process. */
 _Noreturn void host_exit(int status);
 
 #endif

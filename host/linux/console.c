@@ -1,0 +1,110 @@
+/*
+ * The console on Linux: standard input and output, and the terminal's raw mode. Output processing stays
+ * on in raw mode, so that a guest's bare line feed starts a new line at the left.
+ */
+#define _GNU_SOURCE
+#include "host/host.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host/linux/internal.h"
+
+static struct termios cooked;
+static volatile sig_atomic_t is_raw;
+
+bool host_console_is_terminal(void)
+{
+	return isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
+/* The process is about to die of its own fault: leave a usable terminal behind. */
+static void on_crash(int number)
+{
+	host_console_restore();
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+bool host_console_raw(void)
+{
+	static const int crashes[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGQUIT};
+	struct termios raw;
+
+	if (tcgetattr(STDIN_FILENO, &cooked) != 0)
+		return false;
+	raw = cooked;
+	cfmakeraw(&raw);
+	raw.c_oflag = cooked.c_oflag;
+	is_raw = 1;
+	for (unsigned i = 0; i < sizeof crashes / sizeof crashes[0]; i++)
+		signal(crashes[i], on_crash);
+	if (tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0)
+		return true;
+	is_raw = 0;
+	return false;
+}
+
+void host_console_restore(void)
+{
+	if (is_raw)
+		tcsetattr(STDIN_FILENO, TCSANOW, &cooked);
+	is_raw = 0;
+}
+
+/* One write of at most PIPE_BUF bytes after the descriptor is ready: such a write does not block. */
+static ssize_t write_some(const char *bytes, size_t size)
+{
+	struct pollfd ready = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	if (poll_interruptible(&ready, 1, NULL) < 0)
+		return -1;
+	return write(STDOUT_FILENO, bytes, size < PIPE_BUF ? size : PIPE_BUF);
+}
+
+bool host_console_write(const void *bytes, size_t size)
+{
+	const char *cursor = bytes;
+
+	while (size > 0) {
+		ssize_t written = write_some(cursor, size);
+
+		if (written < 0 && errno != EAGAIN)
+			return false;
+		if (written > 0) {
+			cursor += written;
+			size -= (size_t)written;
+		}
+	}
+	return true;
+}
+
+int host_console_read(void *buffer, size_t size)
+{
+	struct pollfd ready = {.fd = STDIN_FILENO, .events = POLLIN};
+	ssize_t got;
+
+	if (poll(&ready, 1, 0) <= 0)
+		return HOST_INPUT_NONE;
+	if (ready.revents & POLLNVAL)
+		return HOST_INPUT_END;
+	got = read(STDIN_FILENO, buffer, size < INT_MAX ? size : INT_MAX);
+	if (got > 0)
+		return (int)got;
+	return got < 0 && (errno == EAGAIN || errno == EINTR) ? HOST_INPUT_NONE : HOST_INPUT_END;
+}
+
+void host_wait(bool input, uint64_t timeout_ns)
+{
+	struct pollfd ready = {.fd = STDIN_FILENO, .events = POLLIN};
+	struct timespec timeout = {
+		.tv_sec = (time_t)(timeout_ns / 1000000000),
+		.tv_nsec = (long)(timeout_ns % 1000000000),
+	};
+
+	poll_interruptible(&ready, input ? 1 : 0, timeout_ns == UINT64_MAX ? NULL : &timeout);
+}

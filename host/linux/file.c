@@ -1,0 +1,138 @@
+/* Files of Linux: an image read whole, and disks (regular files and block devices). */
+#define _GNU_SOURCE
+#include "host/host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Closes without losing the reason of the failure. */
+static void *fail(int fd, void *memory, int error)
+{
+	free(memory);
+	if (fd >= 0)
+		close(fd);
+	errno = error;
+	return NULL;
+}
+
+/* Reads until `size` bytes are there or the file ends; the number of bytes, -1 on an error. */
+static ssize_t read_all(int fd, uint8_t *buffer, size_t size, off_t offset)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t got = pread(fd, buffer + done, size - done, offset + (off_t)done);
+
+		if (got == 0)
+			break;
+		if (got < 0 && errno != EINTR)
+			return -1;
+		if (got > 0)
+			done += (size_t)got;
+	}
+	return (ssize_t)done;
+}
+
+void *host_file_load(const char *path, uint64_t *size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat about;
+	ssize_t got;
+	void *data;
+
+	if (fd < 0 || fstat(fd, &about) != 0)
+		return fail(fd, NULL, errno);
+	if (!S_ISREG(about.st_mode))
+		return fail(fd, NULL, S_ISDIR(about.st_mode) ? EISDIR : ENOTSUP);
+	data = malloc((size_t)about.st_size + 1);
+	if (!data)
+		return fail(fd, NULL, ENOMEM);
+	got = read_all(fd, data, (size_t)about.st_size, 0);
+	if (got < 0)
+		return fail(fd, data, errno);
+	close(fd);
+	*size = (uint64_t)got;
+	return data;
+}
+
+struct host_disk {
+	int fd;
+	bool read_only;
+	uint64_t size;
+};
+
+struct host_disk *host_disk_open(const char *path)
+{
+	bool read_only = false;
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	struct host_disk *disk;
+	struct stat about;
+	off_t size;
+
+	if (fd < 0 && (errno == EACCES || errno == EROFS || errno == EPERM)) {
+		read_only = true;
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	}
+	if (fd < 0 || fstat(fd, &about) != 0)
+		return fail(fd, NULL, errno);
+	if (!S_ISREG(about.st_mode) && !S_ISBLK(about.st_mode))
+		return fail(fd, NULL, S_ISDIR(about.st_mode) ? EISDIR : ENOTSUP);
+	if (flock(fd, (read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0)
+		return fail(fd, NULL, errno == EWOULDBLOCK ? EBUSY : errno);
+	size = lseek(fd, 0, SEEK_END);
+	disk = malloc(sizeof *disk);
+	if (size < 0 || !disk)
+		return fail(fd, disk, errno);
+	disk->fd = fd;
+	disk->read_only = read_only;
+	disk->size = (uint64_t)size;
+	return disk;
+}
+
+void host_disk_close(struct host_disk *disk)
+{
+	close(disk->fd);
+	free(disk);
+}
+
+bool host_disk_read_only(const struct host_disk *disk)
+{
+	return disk->read_only;
+}
+
+uint64_t host_disk_size(const struct host_disk *disk)
+{
+	return disk->size;
+}
+
+bool host_disk_read(struct host_disk *disk, uint64_t offset, void *buffer, size_t size)
+{
+	return read_all(disk->fd, buffer, size, (off_t)offset) == (ssize_t)size;
+}
+
+bool host_disk_write(struct host_disk *disk, uint64_t offset, const void *buffer, size_t size)
+{
+	const uint8_t *cursor = buffer;
+
+	while (size > 0) {
+		ssize_t written = pwrite(disk->fd, cursor, size, (off_t)offset);
+
+		if (written < 0 && errno != EINTR)
+			return false;
+		if (written > 0) {
+			cursor += written;
+			offset += (uint64_t)written;
+			size -= (size_t)written;
+		}
+	}
+	return true;
+}
+
+bool host_disk_flush(struct host_disk *disk)
+{
+	return fdatasync(disk->fd) == 0;
+}

@@ -1,0 +1,13 @@
+/* Shared by the files of host/linux only. */
+#ifndef SKERRY_HOST_LINUX_INTERNAL_H
+#define SKERRY_HOST_LINUX_INTERNAL_H
+
+#include <poll.h>
+
+/*
+ * ppoll() that a signal cannot slip past: those we catch are let in only while it sleeps. Returns
+ * what ppoll() does; -1 with EINTR also when a signal or the alarm had come before.
+ */
+int poll_interruptible(struct pollfd *fds, unsigned count, const struct timespec *timeout);
+
+#endif

@@ -1,0 +1,133 @@
+/*
+ * Signals, the alarm and the end of the process. The handlers only set flags, call the owner's
+ * `wake`, and, when the process is to end at once, restore the terminal (tcsetattr() is
+ * async-signal-safe).
+ */
+#define _GNU_SOURCE
+#include "host/host.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "host/linux/internal.h"
+
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+#define ENDING (sizeof ending / sizeof ending[0])
+
+static volatile sig_atomic_t came, rang;
+static void (*volatile wake_owner)(void);
+
+static void on_ending(int number)
+{
+	if (came) {
+		host_console_restore();
+		_exit(128 + number);
+	}
+	came = number;
+	if (wake_owner)
+		wake_owner();
+}
+
+static void on_alarm(int number)
+{
+	(void)number;
+	rang = 1;
+	if (wake_owner)
+		wake_owner();
+}
+
+static void caught(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGALRM);
+	for (unsigned i = 0; i < ENDING; i++)
+		sigaddset(set, ending[i]);
+}
+
+/* No SA_RESTART: a blocked system call returns so that the owner sees the flag. */
+static void catch_one(int number, void (*handler)(int))
+{
+	struct sigaction action = {.sa_handler = handler};
+
+	caught(&action.sa_mask);
+	sigaction(number, &action, NULL);
+}
+
+void host_signals_catch(void (*wake)(void))
+{
+	struct sigaction old;
+
+	wake_owner = wake;
+	signal(SIGPIPE, SIG_IGN); /* a closed pipe shows as a failed write */
+	for (unsigned i = 0; i < ENDING; i++) {
+		sigaction(ending[i], NULL, &old);
+		if (ending[i] != SIGHUP || old.sa_handler != SIG_IGN) /* nohup stays in force */
+			catch_one(ending[i], on_ending);
+	}
+}
+
+int host_signal(void)
+{
+	return came;
+}
+
+const char *host_signal_name(int number)
+{
+	switch (number) {
+	case SIGINT:
+		return "SIGINT";
+	case SIGTERM:
+		return "SIGTERM";
+	case SIGHUP:
+		return "SIGHUP";
+	default:
+		return "a signal";
+	}
+}
+
+void host_alarm(uint64_t timeout_ns)
+{
+	uint64_t us = timeout_ns / 1000 + 1;
+	struct itimerval timer = {
+		.it_value = {.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)},
+	};
+
+	catch_one(SIGALRM, on_alarm);
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+bool host_alarm_rang(void)
+{
+	return rang;
+}
+
+int poll_interruptible(struct pollfd *fds, unsigned count, const struct timespec *timeout)
+{
+	sigset_t block, old;
+	int result = -1, error = EINTR;
+
+	caught(&block);
+	sigprocmask(SIG_BLOCK, &block, &old);
+	if (!came && !rang) {
+		result = ppoll(fds, count, timeout, &old);
+		error = errno;
+	}
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	errno = error;
+	return result;
+}
+
+const char *host_error(void)
+{
+	return strerror(errno);
+}
+
+void host_exit(int status)
+{
+	host_console_restore();
+	exit(status);
+}
