@@ -2,54 +2,80 @@
 # Linux process for qemu-riscv64 and as a bare machine for qemu-system-riscv64. All four are the
 # same C with the same options; see doc/BENCH.md.
 
-BENCH_RV_CC := riscv64-unknown-elf-gcc
 BENCH_NAMES := $(basename $(notdir $(wildcard test/bench/workload/*.c)))
+BENCH_CC    := gcc
 
 # No libc behind the compiler's back, one rounding everywhere, square root as an instruction.
 BENCH_CFLAGS    := -std=gnu11 -O2 -g $(WARN) -ffreestanding -fno-tree-loop-distribute-patterns \
                    -ffp-contract=off -fno-math-errno -fno-strict-aliasing -MMD -MP -I.
-BENCH_RV_FLAGS  := -march=rv64gc -mabi=lp64d -mcmodel=medany
-BENCH_RV_LINK   := $(BENCH_RV_FLAGS) -nostdlib -static
+BENCH_RV_LINK   := $(GUEST_ARCH) -nostdlib -static -Wl,--no-warn-rwx-segments
 
 BENCH_NATIVE := $(BUILD)/bench/native
 BENCH_LINUX  := $(BENCH_NAMES:%=$(BUILD)/bench/linux/%)
 BENCH_METAL  := $(BENCH_NAMES:%=$(BUILD)/bench/metal/%.elf)
+BENCH_ROOT   := $(BENCH_NAMES:%=$(BUILD)/bench/root/%.elf)
 
 $(BENCH_NATIVE): $(BUILD)/bench/obj/native.o $(BENCH_NAMES:%=$(BUILD)/bench/obj/native/%.o)
-	gcc -o $@ $^
+	$(BENCH_CC) -o $@ $^
 
 $(BUILD)/bench/obj/native.o: test/bench/run/native.c
 	@mkdir -p $(@D)
-	gcc -std=gnu11 -O2 -g $(WARN) -MMD -MP -I. -c -o $@ $<
+	$(BENCH_CC) -std=gnu11 -O2 -g $(WARN) -MMD -MP -I. -c -o $@ $<
 
 $(BUILD)/bench/obj/native/%.o: test/bench/workload/%.c
 	@mkdir -p $(@D)
-	gcc $(BENCH_CFLAGS) -c -o $@ $<
+	$(BENCH_CC) $(BENCH_CFLAGS) -c -o $@ $<
 
 $(BUILD)/bench/obj/riscv64/%.o: test/bench/workload/%.c
 	@mkdir -p $(@D)
-	$(BENCH_RV_CC) $(BENCH_CFLAGS) $(BENCH_RV_FLAGS) -c -o $@ $<
+	$(GUEST_CC) $(BENCH_CFLAGS) $(GUEST_ARCH) -c -o $@ $<
 
 # guest.c once for each workload: it names the workload, its scale and its checksum.
 $(BUILD)/bench/obj/guest/%.o: test/bench/run/guest.c
 	@mkdir -p $(@D)
-	$(BENCH_RV_CC) $(BENCH_CFLAGS) $(BENCH_RV_FLAGS) -DWORKLOAD_NAME=$* -c -o $@ $<
+	$(GUEST_CC) $(BENCH_CFLAGS) $(GUEST_ARCH) -DWORKLOAD_NAME=$* -c -o $@ $<
 
 $(BUILD)/bench/obj/%.o: test/bench/run/%.S
 	@mkdir -p $(@D)
-	$(BENCH_RV_CC) $(BENCH_RV_FLAGS) -c -o $@ $<
+	$(GUEST_CC) $(GUEST_ARCH) -c -o $@ $<
 
 $(BENCH_LINUX): $(BUILD)/bench/linux/%: $(BUILD)/bench/obj/linux.o $(BUILD)/bench/obj/guest/%.o \
                                         $(BUILD)/bench/obj/riscv64/%.o
 	@mkdir -p $(@D)
-	$(BENCH_RV_CC) $(BENCH_RV_LINK) -o $@ $^
+	$(GUEST_CC) $(BENCH_RV_LINK) -o $@ $^
 
 $(BENCH_METAL): $(BUILD)/bench/metal/%.elf: $(BUILD)/bench/obj/metal.o $(BUILD)/bench/obj/guest/%.o \
                                             $(BUILD)/bench/obj/riscv64/%.o test/bench/run/metal.ld
 	@mkdir -p $(@D)
-	$(BENCH_RV_CC) $(BENCH_RV_LINK) -T test/bench/run/metal.ld -o $@ $(filter %.o,$^)
+	$(GUEST_CC) $(BENCH_RV_LINK) -T test/bench/run/metal.ld -o $@ $(filter %.o,$^)
 
-BENCH_PROGRAMS := $(BENCH_NATIVE) $(BENCH_LINUX) $(BENCH_METAL)
+$(BENCH_ROOT): $(BUILD)/bench/root/%.elf: $(BUILD)/guest/test/bench/run/root.o $(BUILD)/bench/obj/guest/%.o \
+                                          $(BUILD)/bench/obj/riscv64/%.o $(GUEST_LIB_OBJ) lib/crt/program.ld
+	@mkdir -p $(@D)
+	$(GUEST_CC) $(GUEST_LINK) -o $@ $(filter %.o,$^)
+
+GUEST_CFLAGS_test/bench/run/root.c := -I.
+
+# --- system calls and start ---------------------------------------------------------------------
+# Call and ReplyRecv of 0 and of 4 words; the second of each pair does 400,000 round trips more.
+
+IPC_FEW  := 1000
+IPC_MORE := 401000
+$(foreach words,0 4,\
+  $(eval GUEST_LDFLAGS_ipc-$(words)      := -Wl,--defsym=ipc_words=$(words),--defsym=ipc_rounds=$(IPC_FEW))\
+  $(eval GUEST_LDFLAGS_ipc-$(words)-more := -Wl,--defsym=ipc_words=$(words),--defsym=ipc_rounds=$(IPC_MORE)))
+
+BENCH_IPC := ipc-0 ipc-0-more ipc-4 ipc-4-more
+$(foreach p,$(BENCH_IPC),$(eval $(call guest_program,$(p),bench/root,test/bench/guest/ipc.c)))
+
+# Nothing of lib/: it runs before anything could be set up.
+$(BUILD)/bench/boot.elf: test/bench/guest/boot.c
+	@mkdir -p $(@D)
+	$(GUEST_CC) $(GUEST_ARCH) -std=gnu11 -O2 $(WARN) -ffreestanding -Iabi -Iabi/riscv64 -nostdlib -static \
+		-MMD -MP -MF $(BUILD)/bench/obj/boot.d -o $@ $<
+
+BENCH_PROGRAMS := $(BENCH_NATIVE) $(BENCH_LINUX) $(BENCH_METAL) $(BENCH_ROOT) \
+                  $(BENCH_IPC:%=$(BUILD)/bench/root/%.elf) $(BUILD)/bench/boot.elf
 bench-programs: $(BENCH_PROGRAMS)
 
 bench: $(BENCH_PROGRAMS) $(BUILD)/skerry

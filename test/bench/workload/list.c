@@ -1,10 +1,10 @@
 /*
- * A linked list of 8 MiB whose order in memory is random: each step is a load that depends on the
+ * A linked list of 4 MiB whose order in memory is random: each step is a load that depends on the
  * one before and misses the near caches. The scale is the number of laps.
  */
 #include "test/bench/workload.h"
 
-enum { NODES = 131072 };
+enum { NODES = 65536 };
 
 struct node {
 	struct node *next;
