@@ -31,7 +31,7 @@ $(BUILD)/bench/obj/riscv64/%.o: test/bench/workload/%.c
 	$(GUEST_CC) $(BENCH_CFLAGS) $(GUEST_ARCH) -c -o $@ $<
 
 # guest.c once for each workload: it names the workload, its scale and its checksum.
-$(BUILD)/bench/obj/guest/%.o: test/bench/run/guest.c
+$(BENCH_NAMES:%=$(BUILD)/bench/obj/guest/%.o): $(BUILD)/bench/obj/guest/%.o: test/bench/run/guest.c
 	@mkdir -p $(@D)
 	$(GUEST_CC) $(BENCH_CFLAGS) $(GUEST_ARCH) -DWORKLOAD_NAME=$* -c -o $@ $<
 
