@@ -14,6 +14,8 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 
 TIME_LIMIT_S = 120
@@ -34,24 +36,19 @@ class Failure(Exception):
 
 def processor_time_s(command):
     """Runs a command to its end; the processor time it took, user and system, of all threads."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE, start_new_session=True)
-    limit = time.monotonic() + TIME_LIMIT_S
-    while True:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            break
-        if time.monotonic() > limit:
-            process.kill()
-            os.wait4(process.pid, 0)
-            raise Failure("%s: not done after %d s" % (" ".join(command), TIME_LIMIT_S))
-        time.sleep(0.005)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    said = process.stderr.read().decode(errors="replace").strip()
-    process.stderr.close()
-    if process.returncode != 0:
-        raise Failure("%s: status %d%s" % (" ".join(command), process.returncode,
-                                           ": " + said.splitlines()[-1] if said else ""))
+    with tempfile.TemporaryFile() as messages:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=messages)
+        limit = threading.Timer(TIME_LIMIT_S, process.kill)
+        limit.start()
+        _, status, usage = os.wait4(process.pid, 0)
+        limit.cancel()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            messages.seek(0)
+            said = messages.read().decode(errors="replace").strip().splitlines()
+            raise Failure("%s: status %d%s" % (" ".join(command), process.returncode,
+                                               ": " + said[-1] if said else ""))
     return usage.ru_utime + usage.ru_stime
 
 
@@ -60,6 +57,8 @@ def first_byte_s(command):
     begin = time.perf_counter()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL, bufsize=0)
+    limit = threading.Timer(TIME_LIMIT_S, process.kill)
+    limit.start()
     try:
         while True:
             output = process.stdout.read(4096)
@@ -68,6 +67,7 @@ def first_byte_s(command):
             if b"*" in output:
                 return time.perf_counter() - begin
     finally:
+        limit.cancel()
         process.kill()
         process.wait()
         process.stdout.close()
@@ -106,7 +106,7 @@ class Bench:
             })
 
     def attempt(self, take, *arguments):
-        """What `take` returns, or None with the failure noted, once for each text."""
+        """What `take` returns, or None, the failure noted (the same text once)."""
         try:
             return take(*arguments)
         except (Failure, OSError) as failure:

@@ -83,4 +83,3 @@ bench: $(BENCH_PROGRAMS) $(BUILD)/skerry
 
 -include $(wildcard $(BUILD)/bench/obj/*.d $(BUILD)/bench/obj/*/*.d)
 .PHONY: bench bench-programs
-.SECONDARY:
