@@ -37,12 +37,14 @@ $(BUILD)/$(2)/$(1).elf: $(call guest_objects,$(3)) $(GUEST_LIB_OBJ) lib/crt/prog
 	$(GUEST_CC) $(GUEST_LINK) $$(GUEST_LDFLAGS_$(1)) -o $$@ $$(filter %.o,$$^)
 endef
 
-# --- the examples: one source each -------------------------------------------------------------
+# --- the examples: one source each, or a folder of sources ----------------------------------------
 
 EXAMPLES := $(basename $(notdir $(wildcard example/*.c)))
+EXAMPLE_FOLDERS := $(patsubst example/%/,%,$(sort $(dir $(wildcard example/*/*.c))))
 $(foreach e,$(EXAMPLES),$(eval $(call guest_program,$(e),example,example/$(e).c)))
+$(foreach e,$(EXAMPLE_FOLDERS),$(eval $(call guest_program,$(e),example,$(wildcard example/$(e)/*.c))))
 
-examples: $(EXAMPLES:%=$(BUILD)/example/%.elf)
+examples: $(EXAMPLES:%=$(BUILD)/example/%.elf) $(EXAMPLE_FOLDERS:%=$(BUILD)/example/%.elf)
 .PHONY: examples
 
 -include $(GUEST_OBJ:.o=.d)

@@ -7,6 +7,7 @@
 #include <sel4/arch/types.h>
 #include <sel4/constants.h>
 #include <sel4/errors.h>
+#include <sel4/macros.h>
 #include <sel4/objecttype.h>
 #include <sel4/shared_types.h>
 #include <sel4/simple_types.h>
@@ -18,6 +19,12 @@ typedef seL4_CPtr seL4_IRQControl;
 typedef seL4_CPtr seL4_TCB;
 typedef seL4_CPtr seL4_Untyped;
 typedef seL4_CPtr seL4_DomainSet;
+typedef seL4_CPtr seL4_SchedContext; /* MCS only, as the next two; programs for both name them */
+typedef seL4_CPtr seL4_SchedControl;
+typedef struct seL4_SchedContext_Consumed {
+	int error;
+	seL4_Time consumed;
+} seL4_SchedContext_Consumed_t;
 typedef seL4_Word seL4_PAddr;
 typedef seL4_Word seL4_ObjectType;
 typedef seL4_Word api_object_t;
@@ -65,6 +72,13 @@ static inline seL4_MessageInfo_t seL4_MessageInfo_new(seL4_Uint64 label, seL4_Ui
 {
 	return (seL4_MessageInfo_t){{SEL4_FIELD_PUT(label, 12, 52) | SEL4_FIELD_PUT(capsUnwrapped, 9, 3) |
 				     SEL4_FIELD_PUT(extraCaps, 7, 2) | SEL4_FIELD_PUT(length, 0, 7)}};
+}
+
+static inline void seL4_MessageInfo_ptr_new(seL4_MessageInfo_t *info, seL4_Uint64 label,
+					    seL4_Uint64 capsUnwrapped, seL4_Uint64 extraCaps,
+					    seL4_Uint64 length)
+{
+	*info = seL4_MessageInfo_new(label, capsUnwrapped, extraCaps, length);
 }
 
 /* Rights: grantReply 3 | grant 2 | read 1 | write 0. */

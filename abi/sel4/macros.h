@@ -1,8 +1,6 @@
 /* Attributes and small macros under the names that programs written for seL4 use. */
 #pragma once
 
-#include <sel4/config.h>
-
 #ifndef CONST
 #define CONST __attribute__((__const__))
 #endif
