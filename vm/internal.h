@@ -1,0 +1,303 @@
+/*
+ * What the parts of the VM know of one another; nobody outside vm/ includes this.
+ *
+ * Guest code is decoded into blocks: straight runs of 16-byte operations that end where control
+ * always leaves, at the end of a page, or when they are long enough. Blocks are known by physical
+ * address and so shared by all address spaces; nothing in a block depends on where it is mapped.
+ * Within one page blocks are linked directly; every other jump looks its target up in the jump
+ * cache of the address space.
+ *
+ * Coherence: each page has a bitmap of the 64-byte lines from which something was decoded. A page
+ * with such lines is never in a store TLB under its plain tag, so that stores to it take the slow
+ * way, which kills the page's blocks if the store touches one. A killed block stays where it is,
+ * its first operation replaced by `dead`, until the arena is full and everything is dropped at
+ * once: whatever still points to it finds valid memory there.
+ *
+ * The harts of one VM run one at a time (the owner holds a lock or has one thread); only
+ * vm_hart_stop() may come from elsewhere.
+ */
+#ifndef SKERRY_VM_INTERNAL_H
+#define SKERRY_VM_INTERNAL_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "vm/vm.h"
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the VM copies guest values as they are: little-endian hosts only"
+#endif
+
+#define likely(condition) __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
+#define PAGE_BITS 12
+#define PAGE_SIZE (UINT64_C(1) << PAGE_BITS)
+#define PAGE_MASK (~(PAGE_SIZE - 1))
+#define LINE_BITS 6 /* 64 lines in a page: one bit each of a word */
+
+/* Sizes; VM_SMALL makes all of them tiny, so that tests meet every rare path. */
+#ifdef VM_SMALL
+#define TLB_SIZE 2
+#define JUMP_SIZE 1
+#define SPACE_COUNT 2
+#define BLOCK_INSNS 2
+#define ARENA_SIZE (4096)
+#define HASH_SIZE 4
+#define SLICE 3
+#else
+#define TLB_SIZE 256
+#define JUMP_SIZE 1024
+#define SPACE_COUNT 64
+#define BLOCK_INSNS 60
+#define ARENA_SIZE (8u << 20)
+#define HASH_SIZE 16384
+#define SLICE 16384
+#endif
+
+/* Two at least: an access that crosses into the next page must not find that page's entry. */
+_Static_assert(TLB_SIZE >= 2, "TLB_SIZE");
+
+/* Places in struct vm_regs, counted in registers: operations name registers by these. */
+#define REG_SINK 32
+#define REG_PC (offsetof(struct vm_regs, pc) / 8)
+#define REG_F (offsetof(struct vm_regs, f) / 8)
+#define REG_FCSR (offsetof(struct vm_regs, fcsr) / 8)
+
+enum insn_id {
+#define INSN(name, class, operands, match, mask) ID_##name,
+#include "vm/insn.def"
+	ID_COUNT
+};
+
+/* What becomes of the interpreter after an operation. */
+enum vm_flow {
+	FLOW_NEXT,  /* on to the next operation */
+	FLOW_SLOW,  /* could not be done the quick way: nothing has happened yet */
+	FLOW_TAKEN, /* a branch is taken */
+	FLOW_LEAVE, /* done, but the block may be no more, or a stop is asked for: leave it */
+	FLOW_TRAP,  /* exception, in hart->cause and hart->tval; nothing has happened */
+};
+
+struct block;
+
+/* A direct jump within a page: `next` is NULL until it was taken once. Follows branches, jumps and ends. */
+struct link {
+	struct block *next;
+	uintptr_t in_page; /* may be linked: target and source lie in one page */
+};
+
+/*
+ * One operation. `rd`, `rs1`, `rs2` count registers in struct vm_regs. By kind:
+ *	branch	imm: target, from the block's start; rd: instructions of the block after this one
+ *	jal	imm: target; rs1: return address, both from the block's start
+ *	jalr	rs2: return address, from the block's start
+ *	auipc	imm: from the block's start
+ *	ecall	imm: own address, from the block's start
+ *	fp	imm: rs3, rounding mode in bits 8..10
+ */
+struct op {
+	union {
+		struct {
+			union {
+				const void *label;
+				uintptr_t number;
+			} handler;
+			uint8_t rd, rs1, rs2, id;
+			int32_t imm;
+		};
+		struct link link;
+	};
+};
+
+/* Slots of the longest block: each instruction a branch with its link, one end with its link. */
+#define BLOCK_SLOTS 62
+
+struct block {
+	uint64_t starts;          /* bit n: slot n is an instruction */
+	uint64_t wide;            /* and is 4 bytes long */
+	uint64_t paddr;           /* of the first byte */
+	struct block *hash_next;  /* in vm->hash */
+	struct block *page_next;  /* in its code page */
+	uint16_t slots;
+	uint16_t bytes;           /* in its page */
+	uint32_t straddle_word;   /* of the one instruction that crosses into the next page, or 0 */
+	int64_t count;            /* instructions */
+	struct op ops[];
+};
+
+/* One block under construction, or one made to measure for the end of a budget. */
+union block_buffer {
+	struct block block;
+	uint8_t bytes[sizeof(struct block) + (BLOCK_SLOTS + 4) * sizeof(struct op)];
+};
+
+/* What is known of one page of RAM. */
+struct page {
+	uint64_t lines; /* bit n: something was decoded from line n */
+	struct block *blocks;
+	uintptr_t stored; /* may be in a store TLB under its plain tag */
+};
+
+/* tag: page address, or with bit 0 set a store must take the slow way; all ones is empty. */
+struct tlb_entry {
+	uint64_t tag;
+	uintptr_t add; /* host address - virtual address */
+};
+
+struct jump_entry {
+	uint64_t pc; /* all ones (odd): empty */
+	struct block *block;
+};
+
+enum vm_access { ACCESS_LOAD, ACCESS_STORE, ACCESS_FETCH };
+
+/* Translations of one (root, asid) on one hart. */
+struct space {
+	struct tlb_entry tlb[3][TLB_SIZE]; /* by enum vm_access, kept apart: stack and code do not fight */
+	struct jump_entry jump[JUMP_SIZE];
+	uint64_t jump_pages; /* bit by page number mod 64: the jump cache may hold such a page */
+	uint64_t root;
+	uint16_t asid;
+	bool used;
+};
+
+struct hart {
+	struct vm_hart pub;
+
+	struct vm *vm;
+	struct space *space;
+	struct space *spaces; /* SPACE_COUNT */
+	unsigned victim;      /* next space to be given up */
+
+	/* Host floating point: see interp/host_fp.h */
+	bool fp_ready; /* the host's unit computes for this thread: flags collect there, frm is RNE */
+	bool fp_live;  /* flags collect there */
+
+	atomic_bool stop; /* anyone may set it */
+
+	/* lr: the address and what was read; sc compares. */
+	bool reserved;
+	uint64_t reserved_vaddr, reserved_value;
+
+	/* The budget: what the running slice does not hold yet, and instret at the slice's end. */
+	uint64_t reserve;
+	uint64_t slice_end;
+
+	/* The running operation's surroundings, set before every vm_op_slow(). */
+	struct vm_regs *regs;
+	const struct block *block;
+	uint64_t block_pc;
+	int64_t budget;
+
+	union block_buffer scratch; /* block made to measure */
+};
+
+struct vm {
+	struct vm_config config;
+	struct vm_stats stats;
+	const void *const *handlers; /* by insn_id, then enum vm_internal: the interpreter's */
+	struct page *pages;
+	struct block **hash;
+	uint8_t *arena;
+	size_t arena_used;
+	uint64_t epoch;   /* counts kills: whoever was in a block must leave it */
+	uint64_t flushes; /* counts losses of the whole arena: pointers into it are void */
+	uint8_t first[256], chain[ID_COUNT]; /* decoder: by opcode and funct3 */
+	struct hart *harts;
+};
+
+/* Handlers that are no instruction. */
+enum vm_internal {
+	INTERNAL_END = ID_COUNT, /* on to the address imm from the block's start */
+	INTERNAL_DEAD,
+	INTERNAL_SLOW,     /* what only vm_op_slow() knows */
+	INTERNAL_STRADDLE, /* checks the second half of an instruction that crosses pages */
+	INTERNAL_COUNT,
+	PAIR_FIRST = INTERNAL_COUNT - 1,
+#define PAIR(first, second) PAIR_##first##_##second,
+#include "vm/pair.def"
+	HANDLER_COUNT
+};
+
+/* --- decode/decode.c --- */
+struct insn {
+	uint8_t id, rd, rs1, rs2;
+	uint8_t length; /* 2 or 4 */
+	uint8_t rvc;    /* index in rvc.def + 1 */
+	int32_t imm;
+};
+void vm_decode_init(struct vm *vm);
+void vm_decode(const struct vm *vm, uint32_t word, struct insn *insn);
+const char *vm_insn_name(const struct insn *insn, const char **operands);
+
+/* --- decode/block.c --- */
+bool vm_blocks_create(struct vm *vm);
+void vm_blocks_destroy(struct vm *vm);
+struct block *vm_block_find(struct hart *h, uint64_t pc);
+struct block *vm_block_measured(struct hart *h, uint64_t pc, uint64_t count);
+bool vm_block_straddle_valid(struct hart *h, const struct block *block, uint64_t pc, bool *fault);
+void vm_code_store(struct vm *vm, uint64_t paddr, uint64_t size);
+
+/* --- mmu/walk.c --- */
+struct vm_mapping {
+	uint64_t paddr, pte;
+};
+enum vm_walk_result { WALK_OK, WALK_PAGE_FAULT, WALK_ACCESS_FAULT };
+enum vm_walk_result vm_walk(const struct vm *vm, uint64_t root, uint64_t vaddr, struct vm_mapping *mapping);
+
+/* --- mmu/tlb.c --- */
+bool vm_spaces_create(struct hart *h);
+/* Where an access may go: `host` is NULL for a device. False: trap raised. */
+bool vm_access(struct hart *h, uint64_t vaddr, enum vm_access access, uint8_t **host, uint64_t *paddr);
+bool vm_load(struct hart *h, const struct op *op, uint64_t vaddr, unsigned size, uint64_t *value);
+bool vm_store(struct hart *h, const struct op *op, uint64_t vaddr, unsigned size, uint64_t value);
+void vm_tlb_unstore(struct vm *vm, uint64_t page_paddr);
+void vm_jumps_clear(struct vm *vm);
+void vm_space_clear(struct space *space);
+
+/* --- interp/interp.c --- */
+enum vm_stop vm_interpret(struct hart *h, struct vm_regs *regs, const void *const **handlers);
+
+/* --- interp/slow.c --- */
+enum vm_flow vm_op_slow(struct hart *h, uint64_t *x, const struct op *op, uint64_t pc);
+enum vm_flow vm_raise(struct hart *h, uint64_t cause, uint64_t tval);
+void vm_fp_leave(struct hart *h, uint64_t *x);
+void vm_instret_sync(struct hart *h, const struct op *op);
+
+static inline bool vm_in_ram(const struct vm *vm, uint64_t paddr)
+{
+	return paddr - vm->config.ram_base < vm->config.ram_size;
+}
+
+static inline uint8_t *vm_host(const struct vm *vm, uint64_t paddr)
+{
+	return vm->config.ram + (paddr - vm->config.ram_base);
+}
+
+static inline struct page *vm_page(const struct vm *vm, uint64_t paddr)
+{
+	return &vm->pages[(paddr - vm->config.ram_base) >> PAGE_BITS];
+}
+
+static inline unsigned vm_popcount(uint64_t word)
+{
+	return (unsigned)__builtin_popcountll(word);
+}
+
+/* Instructions of the block from this operation's on, itself included. */
+static inline int64_t vm_block_rest(const struct block *block, const struct op *op)
+{
+	return vm_popcount(block->starts >> (op - block->ops));
+}
+
+/* The operation's address, from the block's start. */
+static inline uint64_t vm_block_offset(const struct block *block, const struct op *op)
+{
+	uint64_t before = (UINT64_C(1) << (op - block->ops)) - 1;
+
+	return 2 * (vm_popcount(block->starts & before) + vm_popcount(block->wide & before));
+}
+
+#endif

@@ -1,0 +1,318 @@
+/*
+ * Address spaces with their TLBs, and every memory access that the interpreter's inlined look-up
+ * does not settle: misses, pages that hold decoded code, accesses across pages, devices.
+ *
+ * Entries are made for RAM only. Superpages are entered page by page.
+ */
+#include <stdlib.h>
+
+#include "vm/internal.h"
+#include "vm/mmu/pte.h"
+
+#define STORE_SLOWLY 1 /* in a store tag: the page holds decoded code */
+
+void vm_space_clear(struct space *space)
+{
+	memset(space->tlb, 0xff, sizeof(space->tlb));
+	memset(space->jump, 0xff, sizeof(space->jump));
+	space->jump_pages = 0;
+}
+
+bool vm_spaces_create(struct hart *h)
+{
+	h->spaces = calloc(SPACE_COUNT, sizeof(*h->spaces));
+	if (!h->spaces)
+		return false;
+	h->space = &h->spaces[0];
+	h->space->used = true; /* root 0, asid 0 */
+	vm_space_clear(h->space);
+	return true;
+}
+
+/* Where (root, asid) may lie: WAYS places from here on. */
+#define WAYS (SPACE_COUNT < 4 ? SPACE_COUNT : 4)
+
+static unsigned space_home(uint64_t root, uint16_t asid)
+{
+	return (unsigned)(root >> PAGE_BITS ^ asid) % (SPACE_COUNT / WAYS) * WAYS;
+}
+
+/* Gives a place to a space that has none; the space being left keeps its own. */
+static struct space *space_replace(struct hart *h, struct space *set)
+{
+	struct space *space = NULL;
+
+	for (unsigned i = 0; i < WAYS && !space; i++)
+		if (!set[i].used)
+			space = &set[i];
+	if (!space) {
+		space = &set[h->victim++ % WAYS];
+		if (space == h->space)
+			space = &set[h->victim++ % WAYS];
+	}
+	vm_space_clear(space);
+	space->used = true;
+	return space;
+}
+
+void vm_hart_set_space(struct vm_hart *hart, uint64_t root_paddr, uint16_t asid)
+{
+	struct hart *h = (struct hart *)hart;
+	struct space *set = &h->spaces[space_home(root_paddr, asid)];
+
+	if (h->space->root == root_paddr && h->space->asid == asid)
+		return;
+	for (unsigned i = 0; i < WAYS; i++) {
+		if (set[i].root == root_paddr && set[i].asid == asid && set[i].used) {
+			h->space = &set[i];
+			return;
+		}
+	}
+	h->space = space_replace(h, set);
+	h->space->root = root_paddr;
+	h->space->asid = asid;
+}
+
+/* Empties the jump cache of all spaces: blocks have gone. */
+void vm_jumps_clear(struct vm *vm)
+{
+	for (unsigned n = 0; n < vm->config.harts; n++) {
+		for (unsigned i = 0; i < SPACE_COUNT; i++) {
+			struct space *space = &vm->harts[n].spaces[i];
+
+			if (space->used && space->jump_pages) {
+				memset(space->jump, 0xff, sizeof(space->jump));
+				space->jump_pages = 0;
+			}
+		}
+	}
+}
+
+static void space_flush_page(struct space *space, uint64_t vaddr)
+{
+	uint64_t page = vaddr >> PAGE_BITS;
+	uint64_t bit = UINT64_C(1) << (page & 63);
+
+	for (unsigned access = 0; access < 3; access++)
+		memset(&space->tlb[access][page % TLB_SIZE], 0xff, sizeof(struct tlb_entry));
+	if (space->jump_pages & bit) {
+		memset(space->jump, 0xff, sizeof(space->jump));
+		space->jump_pages = 0;
+	}
+}
+
+void vm_flush_page(struct vm *vm, uint16_t asid, uint64_t vaddr)
+{
+	for (unsigned n = 0; n < vm->config.harts; n++) {
+		for (unsigned i = 0; i < SPACE_COUNT; i++) {
+			struct space *space = &vm->harts[n].spaces[i];
+
+			if (space->used && space->asid == asid)
+				space_flush_page(space, vaddr);
+		}
+	}
+}
+
+/* Forgets the spaces; those that harts are in stay, empty. */
+static void flush_spaces(struct vm *vm, bool all, uint16_t asid)
+{
+	for (unsigned n = 0; n < vm->config.harts; n++) {
+		for (unsigned i = 0; i < SPACE_COUNT; i++) {
+			struct space *space = &vm->harts[n].spaces[i];
+
+			if (!space->used || !(all || space->asid == asid))
+				continue;
+			if (space == vm->harts[n].space)
+				vm_space_clear(space);
+			else
+				space->used = false;
+		}
+	}
+}
+
+void vm_flush_asid(struct vm *vm, uint16_t asid)
+{
+	flush_spaces(vm, false, asid);
+}
+
+void vm_flush_all(struct vm *vm)
+{
+	flush_spaces(vm, true, 0);
+}
+
+/* The page got its first decoded code: stores to it must come to us from now on. */
+void vm_tlb_unstore(struct vm *vm, uint64_t page_paddr)
+{
+	uintptr_t host = (uintptr_t)vm_host(vm, page_paddr);
+
+	for (unsigned n = 0; n < vm->config.harts; n++) {
+		for (unsigned i = 0; i < SPACE_COUNT; i++) {
+			struct space *space = &vm->harts[n].spaces[i];
+
+			for (unsigned t = 0; t < TLB_SIZE && space->used; t++) {
+				struct tlb_entry *e = &space->tlb[ACCESS_STORE][t];
+
+				if (!(e->tag & ~PAGE_MASK) && (uintptr_t)e->tag + e->add == host)
+					e->tag |= STORE_SLOWLY;
+			}
+		}
+	}
+}
+
+static bool fault(struct hart *h, enum vm_access access, bool page, uint64_t vaddr)
+{
+	static const uint8_t causes[3][2] = {
+		{ VM_CAUSE_LOAD_ACCESS, VM_CAUSE_LOAD_PAGE },
+		{ VM_CAUSE_STORE_ACCESS, VM_CAUSE_STORE_PAGE },
+		{ VM_CAUSE_FETCH_ACCESS, VM_CAUSE_FETCH_PAGE },
+	};
+
+	vm_raise(h, causes[access][page], vaddr);
+	return false;
+}
+
+/* Walks; the rights a user access needs, A, and D for stores, must all be there. */
+static bool refill(struct hart *h, uint64_t vaddr, enum vm_access access, struct tlb_entry *e, uint64_t *paddr)
+{
+	static const uint64_t needed[3] = {
+		PTE_U | PTE_A | PTE_R,
+		PTE_U | PTE_A | PTE_D | PTE_W,
+		PTE_U | PTE_A | PTE_X,
+	};
+	struct vm *vm = h->vm;
+	struct vm_mapping mapping;
+	enum vm_walk_result result = vm_walk(vm, h->space->root, vaddr, &mapping);
+
+	vm->stats.tlb_misses[access]++;
+	if (result != WALK_OK)
+		return fault(h, access, result == WALK_PAGE_FAULT, vaddr);
+	if ((mapping.pte & needed[access]) != needed[access])
+		return fault(h, access, true, vaddr);
+	*paddr = mapping.paddr;
+	if (!vm_in_ram(vm, mapping.paddr))
+		return access == ACCESS_FETCH ? fault(h, access, false, vaddr) : true;
+	e->tag = vaddr & PAGE_MASK;
+	e->add = (uintptr_t)vm_host(vm, mapping.paddr) - (uintptr_t)vaddr;
+	if (access == ACCESS_STORE) {
+		if (vm_page(vm, mapping.paddr)->lines)
+			e->tag |= STORE_SLOWLY;
+		else
+			vm_page(vm, mapping.paddr)->stored = 1;
+	}
+	return true;
+}
+
+bool vm_access(struct hart *h, uint64_t vaddr, enum vm_access access, uint8_t **host, uint64_t *paddr)
+{
+	struct tlb_entry *e = &h->space->tlb[access][(vaddr >> PAGE_BITS) % TLB_SIZE];
+
+	if ((e->tag & ~(uint64_t)STORE_SLOWLY) == (vaddr & PAGE_MASK)) {
+		*host = (uint8_t *)((uintptr_t)vaddr + e->add);
+		*paddr = h->vm->config.ram_base + (uint64_t)(*host - h->vm->config.ram);
+		return true;
+	}
+	if (!refill(h, vaddr, access, e, paddr))
+		return false;
+	*host = vm_in_ram(h->vm, *paddr) ? vm_host(h->vm, *paddr) : NULL;
+	return true;
+}
+
+/*
+ * Both parts of an access that crosses a page; the second begins at *rest bytes from its end. The
+ * second page is looked at before anything is written. Devices take no such access.
+ */
+static bool access_pair(struct hart *h, uint64_t vaddr, unsigned size, enum vm_access access, uint8_t *host[2],
+                        uint64_t paddr[2], unsigned *first)
+{
+	uint64_t next = (vaddr & PAGE_MASK) + PAGE_SIZE;
+
+	*first = (unsigned)(next - vaddr);
+	if (!vm_access(h, vaddr, access, &host[0], &paddr[0]))
+		return false;
+	if (!host[0])
+		return fault(h, access, false, vaddr);
+	if (!vm_access(h, next, access, &host[1], &paddr[1]))
+		return false;
+	if (!host[1])
+		return fault(h, access, false, next);
+	(void)size;
+	return true;
+}
+
+static bool crosses(uint64_t vaddr, unsigned size)
+{
+	return (vaddr & ~PAGE_MASK) + size > PAGE_SIZE;
+}
+
+/* Reads `size` bytes as a user load would; false: trap raised. `op` is what runs. */
+bool vm_load(struct hart *h, const struct op *op, uint64_t vaddr, unsigned size, uint64_t *value)
+{
+	const struct vm_bus *bus = &h->vm->config.bus;
+	uint8_t *host[2];
+	uint64_t paddr[2];
+	unsigned first;
+
+	*value = 0;
+	if (crosses(vaddr, size)) {
+		if (!access_pair(h, vaddr, size, ACCESS_LOAD, host, paddr, &first))
+			return false;
+		memcpy(value, host[0], first);
+		memcpy((uint8_t *)value + first, host[1], size - first);
+		return true;
+	}
+	if (!vm_access(h, vaddr, ACCESS_LOAD, &host[0], &paddr[0]))
+		return false;
+	if (host[0]) {
+		memcpy(value, host[0], size);
+		return true;
+	}
+	vm_fp_leave(h, (uint64_t *)h->regs);
+	vm_instret_sync(h, op);
+	if ((vaddr & (size - 1)) || !bus->load || !bus->load(bus->context, paddr[0], size, value))
+		return fault(h, ACCESS_LOAD, false, vaddr);
+	return true;
+}
+
+/* Settles a store to RAM: decoded code it touches dies; a page that holds none becomes quick again. */
+static void stored(struct hart *h, uint64_t vaddr, uint64_t paddr, unsigned size)
+{
+	struct page *page = vm_page(h->vm, paddr);
+	struct tlb_entry *e = &h->space->tlb[ACCESS_STORE][(vaddr >> PAGE_BITS) % TLB_SIZE];
+
+	if (page->lines)
+		vm_code_store(h->vm, paddr, size);
+	if (!page->lines && e->tag == ((vaddr & PAGE_MASK) | STORE_SLOWLY)) {
+		e->tag &= ~(uint64_t)STORE_SLOWLY;
+		page->stored = 1;
+	}
+}
+
+bool vm_store(struct hart *h, const struct op *op, uint64_t vaddr, unsigned size, uint64_t value)
+{
+	const struct vm_bus *bus = &h->vm->config.bus;
+	uint8_t *host[2];
+	uint64_t paddr[2];
+	unsigned first;
+
+	if (crosses(vaddr, size)) {
+		if (!access_pair(h, vaddr, size, ACCESS_STORE, host, paddr, &first))
+			return false;
+		memcpy(host[0], &value, first);
+		memcpy(host[1], (uint8_t *)&value + first, size - first);
+		stored(h, vaddr, paddr[0], first);
+		stored(h, vaddr + first, paddr[1], size - first);
+		return true;
+	}
+	if (!vm_access(h, vaddr, ACCESS_STORE, &host[0], &paddr[0]))
+		return false;
+	if (host[0]) {
+		memcpy(host[0], &value, size);
+		stored(h, vaddr, paddr[0], size);
+		return true;
+	}
+	vm_fp_leave(h, (uint64_t *)h->regs);
+	vm_instret_sync(h, op);
+	if ((vaddr & (size - 1)) || !bus->store || !bus->store(bus->context, paddr[0], size, value))
+		return fault(h, ACCESS_STORE, false, vaddr);
+	return true;
+}

@@ -1,0 +1,97 @@
+/*
+ * The VM's outside: making and destroying machines, running a hart, asking it to stop. What the
+ * functions promise is in vm.h.
+ */
+#include <stdlib.h>
+
+#include "vm/internal.h"
+
+static bool config_valid(const struct vm_config *config)
+{
+	uint64_t end = config->ram_base + config->ram_size;
+
+	return config->ram && config->harts && config->ram_size && end > config->ram_base &&
+	       !((config->ram_base | config->ram_size) & ~PAGE_MASK) &&
+	       !((uintptr_t)config->ram & (uintptr_t)~PAGE_MASK) && config->ram_size <= SIZE_MAX / 2;
+}
+
+struct vm *vm_create(const struct vm_config *config)
+{
+	struct vm *vm;
+	bool made;
+
+	if (!config_valid(config))
+		return NULL;
+	vm = calloc(1, sizeof(*vm));
+	if (!vm)
+		return NULL;
+	vm->config = *config;
+	vm_interpret(NULL, NULL, &vm->handlers);
+	vm_decode_init(vm);
+	vm->harts = calloc(config->harts, sizeof(*vm->harts));
+	made = vm_blocks_create(vm) && vm->harts;
+	for (unsigned i = 0; i < config->harts && made; i++) {
+		vm->harts[i].vm = vm;
+		made = vm_spaces_create(&vm->harts[i]);
+	}
+	if (!made) {
+		vm_destroy(vm);
+		return NULL;
+	}
+	return vm;
+}
+
+void vm_destroy(struct vm *vm)
+{
+	if (!vm)
+		return;
+	for (unsigned i = 0; i < vm->config.harts && vm->harts; i++)
+		free(vm->harts[i].spaces);
+	free(vm->harts);
+	vm_blocks_destroy(vm);
+	free(vm);
+}
+
+struct vm_hart *vm_hart(struct vm *vm, unsigned index)
+{
+	return index < vm->config.harts ? &vm->harts[index].pub : NULL;
+}
+
+enum vm_stop vm_run(struct vm_hart *hart, struct vm_regs *regs, uint64_t budget)
+{
+	struct hart *h = (struct hart *)hart;
+	uint64_t slice = budget < SLICE ? budget : SLICE;
+	enum vm_stop stop;
+
+	if (unlikely(atomic_load_explicit(&h->stop, memory_order_relaxed))) {
+		atomic_store_explicit(&h->stop, false, memory_order_relaxed);
+		return VM_STOP_REQUEST;
+	}
+	if (budget == 0)
+		return VM_STOP_BUDGET;
+	regs->x[0] = 0;
+	regs->pc &= ~UINT64_C(1);
+	h->regs = regs;
+	h->budget = (int64_t)slice;
+	h->reserve = budget - slice;
+	h->slice_end = h->pub.instret + slice;
+	stop = vm_interpret(h, regs, NULL);
+	if (h->fp_live)
+		vm_fp_leave(h, (uint64_t *)regs);
+	return stop;
+}
+
+void vm_hart_stop(struct vm_hart *hart)
+{
+	atomic_store_explicit(&((struct hart *)hart)->stop, true, memory_order_relaxed);
+}
+
+void vm_hart_clear_reservation(struct vm_hart *hart)
+{
+	((struct hart *)hart)->reserved = false;
+}
+
+void vm_get_stats(const struct vm *vm, struct vm_stats *stats)
+{
+	*stats = vm->stats;
+}

@@ -1,0 +1,135 @@
+/*
+ * The soft machine's processor: RV64GC user mode with Sv39 translation.
+ *
+ * A `struct vm` is the part that the harts of one machine share (memory, decoded code); a
+ * `struct vm_hart` is one processor. The VM knows nothing of seL4 or of any kernel: whoever owns
+ * it (port/vm) hands it registers and an address space, runs it for a number of instructions, and
+ * is told why it stopped. No guest state lies on the C stack between two calls of vm_run().
+ *
+ * The guest is hostile: nothing it executes reads or writes outside the memory described in
+ * `struct vm_config`, or what the MMIO functions do.
+ */
+#ifndef SKERRY_VM_VM_H
+#define SKERRY_VM_VM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * A thread's registers. They lie wherever the owner keeps them (a TCB in guest memory): the VM
+ * works on them in place, so that switching threads copies nothing. x[0] is 0 before and after
+ * vm_run(); x[32] is the sink of writes to x0 and has no meaning outside. `f` holds NaN-boxed
+ * values. `fcsr` holds frm in bits 5..7 and fflags in bits 0..4, exact whenever vm_run() has returned.
+ */
+struct vm_regs {
+	uint64_t x[33];
+	uint64_t pc;
+	uint64_t f[32];
+	uint64_t fcsr;
+};
+
+/* Why vm_run() came back. */
+enum vm_stop {
+	VM_STOP_BUDGET,    /* the budget is used up, exactly */
+	VM_STOP_ECALL,     /* an ecall; pc is that of the ecall, which does not count as retired */
+	VM_STOP_EXCEPTION, /* hart->cause and hart->tval say which; pc is the faulting instruction's */
+	VM_STOP_REQUEST,   /* somebody called vm_hart_stop() */
+};
+
+/* Exception causes: the scause numbers of the privileged ISA, table 4.2. */
+enum vm_cause {
+	VM_CAUSE_FETCH_MISALIGNED = 0,
+	VM_CAUSE_FETCH_ACCESS = 1,
+	VM_CAUSE_ILLEGAL = 2, /* tval is the instruction word */
+	VM_CAUSE_BREAKPOINT = 3,
+	VM_CAUSE_LOAD_MISALIGNED = 4, /* lr only: plain misaligned accesses work */
+	VM_CAUSE_LOAD_ACCESS = 5,
+	VM_CAUSE_STORE_MISALIGNED = 6, /* sc and amo only */
+	VM_CAUSE_STORE_ACCESS = 7,
+	VM_CAUSE_FETCH_PAGE = 12,
+	VM_CAUSE_LOAD_PAGE = 13,
+	VM_CAUSE_STORE_PAGE = 15,
+};
+
+enum vm_counter { VM_COUNTER_CYCLE, VM_COUNTER_TIME, VM_COUNTER_INSTRET };
+
+/*
+ * What the machine around the processor provides. MMIO functions are called for naturally aligned
+ * accesses of 1, 2, 4 or 8 bytes outside RAM; they return false where no device answers (an access
+ * fault). hart->instret is exact while they and `counter` run.
+ */
+struct vm_bus {
+	void *context;
+	bool (*load)(void *context, uint64_t paddr, unsigned size, uint64_t *value);
+	bool (*store)(void *context, uint64_t paddr, unsigned size, uint64_t value);
+	uint64_t (*counter)(void *context, enum vm_counter which); /* csrr of cycle, time, instret */
+};
+
+struct vm_config {
+	uint8_t *ram;      /* host address of guest-physical ram_base; page aligned */
+	uint64_t ram_base; /* physical, page aligned */
+	uint64_t ram_size; /* bytes, page multiple */
+	unsigned harts;
+	struct vm_bus bus;
+};
+
+struct vm;
+struct vm_hart {
+	uint64_t instret; /* instructions retired since creation */
+	uint64_t cause;   /* of the last VM_STOP_EXCEPTION */
+	uint64_t tval;
+	/* further fields are the VM's own: see vm/internal.h */
+};
+
+/* Statistics since creation; reading them costs nothing while they are not asked for. */
+struct vm_stats {
+	uint64_t tlb_misses[3]; /* load, store, fetch */
+	uint64_t blocks_decoded, blocks_invalidated;
+};
+
+/* Makes a machine; NULL when the host has no memory for it. */
+struct vm *vm_create(const struct vm_config *config);
+void vm_destroy(struct vm *vm);
+struct vm_hart *vm_hart(struct vm *vm, unsigned index);
+
+/*
+ * Runs at most `budget` instructions of the thread whose registers are `regs`, in the hart's
+ * current address space. hart->instret grows by exactly the instructions retired.
+ */
+enum vm_stop vm_run(struct vm_hart *hart, struct vm_regs *regs, uint64_t budget);
+
+/* Asks vm_run() to return: from a bus function, after the instruction under way; from another
+ * thread or a signal handler, soon (within a block or two). */
+void vm_hart_stop(struct vm_hart *hart);
+
+/*
+ * Selects an address space: the physical address of its Sv39 root table and its ASID. Cheap (this
+ * is the address-space switch of every IPC): translations of other spaces are kept, bounded, and
+ * found again when the hart comes back to (root, asid). root = 0: no user mapping at all.
+ */
+void vm_hart_set_space(struct vm_hart *hart, uint64_t root_paddr, uint16_t asid);
+
+/* The kernel's exit to user mode clears the reservation of lr. */
+void vm_hart_clear_reservation(struct vm_hart *hart);
+
+/* sfence.vma of all harts: one page of one ASID; one ASID; all. */
+void vm_flush_page(struct vm *vm, uint16_t asid, uint64_t vaddr);
+void vm_flush_asid(struct vm *vm, uint16_t asid);
+void vm_flush_all(struct vm *vm);
+
+/*
+ * The owner wrote [paddr, paddr + size) of RAM behind the VM's back (kernel, DMA): code decoded
+ * from it is dropped. Cheap when there is none. Stores by guests are noticed by the VM itself:
+ * decoded code is a cache that no guest can tell from memory.
+ */
+void vm_written(struct vm *vm, uint64_t paddr, uint64_t size);
+
+void vm_get_stats(const struct vm *vm, struct vm_stats *stats);
+
+/* Translates for a debugger or a fault report; false if unmapped. Access rights are not checked. */
+bool vm_translate(const struct vm *vm, uint64_t root_paddr, uint64_t vaddr, uint64_t *paddr);
+
+/* Disassembles one instruction at `pc` into `text` (always terminated); returns its length in bytes, 2 or 4. */
+unsigned vm_disassemble(uint64_t pc, uint32_t word, char *text, unsigned size);
+
+#endif
