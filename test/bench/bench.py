@@ -153,14 +153,14 @@ class Bench:
         if not chosen:
             return
         times = self.workload_times(["empty"] + chosen)
-        empty = {runner: median(times[runner]["empty"]) for runner in times}
+        empty = {runner: median(times[runner]["empty"]) or 0 for runner in times}
 
         def ratio(runner, workload):
             """Our time over the native one, of the same round; the median of the rounds."""
             ratios = [(ours - empty[runner]) / (native - empty["native"])
                       for ours, native in zip(times[runner][workload], times["native"][workload])
                       if ours is not None and native is not None]
-            return statistics.median(ratios) if ratios and empty[runner] is not None else None
+            return statistics.median(ratios) if ratios and min(ratios) > 0 else None
 
         ratios = {runner: {name: ratio(runner, name) for name in chosen} for runner in times}
         self.workloads_print(times, empty, ratios, chosen)

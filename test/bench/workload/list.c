@@ -1,10 +1,11 @@
 /*
- * A linked list of 4 MiB whose order in memory is random: each step is a load that depends on the
- * one before and misses the near caches. The scale is the number of laps.
+ * A linked list of 4 MiB. Its order in memory is random within stretches of 256 KiB, as a program's
+ * allocations leave it: each step is a load that depends on the one before and misses the near
+ * caches, but not the TLB's 64 latest pages. The scale is the number of laps.
  */
 #include "test/bench/workload.h"
 
-enum { NODES = 65536 };
+enum { NODES = 65536, STRETCH = 4096 };
 
 struct node {
 	struct node *next;
@@ -17,15 +18,16 @@ _Static_assert(sizeof(struct node) == 64, "a node is a cache line");
 static struct node nodes[NODES];
 static uint32_t order[NODES];
 
-/* Makes one cycle through all nodes, in a random order. */
+/* Makes one cycle through all nodes, stretch after stretch. */
 static void list_make(void)
 {
 	uint64_t seed = 88172645463325252u;
 
 	for (uint32_t i = 0; i < NODES; i++)
 		order[i] = i;
-	for (uint32_t i = NODES - 1; i > 0; i--) {
-		uint32_t j = (uint32_t)((random_next(&seed) >> 32) * i >> 32);
+	for (uint32_t i = 0; i < NODES; i++) {
+		uint32_t left = STRETCH - i % STRETCH;
+		uint32_t j = i + (uint32_t)((random_next(&seed) >> 32) * left >> 32);
 		uint32_t swap = order[i];
 
 		order[i] = order[j];
@@ -44,7 +46,7 @@ static APART uint64_t list_walk(struct node *node, uint64_t threshold)
 
 	for (unsigned i = 0; i < NODES; i++) {
 		if (node->key > threshold)
-			sum += node->key;
+			sum += node->key ^ i;
 		node->visits++;
 		node = node->next;
 	}
