@@ -185,7 +185,10 @@ void sk_arena_open(struct sk_arena *arena, seL4_Word bits)
 	arena_now = arena;
 }
 
-/* Slots first: they may hold capabilities that do not come from this memory. */
+/*
+ * Slots first: they may hold capabilities that do not come from this memory. The memory of an inner
+ * arena is given up, because the outer one may be closed next.
+ */
 void sk_arena_close(struct sk_arena *arena)
 {
 	unsigned owner = owner_now();
@@ -197,6 +200,10 @@ void sk_arena_close(struct sk_arena *arena)
 	sk_must(seL4_CNode_Revoke(seL4_CapInitThreadCNode, arena->memory.cap, SK_DEPTH));
 	arena->memory.used = 0;
 	arena_now = arena->outer;
+	if (arena_now) {
+		sk_cap_delete(arena->memory.cap);
+		arena->memory.cap = 0;
+	}
 }
 
 struct sk_arena *sk_arena_suspend(void)

@@ -69,10 +69,13 @@ struct sk_arena {
 	unsigned depth;
 };
 
-/* Arenas nest. A null arena means the memory that the boot information lists. */
+/*
+ * Arenas nest; what an inner one took is free again when the outer one closes. Memory mapped in our
+ * own address space goes with its arena, too.
+ */
 void sk_arena_open(struct sk_arena *arena, seL4_Word bits);
 void sk_arena_close(struct sk_arena *arena);
 
-/* Things that outlive every arena are made between these two. */
+/* What shall outlive every arena is made between these two. */
 struct sk_arena *sk_arena_suspend(void);
 void sk_arena_restore(struct sk_arena *arena);

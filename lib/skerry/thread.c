@@ -21,7 +21,7 @@ void sk_thread_make(struct sk_thread *thread, const char *name, seL4_Word priori
 	thread->ipc_frame = thread->frames + SK_THREAD_PAGES - 1;
 	thread->tcb = sk_object_new(seL4_TCBObject, 0);
 	sk_must(seL4_TCB_SetSchedParams(thread->tcb, seL4_CapInitThreadTCB, priority, priority));
-	if (sk_console_is_debug())
+	if (name && sk_console_is_debug())
 		seL4_DebugNameThread(thread->tcb, name);
 }
 
@@ -61,6 +61,32 @@ void sk_thread_new(struct sk_thread *thread, const char *name, seL4_Word priorit
 void sk_thread_start(struct sk_thread *thread, void (*entry)(void *), void *argument)
 {
 	sk_thread_run(thread, thread_main, entry, argument, thread->tcb);
+}
+
+/* --- does the kernel have a call? --------------------------------------------------------------- */
+
+static seL4_CPtr probe_endpoint;
+
+static void probe(void *number)
+{
+	struct sel4_registers r = {0};
+
+	sel4_trap((seL4_Syscall_ID)(seL4_Word)number, &r);
+	seL4_Send(probe_endpoint, seL4_MessageInfo_new(seL4_Fault_NullFault, 0, 0, 0));
+}
+
+/* A call that is not there is a fault of the thread that makes it. */
+bool sk_syscall_exists(seL4_Word number)
+{
+	struct sk_thread thread;
+
+	probe_endpoint = sk_endpoint_new();
+	sk_thread_new(&thread, NULL, seL4_MaxPrio, probe_endpoint);
+	sk_thread_start(&thread, probe, (void *)number);
+	seL4_MessageInfo_t info = seL4_Recv(probe_endpoint, NULL);
+	sk_thread_delete(&thread);
+	sk_cap_delete(probe_endpoint);
+	return !seL4_isUnknownSyscall_tag(info);
 }
 
 void sk_thread_delete(struct sk_thread *thread)

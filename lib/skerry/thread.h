@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <sel4/sel4.h>
 
 struct sk_thread {
@@ -16,7 +17,10 @@ struct sk_thread {
 	seL4_Word tls;
 };
 
-/* Makes a thread that does not run yet. fault_ep: where its faults go, 0 for nowhere. */
+/*
+ * Makes a thread that does not run yet. The name (may be null) is for the kernel's messages; fault_ep
+ * is where its faults go, 0 for nowhere.
+ */
 void sk_thread_new(struct sk_thread *thread, const char *name, seL4_Word priority, seL4_CPtr fault_ep);
 
 /* Runs entry(argument) in it. */
@@ -24,6 +28,9 @@ void sk_thread_start(struct sk_thread *thread, void (*entry)(void *), void *argu
 
 /* Ends the thread and gives back its slots; its memory comes back with its arena. */
 void sk_thread_delete(struct sk_thread *thread);
+
+/* Is there a system call of this number? It is made, in a thread of its own, with zero arguments. */
+bool sk_syscall_exists(seL4_Word number);
 
 /* --- what processes share with threads ---------------------------------------------------------- */
 
