@@ -197,8 +197,11 @@ static void link_put(struct block *block, int32_t target)
 	block->ops[block->slots++].link = (struct link){ .in_page = place < PAGE_SIZE };
 }
 
-/* Appends one instruction that lies `at` bytes from the block's start; true if the block ends there. */
-static bool insn_put(struct vm *vm, struct block *block, struct insn *insn, int32_t at)
+/* What an instruction does to the block that is being made. */
+enum goes { GOES_ON, GOES_BACK, GOES_AWAY };
+
+/* Appends one instruction that lies `at` bytes from the block's start. */
+static enum goes insn_put(struct vm *vm, struct block *block, struct insn *insn, int32_t at)
 {
 	struct op *op = &block->ops[block->slots];
 
@@ -213,30 +216,30 @@ static bool insn_put(struct vm *vm, struct block *block, struct insn *insn, int3
 	if (classes[insn->id] == CLASS_BRANCH) {
 		op->imm += at;
 		link_put(block, op->imm);
-		return insn->imm < 0;
+		return insn->imm < 0 ? GOES_BACK : GOES_ON;
 	}
 	switch (insn->id) {
 	case ID_auipc:
 		op->imm += at;
-		return false;
+		return GOES_ON;
 	case ID_jal:
 	case ID_j:
 		op->imm += at;
 		op->rs1 = (uint8_t)(at + insn->length);
 		link_put(block, op->imm);
-		return true;
+		return GOES_AWAY;
 	case ID_jalr:
 	case ID_jr:
 		op->rs2 = (uint8_t)(at + insn->length);
-		return true;
+		return GOES_AWAY;
 	case ID_ecall:
 		op->imm = at;
-		return true;
+		return GOES_AWAY;
 	case ID_ebreak:
 	case ID_illegal:
-		return true;
+		return GOES_AWAY;
 	}
-	return false;
+	return GOES_ON;
 }
 
 /* Branches learn how many instructions they skip. */
@@ -281,23 +284,26 @@ static bool build_straddle(struct hart *h, struct block *block, uint64_t pc, uin
 	vm_decode(h->vm, block->straddle_word, &insn);
 	block->ops[0].handler.label = h->vm->handlers[INTERNAL_STRADDLE];
 	block->slots = 1;
-	if (!insn_put(h->vm, block, &insn, 0)) {
+	if (insn_put(h->vm, block, &insn, 0) != GOES_AWAY) {
 		end_put(h->vm, block, 4);
 		link_put(block, 4);
 	}
 	return true;
 }
 
-/* Decodes at most `limit` instructions at pc, which lies at `paddr`. */
+/*
+ * Decodes at most `limit` instructions at pc, which lies at `paddr`. A branch forwards stays inside
+ * the block; after a branch backwards, likely a loop's, it ends.
+ */
 static bool build(struct hart *h, struct block *block, uint64_t pc, uint64_t paddr, uint64_t limit)
 {
 	const uint8_t *host = vm_host(h->vm, paddr);
 	int32_t room = (int32_t)(PAGE_SIZE - (paddr & ~PAGE_MASK)), at = 0;
-	bool ended = false;
+	enum goes goes = GOES_ON;
 
 	memset(block, 0, sizeof(*block));
 	block->paddr = paddr;
-	while (!ended && at < room && (uint64_t)block->count < limit && block->slots <= BLOCK_SLOTS - 2) {
+	while (goes == GOES_ON && at < room && (uint64_t)block->count < limit && block->slots <= BLOCK_SLOTS - 2) {
 		uint16_t low, high = 0;
 		struct insn insn;
 
@@ -311,11 +317,11 @@ static bool build(struct hart *h, struct block *block, uint64_t pc, uint64_t pad
 			memcpy(&high, host + at + 2, sizeof(high));
 		}
 		vm_decode(h->vm, (uint32_t)high << 16 | low, &insn);
-		ended = insn_put(h->vm, block, &insn, at);
+		goes = insn_put(h->vm, block, &insn, at);
 		at += insn.length;
 	}
 	block->bytes = (uint16_t)at;
-	if (!ended) {
+	if (goes != GOES_AWAY) {
 		end_put(h->vm, block, at);
 		link_put(block, at);
 	}
