@@ -1,9 +1,9 @@
 """Takes the figures of `make bench`: a table for people, build/bench.json for programs.
 
 Each figure has a name that begins with its area (`interp-`, `ipc-`, `boot-`), what we reach, what
-a peer reaches, and the goal of the issue that asks for it. Lower is better unless the unit ends in
-`/s`. Nothing here is a test of speed: a missed goal is printed, and the status is 0; it is 1 if a
-program failed or computed a wrong checksum. doc/BENCH.md says how each figure is taken.
+a peer reaches, and the goal of the issue that asks for it. Lower is better unless the unit ends
+in `/s`. Nothing here is a test of speed: a missed goal is printed, and the status is 0; it is 1
+if a program failed or computed a wrong checksum. doc/BENCH.md says how each figure is taken.
 """
 
 import argparse
@@ -20,14 +20,21 @@ import time
 
 TIME_LIMIT_S = 120
 
-# What upstream's kernel takes in QEMU on a machine of this kind, in cycles of the host's time-stamp
-# counter and in ms; measured once, not in this run.
+# What upstream's kernel takes in QEMU on a machine of this kind, in cycles of the host's
+# time-stamp counter and in ms; measured once, not in this run.
 UPSTREAM_ROUNDTRIP_CYCLES = 54000
 UPSTREAM_BOOT_MS = 70
 
 GOAL_INTERP = 11.5
 GOAL_ROUNDTRIP_CYCLES = 1500
 GOAL_BOOT_MS = 10
+
+# By how many ipc-*-more.elf exceeds ipc-*.elf: see build.mk.
+ROUNDTRIPS = 400000
+
+QEMU_SYSTEM = ["qemu-system-riscv64", "-machine", "virt", "-m", "512M", "-bios", "none",
+               "-display", "none", "-serial", "none", "-monitor", "none", "-kernel"]
+QEMU_USER = ["qemu-riscv64"]
 
 
 class Failure(Exception):
@@ -74,23 +81,37 @@ def first_byte_s(command):
 
 
 def geomean(values):
+    """The geometric mean, or None if one of the values is missing."""
+    if None in values:
+        return None
     return math.exp(statistics.fmean(math.log(value) for value in values))
 
 
+def median(values):
+    """The median of those values that are there, or None."""
+    taken = [value for value in values if value is not None]
+    return statistics.median(taken) if taken else None
+
+
 class Bench:
+    """One run: what is asked for, the figures taken so far, what went wrong."""
+
     def __init__(self, build, only, rounds):
         self.build = build
         self.only = only
         self.rounds = rounds
+        self.native = self.program("native")
         self.figures = []
         self.failures = []
-        self.native = os.path.join(build, "bench", "native")
+
+    def program(self, name):
+        return os.path.join(self.build, "bench", name)
+
+    def skerry(self, name):
+        return [os.path.join(self.build, "skerry"), "run", self.program(name)]
 
     def wanted(self, name):
         return self.only in name
-
-    def skerry(self, program):
-        return [os.path.join(self.build, "skerry"), "run", os.path.join(self.build, "bench", program)]
 
     def add(self, name, ours, peer, goal, unit, how):
         """Notes a figure; `ours` or `peer` is None where it could not be taken."""
@@ -105,35 +126,33 @@ class Bench:
                 "how": how,
             })
 
-    def attempt(self, take, *arguments):
+    def attempt(self, take, command):
         """What `take` returns, or None, the failure noted (the same text once)."""
         try:
-            return take(*arguments)
+            return take(command)
         except (Failure, OSError) as failure:
             if str(failure) not in self.failures:
                 self.failures.append(str(failure))
             return None
 
-    # --- the workloads ---------------------------------------------------------------------------
+    # --- the workloads ---------------------------------------------------------------------
 
     def runners(self):
-        """Each way of running a workload: its name, and the command as a function of the workload."""
-        where = os.path.join(self.build, "bench")
+        """The ways of running a workload: each a name and a function from workload to command."""
         runners = {
-            "native": lambda workload: [self.native, workload],
-            "skerry": lambda workload: self.skerry("root/%s.elf" % workload),
+            "native": lambda name: [self.native, name],
+            "skerry": lambda name: self.skerry("root/%s.elf" % name),
         }
-        if shutil.which("qemu-system-riscv64"):
-            runners["qemu-system"] = lambda workload: [
-                "qemu-system-riscv64", "-machine", "virt", "-m", "512M", "-bios", "none", "-display", "none",
-                "-serial", "none", "-monitor", "none", "-kernel", "%s/metal/%s.elf" % (where, workload)]
-        if shutil.which("qemu-riscv64"):
-            runners["qemu-user"] = lambda workload: ["qemu-riscv64", "%s/linux/%s" % (where, workload)]
+        if shutil.which(QEMU_SYSTEM[0]):
+            runners["qemu-system"] = lambda name: QEMU_SYSTEM + [
+                self.program("metal/%s.elf" % name)]
+        if shutil.which(QEMU_USER[0]):
+            runners["qemu-user"] = lambda name: QEMU_USER + [self.program("linux/" + name)]
         return runners
 
     def workload_times(self, workloads):
-        """Seconds by runner and workload, one for each round; all take turns, so that a slow
-        minute of the machine falls on all."""
+        """Seconds by runner and workload, a list of one for each round. All take turns, so that
+        a slow minute of the machine falls on all."""
         runners = self.runners()
         times = {runner: {workload: [] for workload in workloads} for runner in runners}
         for number in range(self.rounds):
@@ -144,112 +163,114 @@ class Bench:
             print("round %d of %d" % (number + 1, self.rounds), file=sys.stderr)
         return times
 
+    @staticmethod
+    def workload_ratios(times, chosen):
+        """By runner and workload: time over native time, less what the empty workload takes,
+        formed within each round; the median of the rounds."""
+        empty = {runner: median(times[runner]["empty"]) or 0 for runner in times}
+
+        def ratio(runner, workload):
+            pairs = zip(times[runner][workload], times["native"][workload])
+            ratios = [(taken - empty[runner]) / (native - empty["native"])
+                      for taken, native in pairs if taken is not None and native is not None]
+            return statistics.median(ratios) if ratios and min(ratios) > 0 else None
+
+        return {runner: {name: ratio(runner, name) for name in chosen}
+                for runner in times if runner != "native"}
+
+    @staticmethod
+    def workloads_print(times, ratios, means, chosen):
+        def line(name, native, row):
+            cells = "".join("%12.2fx" % value if value else "%13s" % "failed" for value in row)
+            print("%-10s %10s" % (name, native) + cells)
+
+        print("%-10s %10s" % ("workload", "native ms") + "".join("%13s" % name for name in ratios))
+        for name in chosen:
+            native = median(times["native"][name])
+            line(name, "%.1f" % (native * 1e3) if native else "failed",
+                 [ratios[runner][name] for runner in ratios])
+        if means:
+            line("geomean", "", means.values())
+        print()
+
     def interp(self):
-        names = [line.split()[0] for line in
-                 subprocess.check_output([self.native, "--list"], text=True).splitlines()]
+        table = subprocess.check_output([self.native, "--list"], text=True).splitlines()
+        names = [line.split()[0] for line in table]
         names.remove("empty")
         whole = self.wanted("interp-geomean")
         chosen = [name for name in names if whole or self.wanted("interp-" + name)]
         if not chosen:
             return
+
         times = self.workload_times(["empty"] + chosen)
-        empty = {runner: median(times[runner]["empty"]) or 0 for runner in times}
+        ratios = self.workload_ratios(times, chosen)
+        means = {runner: geomean(ratios[runner].values()) for runner in ratios}
+        self.workloads_print(times, ratios, means if whole else None, chosen)
 
-        def ratio(runner, workload):
-            """Our time over the native one, of the same round; the median of the rounds."""
-            ratios = [(ours - empty[runner]) / (native - empty["native"])
-                      for ours, native in zip(times[runner][workload], times["native"][workload])
-                      if ours is not None and native is not None]
-            return statistics.median(ratios) if ratios and min(ratios) > 0 else None
+        def add(name, by_runner, goal, what):
+            user = by_runner.get("qemu-user")
+            self.add("interp-" + name, by_runner["skerry"], by_runner.get("qemu-system"), goal,
+                     "x native", what + "; peer: qemu-system-riscv64" +
+                     ("; qemu-riscv64: %.2f" % user if user else ""))
 
-        ratios = {runner: {name: ratio(runner, name) for name in chosen} for runner in times}
-        self.workloads_print(times, empty, ratios, chosen)
-
-        def user(value):
-            return "; qemu-user %.2f" % value if value else ""
-
-        means = {}
-        for runner in times:
-            values = list(ratios[runner].values())
-            means[runner] = geomean(values) if None not in values else None
         for name in chosen:
-            self.add("interp-" + name, ratios["skerry"][name], ratios.get("qemu-system", {}).get(name),
-                     None, "x native", "processor time over native gcc -O2; peer qemu-system-riscv64" +
-                     user(ratios.get("qemu-user", {}).get(name)))
+            add(name, {runner: ratios[runner][name] for runner in ratios}, None,
+                "processor time over native gcc -O2")
         if whole:
-            self.add("interp-geomean", means["skerry"], means.get("qemu-system"), GOAL_INTERP, "x native",
-                     "geometric mean of the workloads; peer qemu-system-riscv64" +
-                     user(means.get("qemu-user")))
+            add("geomean", means, GOAL_INTERP, "geometric mean of the %d workloads" % len(names))
 
-    def workloads_print(self, times, empty, ratios, chosen):
-        others = [runner for runner in times if runner != "native"]
-        print("%-10s %10s" % ("workload", "native ms") + "".join("%13s" % runner for runner in others))
-        for name in chosen:
-            native = median(times["native"][name])
-            cells = [ratios[runner][name] for runner in others]
-            print("%-10s %10.1f" % (name, (native - empty["native"]) * 1e3) +
-                  "".join("%12.2fx" % cell if cell else "%13s" % "failed" for cell in cells))
-        print()
-
-    # --- system calls and start --------------------------------------------------------------------
+    # --- system calls and start ------------------------------------------------------------
 
     def ipc(self):
-        variants = {"ipc-roundtrip": ("ipc-0", GOAL_ROUNDTRIP_CYCLES, UPSTREAM_ROUNDTRIP_CYCLES, "0 words"),
-                    "ipc-roundtrip-4-words": ("ipc-4", None, None, "4 words")}
-        variants = {name: variant for name, variant in variants.items() if self.wanted(name)}
-        if not variants:
-            return
-        tsc_hz = float(subprocess.check_output([self.native, "--tsc"], text=True))
-        rounds_more = 400000  # of ipc-*-more.elf beyond ipc-*.elf, see build.mk
-        for name, (program, goal, peer, what) in variants.items():
+        for name, program, words, goal, peer in (
+                ("ipc-roundtrip", "ipc-0", 0, GOAL_ROUNDTRIP_CYCLES, UPSTREAM_ROUNDTRIP_CYCLES),
+                ("ipc-roundtrip-4-words", "ipc-4", 4, None, None)):
+            if not self.wanted(name):
+                continue
+            tsc_hz = float(subprocess.check_output([self.native, "--tsc"], text=True))
             cycles = []
             for _ in range(self.rounds):
                 few = self.attempt(processor_time_s, self.skerry("root/%s.elf" % program))
                 more = self.attempt(processor_time_s, self.skerry("root/%s-more.elf" % program))
                 if few is not None and more is not None:
-                    cycles.append((more - few) * tsc_hz / rounds_more)
+                    cycles.append((more - few) * tsc_hz / ROUNDTRIPS)
             self.add(name, median(cycles), peer, goal, "cycles",
-                     "Call + ReplyRecv between two address spaces, %s; processor time of %d further round "
-                     "trips times the host's TSC frequency, %.2f GHz%s" % (
-                         what, rounds_more, tsc_hz / 1e9,
+                     "Call + ReplyRecv between two address spaces, %d words; processor time of "
+                     "%d round trips times the host's TSC frequency, %.2f GHz%s" % (
+                         words, ROUNDTRIPS, tsc_hz / 1e9,
                          "; peer: upstream's kernel in QEMU, measured earlier" if peer else ""))
 
     def boot(self):
         if not self.wanted("boot-first-instruction"):
             return
-        times = []
-        for _ in range(4 * self.rounds):
-            taken = self.attempt(first_byte_s, self.skerry("boot.elf") + ["-m", "512M"])
-            if taken is not None:
-                times.append(taken * 1e3)
-        self.add("boot-first-instruction", median(times), UPSTREAM_BOOT_MS, GOAL_BOOT_MS, "ms",
-                 "wall time from starting the process to the output of the first user instructions; image of "
-                 "1 MiB, guest of 512 MiB; peer: upstream's hello in QEMU, at best, measured earlier")
+        command = self.skerry("boot.elf") + ["-m", "512M"]
+        times = [self.attempt(first_byte_s, command) for _ in range(4 * self.rounds)]
+        taken = median(times)
+        self.add("boot-first-instruction", taken and taken * 1e3, UPSTREAM_BOOT_MS, GOAL_BOOT_MS,
+                 "ms", "wall time from starting the process to the output of the first user "
+                 "instructions; image of 1 MiB, guest of 512 MiB; peer: upstream's hello in "
+                 "QEMU at its best, measured earlier")
 
-    # --- results -----------------------------------------------------------------------------------
+    # --- results ---------------------------------------------------------------------------
 
     def report(self):
         def cell(value):
             return "-" if value is None else "%.4g" % value
 
-        print("%-24s %9s %9s %9s %9s  %-9s" % ("figure", "ours", "peer", "ratio", "goal", "unit"))
+        if self.figures:
+            print("%-24s %9s %9s %9s %9s  unit" % ("figure", "ours", "peer", "ratio", "goal"))
         for figure in self.figures:
             met = ""
             if figure["goal"] is not None and figure["ours"] is not None:
                 met = "met" if figure["ours"] <= figure["goal"] else "missed"
-            print("%-24s %9s %9s %9s %9s  %-9s %s" % (
-                figure["name"], cell(figure["ours"]), cell(figure["peer"]), cell(figure["ratio"]),
-                cell(figure["goal"]), figure["unit"], met))
+            cells = [cell(figure[key]) for key in ("ours", "peer", "ratio", "goal")]
+            line = "%-24s %9s %9s %9s %9s  %-9s %s" % (figure["name"], *cells, figure["unit"], met)
+            print(line.rstrip())
         for failure in self.failures:
             print("failed: " + failure)
         with open(os.path.join(self.build, "bench.json"), "w", encoding="utf-8") as file:
             json.dump(self.figures, file, indent=1)
             file.write("\n")
-
-
-def median(values):
-    taken = [value for value in values if value is not None]
-    return statistics.median(taken) if taken else None
 
 
 def main():
