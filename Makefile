@@ -16,7 +16,7 @@ VERSION  := 0.1.0
 
 WARN     := -Wall -Wextra -Werror
 CFLAGS   := -std=gnu11 $(OPT) -g $(WARN) -fno-strict-aliasing -MMD -MP
-HOSTINC  := -I. -Iabi -Iabi/riscv64
+HOSTINC  := -I. -Iabi -Iabi/riscv64 -Iport/isa-riscv64 -Iport/vm
 LDLIBS   := -lelf -ldw -lfdt -lpthread -lm
 ifneq ($(SANITIZE),)
 CFLAGS   += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer

@@ -1,0 +1,67 @@
+/* IRQControl and IRQHandler (invocations.md §7). */
+#include "kernel/core/kernel.h"
+
+static enum outcome decode_get(struct call *call)
+{
+	uint64_t irq, max = machine_irq_max();
+	struct slot *slot;
+	enum outcome outcome;
+
+	if (call->length < 3 || call->extra_count < 1)
+		return call_fail(call, seL4_TruncatedMessage);
+	irq = call_word(call, 0);
+	if (irq < 1 || irq > max)
+		return call_fail_range(call, 1, max);
+	if (call->kernel->irq_state[irq] != IRQ_INACTIVE)
+		return call_fail(call, seL4_RevokeFirst);
+	outcome = lookup_target(call, false, call->extra[0]->cap, call_word(call, 1), call_word(call, 2), &slot);
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	if (!slot_is_empty(slot))
+		return call_fail(call, seL4_DeleteFirst);
+
+	call->kernel->irq_state[irq] = IRQ_SIGNAL;
+	slot_insert(slot, cap_irq_handler((unsigned)irq), call->slot);
+	machine_irq_set_masked((unsigned)irq, false);
+	return OUTCOME_DONE;
+}
+
+enum outcome decode_irq_control(struct call *call)
+{
+	if (call->label == LABEL_IRQIssueIRQHandler)
+		return decode_get(call);
+	return isa_decode_irq_control(call);
+}
+
+static enum outcome decode_set_notification(struct call *call, unsigned irq)
+{
+	struct slot *slot = &call->kernel->irq_slot[irq];
+	struct cap cap;
+
+	if (call->extra_count < 1)
+		return call_fail(call, seL4_TruncatedMessage);
+	cap = call->extra[0]->cap;
+	if (cap_type(cap) != CAP_Notification || !(cap_rights(cap) & RIGHT_WRITE))
+		return call_fail_capability(call, 0);
+	slot_delete_simple(call->kernel, slot);
+	slot_insert(slot, cap, call->extra[0]);
+	return OUTCOME_DONE;
+}
+
+enum outcome decode_irq_handler(struct call *call)
+{
+	unsigned irq = cap_irq(call->cap);
+
+	switch (call->label) {
+	case LABEL_IRQAckIRQ:
+		machine_irq_set_masked(irq, false);
+		return OUTCOME_DONE;
+	case LABEL_IRQSetIRQHandler:
+		return decode_set_notification(call, irq);
+	case LABEL_IRQClearIRQHandler:
+		slot_delete_simple(call->kernel, &call->kernel->irq_slot[irq]);
+		return OUTCOME_DONE;
+	default:
+		return call_fail(call, seL4_IllegalOperation);
+	}
+}

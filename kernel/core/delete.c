@@ -1,0 +1,185 @@
+/*
+ * Deleting capabilities, and with the last one of an object the object.
+ *
+ * Most deletions are one short step. A CNode or TCB holds further capabilities, which may again be the
+ * last of CNodes, to any depth and in cycles; their deletion is a sequence of short steps with
+ * preemption points in between, without recursion and without memory of its own.
+ *
+ * What is left of an object under deletion is a zombie: its slot says how many of the object's slots
+ * are not yet emptied. Slots are emptied from the last to the first. When the last slot of A holds the
+ * final capability of another CNode B, the zombies are turned round, so that B is worked on first and
+ * A waits in B's first slot:
+ *
+ *        S: zombie A              S: zombie B
+ *           └ A[last]: B    →        └ B[0]: zombie A
+ *                └ B[0]: x                 └ A[last]: x
+ *
+ * B's other slots are emptied, and when only B[0] is left, its zombie moves up into S and B is gone.
+ * Every step leaves each zombie in a slot of its own and every object with at most one zombie, so the
+ * system is consistent at any preemption, and anybody may go on with the work by deleting S again.
+ */
+#include "kernel/core/kernel.h"
+
+#define PREEMPTION_WORK 100 /* steps between two looks for an interrupt */
+
+bool preemption_point(struct kernel *kernel, unsigned work)
+{
+	bool waiting = machine_preempt_step();
+
+	kernel->preempt_count += work;
+	if (kernel->preempt_count < PREEMPTION_WORK)
+		return false;
+	kernel->preempt_count = 0;
+	return waiting;
+}
+
+/* Undoes what the object means to others; returns the zombie of what is left to do, or null. */
+static struct cap finalise(struct kernel *kernel, struct cap cap, bool final)
+{
+	struct notification *notification;
+	struct tcb *tcb;
+
+	if (cap_type(cap) == CAP_Zombie)
+		return cap;
+	if (!final && cap_type(cap) != CAP_Frame)
+		return cap_null();
+	switch (cap_type(cap)) {
+	case CAP_Endpoint:
+		endpoint_cancel_all(kernel, endpoint_at(cap_object(cap)));
+		return cap_null();
+	case CAP_Notification:
+		notification = notification_at(cap_object(cap));
+		notification_unbind(notification);
+		notification_cancel_all(kernel, notification);
+		return cap_null();
+	case CAP_CNode:
+		return cap_zombie(cap_object(cap), cap_cnode_radix(cap), false, 1ull << cap_cnode_radix(cap));
+	case CAP_Thread:
+		tcb = tcb_at(cap_object(cap));
+		if (tcb->bound_notification)
+			notification_unbind(notification_at(tcb->bound_notification));
+		thread_suspend(kernel, tcb);
+		machine_fpu_release(tcb);
+		return cap_zombie(cap_object(cap), 0, true, TCB_SLOTS);
+	case CAP_IRQHandler:
+		irq_delete_handler(kernel, cap_irq(cap));
+		return cap_null();
+	case CAP_Null:
+	case CAP_Untyped:
+	case CAP_Reply:
+	case CAP_IRQControl:
+	case CAP_Domain:
+		return cap_null();
+	default:
+		isa_cap_finalise(cap, final);
+		return cap_null();
+	}
+}
+
+static struct cap zombie_with_left(struct cap zombie, uint64_t left)
+{
+	zombie.word[1] = left;
+	return zombie;
+}
+
+static bool slot_lies_in(const struct slot *slot, struct cap zombie)
+{
+	uint64_t start, size;
+	uint64_t at = isa_paddr(machine_ref(slot));
+
+	return cap_memory(zombie, &start, &size) && at >= start && at - start < size;
+}
+
+/* `last` of head's object holds a zombie too: go on with that one first. */
+static void zombie_descend(struct slot *head, struct slot *last)
+{
+	struct cap outer = head->cap, inner = last->cap;
+	struct slot *first = slot_at(cap_object(inner));
+
+	slot_swap(head, outer, last, inner);
+	if (first != head)
+		slot_swap(last, first->cap, first, outer);
+}
+
+/* One short step towards emptying `head`, which holds a zombie. */
+static void zombie_step(struct kernel *kernel, struct slot *head)
+{
+	struct cap zombie = head->cap, rest;
+	uint64_t left = cap_zombie_left(zombie);
+	struct slot *last;
+
+	if (left == 0) {
+		slot_remove(head);
+		return;
+	}
+	last = slot_at(cap_object(zombie) + ((left - 1) << seL4_SlotBits));
+	if (last == head || slot_is_empty(last)) {
+		head->cap = zombie_with_left(zombie, left - 1);
+		return;
+	}
+	rest = finalise(kernel, last->cap, slot_is_final(last));
+	if (cap_is_null(rest)) {
+		slot_remove(last);
+		head->cap = zombie_with_left(zombie, left - 1);
+		return;
+	}
+	last->cap = rest;
+	if (left > 1) {
+		zombie_descend(head, last);
+	} else if (!slot_lies_in(head, zombie)) {
+		/* The object holds nothing but this zombie, which can as well lie in its place. */
+		slot_remove(head);
+		slot_move(head, last, last->cap);
+	}
+}
+
+/* The zombie to work on for `slot`: its own, unless that waits for one inside its own object. */
+static struct slot *zombie_head(struct slot *slot)
+{
+	struct cap zombie = slot->cap;
+	struct slot *first = slot_at(cap_object(zombie));
+
+	if (cap_zombie_left(zombie) == 1 && first != slot && cap_type(first->cap) == CAP_Zombie &&
+	    slot_lies_in(slot, zombie))
+		return first;
+	return slot;
+}
+
+enum outcome slot_delete(struct kernel *kernel, struct slot *slot)
+{
+	struct cap rest;
+
+	if (slot_is_empty(slot))
+		return OUTCOME_DONE;
+	rest = finalise(kernel, slot->cap, slot_is_final(slot));
+	if (cap_is_null(rest)) {
+		slot_remove(slot);
+		return OUTCOME_DONE;
+	}
+	slot->cap = rest;
+	while (cap_type(slot->cap) == CAP_Zombie) {
+		zombie_step(kernel, zombie_head(slot));
+		if (preemption_point(kernel, 1) && !slot_is_empty(slot))
+			return OUTCOME_PREEMPTED;
+	}
+	return OUTCOME_DONE;
+}
+
+void slot_delete_simple(struct kernel *kernel, struct slot *slot)
+{
+	if (slot_is_empty(slot))
+		return;
+	(void)finalise(kernel, slot->cap, slot_is_final(slot));
+	slot_remove(slot);
+}
+
+enum outcome slot_revoke(struct kernel *kernel, struct slot *slot)
+{
+	while (slot_has_children(slot)) {
+		if (slot_delete(kernel, slot_next(slot)) == OUTCOME_PREEMPTED)
+			return OUTCOME_PREEMPTED;
+		if (preemption_point(kernel, 1) && slot_has_children(slot))
+			return OUTCOME_PREEMPTED;
+	}
+	return OUTCOME_DONE;
+}

@@ -1,0 +1,249 @@
+/*
+ * Synchronous IPC: endpoints and reply capabilities (ipc.md §2).
+ *
+ * An endpoint's queue is first in, first out; priority does not matter. A queued sender's message stays
+ * in its registers and buffer until a receiver takes it.
+ */
+#include "kernel/core/kernel.h"
+#include "kernel/core/message.h"
+
+void queue_append(struct queue *queue, struct tcb *tcb)
+{
+	kref ref = machine_ref(tcb);
+
+	tcb->queue_prev = queue->tail;
+	tcb->queue_next = 0;
+	if (queue->tail)
+		tcb_at(queue->tail)->queue_next = ref;
+	else
+		queue->head = ref;
+	queue->tail = ref;
+}
+
+void queue_remove(struct queue *queue, struct tcb *tcb)
+{
+	if (tcb->queue_prev)
+		tcb_at(tcb->queue_prev)->queue_next = tcb->queue_next;
+	else
+		queue->head = tcb->queue_next;
+	if (tcb->queue_next)
+		tcb_at(tcb->queue_next)->queue_prev = tcb->queue_prev;
+	else
+		queue->tail = tcb->queue_prev;
+}
+
+static struct queue endpoint_queue(const struct endpoint *endpoint)
+{
+	return (struct queue){endpoint->head, endpoint->tail & ~3ull};
+}
+
+static void endpoint_set_queue(struct endpoint *endpoint, struct queue queue, enum endpoint_state state)
+{
+	endpoint->head = queue.head;
+	endpoint->tail = queue.head ? queue.tail | state : ENDPOINT_IDLE;
+}
+
+static void endpoint_enqueue(struct endpoint *endpoint, struct tcb *tcb, enum endpoint_state state)
+{
+	struct queue queue = endpoint_queue(endpoint);
+
+	queue_append(&queue, tcb);
+	endpoint_set_queue(endpoint, queue, state);
+	tcb->blocked_on = machine_ref(endpoint);
+}
+
+static void endpoint_dequeue(struct endpoint *endpoint, struct tcb *tcb)
+{
+	struct queue queue = endpoint_queue(endpoint);
+
+	queue_remove(&queue, tcb);
+	endpoint_set_queue(endpoint, queue, endpoint_state(endpoint));
+}
+
+/* The message of a thread that sends: what it wants to say, or the fault it has. */
+static void transfer(struct tcb *sender, struct tcb *receiver, const struct endpoint *endpoint, uint64_t badge,
+		     bool grant)
+{
+	unsigned length;
+
+	if (sender->fault.type == FAULT_NONE) {
+		transfer_message(sender, receiver, endpoint, badge, grant);
+		return;
+	}
+	length = fault_message(sender, receiver, lookup_buffer(receiver, true));
+	isa_set_badge(&receiver->context, badge);
+	isa_set_info(&receiver->context, info_make(sender->fault.type, 0, 0, length));
+}
+
+/* A call was delivered: the caller waits for the reply, or for ever if it gave no way to reply. */
+static void setup_reply(struct kernel *kernel, struct tcb *caller, struct tcb *receiver, struct send send)
+{
+	if (!send.can_grant && !send.can_grant_reply) {
+		thread_block(kernel, caller, THREAD_INACTIVE);
+		return;
+	}
+	thread_block(kernel, caller, THREAD_BLOCKED_ON_REPLY);
+	slot_insert(&receiver->slot[TCB_CALLER],
+		    cap_reply(machine_ref(caller), false, receiver->receiver_can_grant),
+		    &caller->slot[TCB_REPLY]);
+}
+
+void endpoint_send(struct kernel *kernel, struct tcb *sender, struct endpoint *endpoint, struct send send)
+{
+	struct tcb *receiver;
+
+	if (endpoint_state(endpoint) != ENDPOINT_RECV) {
+		if (!send.blocking)
+			return;
+		thread_block(kernel, sender, THREAD_BLOCKED_ON_SEND);
+		sender->sender_badge = send.badge;
+		sender->sender_can_grant = send.can_grant;
+		sender->sender_can_grant_reply = send.can_grant_reply;
+		sender->sender_is_call = send.is_call;
+		endpoint_enqueue(endpoint, sender, ENDPOINT_SEND);
+		return;
+	}
+	receiver = tcb_at(endpoint->head);
+	endpoint_dequeue(endpoint, receiver);
+	transfer(sender, receiver, endpoint, send.badge, send.can_grant);
+	receiver->state = THREAD_RUNNING;
+	possible_switch(kernel, receiver);
+	if (send.is_call)
+		setup_reply(kernel, sender, receiver, send);
+}
+
+/* A waiting sender's message is taken. */
+static void endpoint_take(struct kernel *kernel, struct tcb *receiver, struct endpoint *endpoint)
+{
+	struct tcb *sender = tcb_at(endpoint->head);
+	struct send send = {.badge = sender->sender_badge,
+			    .can_grant = sender->sender_can_grant,
+			    .can_grant_reply = sender->sender_can_grant_reply,
+			    .is_call = sender->sender_is_call};
+
+	endpoint_dequeue(endpoint, sender);
+	transfer(sender, receiver, endpoint, send.badge, send.can_grant);
+	if (send.is_call) {
+		setup_reply(kernel, sender, receiver, send);
+	} else {
+		sender->state = THREAD_RUNNING;
+		possible_switch(kernel, sender);
+	}
+}
+
+void endpoint_receive(struct kernel *kernel, struct tcb *receiver, struct cap cap, bool blocking)
+{
+	struct endpoint *endpoint = endpoint_at(cap_object(cap));
+	struct notification *bound;
+
+	slot_delete_simple(kernel, &receiver->slot[TCB_CALLER]);
+	if (receiver->bound_notification) {
+		bound = notification_at(receiver->bound_notification);
+		if (notification_state(bound) == NOTIFICATION_ACTIVE) {
+			notification_receive(kernel, receiver, bound, blocking);
+			return;
+		}
+	}
+	receiver->receiver_can_grant = cap_rights(cap) & RIGHT_GRANT;
+	if (endpoint_state(endpoint) == ENDPOINT_SEND) {
+		endpoint_take(kernel, receiver, endpoint);
+	} else if (blocking) {
+		thread_block(kernel, receiver, THREAD_BLOCKED_ON_RECEIVE);
+		endpoint_enqueue(endpoint, receiver, ENDPOINT_RECV);
+	} else {
+		isa_set_badge(&receiver->context, 0);
+	}
+}
+
+void reply_send(struct kernel *kernel, struct tcb *sender, struct tcb *caller, struct slot *reply, bool grant)
+{
+	bool goes_on;
+
+	slot_remove(reply);
+	if (caller->fault.type == FAULT_NONE) {
+		transfer_message(sender, caller, NULL, 0, grant);
+		caller->state = THREAD_RUNNING;
+		possible_switch(kernel, caller);
+		return;
+	}
+	goes_on = fault_reply(sender, caller);
+	caller->fault.type = FAULT_NONE;
+	if (goes_on) {
+		caller->state = THREAD_RESTART;
+		possible_switch(kernel, caller);
+	} else {
+		caller->state = THREAD_INACTIVE;
+	}
+}
+
+/* The thread executes its system call (or faulting instruction) again. */
+static void restart(struct kernel *kernel, struct tcb *tcb)
+{
+	tcb->fault.type = FAULT_NONE;
+	tcb->state = THREAD_RESTART;
+	ready_add_head(kernel, tcb);
+}
+
+void endpoint_cancel_all(struct kernel *kernel, struct endpoint *endpoint)
+{
+	kref next = endpoint->head;
+
+	if (endpoint_state(endpoint) == ENDPOINT_IDLE)
+		return;
+	*endpoint = (struct endpoint){0};
+	while (next) {
+		struct tcb *tcb = tcb_at(next);
+
+		next = tcb->queue_next;
+		restart(kernel, tcb);
+	}
+	reschedule(kernel);
+}
+
+void endpoint_cancel_badged(struct kernel *kernel, struct endpoint *endpoint, uint64_t badge)
+{
+	kref next = endpoint->head;
+
+	if (endpoint_state(endpoint) != ENDPOINT_SEND)
+		return;
+	while (next) {
+		struct tcb *tcb = tcb_at(next);
+
+		next = tcb->queue_next;
+		if (tcb->sender_badge != badge)
+			continue;
+		endpoint_dequeue(endpoint, tcb);
+		restart(kernel, tcb);
+	}
+	reschedule(kernel);
+}
+
+/* The reply capability that names this blocked caller: it follows the master in the derivation list. */
+static void delete_reply_cap(struct tcb *caller)
+{
+	struct slot *reply = slot_next(&caller->slot[TCB_REPLY]);
+
+	if (cap_type(reply->cap) == CAP_Reply && cap_object(reply->cap) == machine_ref(caller) &&
+	    !cap_reply_master(reply->cap))
+		slot_remove(reply);
+}
+
+void ipc_cancel(struct kernel *kernel, struct tcb *tcb)
+{
+	switch (tcb->state) {
+	case THREAD_BLOCKED_ON_SEND:
+	case THREAD_BLOCKED_ON_RECEIVE:
+		endpoint_dequeue(endpoint_at(tcb->blocked_on), tcb);
+		break;
+	case THREAD_BLOCKED_ON_NOTIFICATION:
+		notification_cancel(notification_at(tcb->blocked_on), tcb);
+		break;
+	case THREAD_BLOCKED_ON_REPLY:
+		delete_reply_cap(tcb);
+		break;
+	default:
+		return;
+	}
+	tcb->fault.type = FAULT_NONE;
+	thread_block(kernel, tcb, THREAD_INACTIVE);
+}

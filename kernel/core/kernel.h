@@ -1,0 +1,302 @@
+/*
+ * The kernel's own state, and what its files offer each other. Everything mutable is in struct kernel
+ * or in objects; both lie in the node's memory.
+ */
+#ifndef SKERRY_KERNEL_H
+#define SKERRY_KERNEL_H
+
+#include <sel4/errors.h>
+#include <sel4/syscall.h>
+
+#include "kernel/core/profile.h"
+#include "kernel/object/objects.h"
+
+#define MAX_CORES    1
+#define MAX_DOMAINS  16
+#define PRIORITIES   (seL4_MaxPrio + 1)
+#define MAX_IRQS     128
+#define ASID_POOLS   (1 << seL4_NumASIDPoolsBits)
+#define MAX_SCHEDULE 100
+
+#define TIME_SLICE_TICKS 5
+#define TICK_NS          2000000ull
+
+/* The layout of the node's memory: kernel image (on the metal) or struct kernel (hosted), then boot data. */
+#define KERNEL_PADDR       0x80200000ull
+#define KERNEL_WINDOW_SIZE 0x200000ull
+
+struct queue {
+	kref head, tail;
+};
+
+struct domain_slot {
+	uint64_t domain;
+	uint64_t ticks; /* 0 in an end marker */
+};
+
+/* What schedule() is to do at the end of the entry. */
+enum schedule_action {
+	SCHEDULE_RESUME, /* go on with the current thread */
+	SCHEDULE_SWITCH, /* consider core->candidate */
+	SCHEDULE_CHOOSE, /* choose the best of all */
+};
+
+struct core {
+	kref current; /* TCB */
+	kref idle;    /* TCB of the idle thread; never runs user code */
+	uint8_t action; /* enum schedule_action */
+	kref candidate;
+
+	uint8_t domain;
+	uint64_t domain_ticks; /* left in the current schedule entry */
+	uint64_t schedule_index;
+
+	/* One bit for each priority that has a ready thread; summary has one for each non-zero word. */
+	uint64_t ready_bits[MAX_DOMAINS][PRIORITIES / 64];
+	uint8_t ready_summary[MAX_DOMAINS];
+	struct queue ready[MAX_DOMAINS][PRIORITIES];
+
+	struct tcb idle_tcb __attribute__((aligned(2048)));
+};
+
+enum irq_state {
+	IRQ_INACTIVE,
+	IRQ_SIGNAL, /* a handler capability was issued */
+	IRQ_TIMER,  /* the kernel's own */
+};
+
+/* Counted for `--stats`; nothing in the kernel looks at them. */
+struct kernel_stats {
+	uint64_t syscalls[8];
+	uint64_t unknown_syscalls, faults, exceptions, interrupts, ticks;
+	uint64_t fastpath_call, fastpath_reply_recv;
+};
+
+struct kernel {
+	struct slot derivation; /* head of the list of all full slots; holds no capability */
+	struct core core[MAX_CORES];
+
+	struct slot irq_slot[MAX_IRQS]; /* the notification of each interrupt */
+	uint8_t irq_state[MAX_IRQS];
+	kref asid_pool[ASID_POOLS]; /* 0, or the page-sized object of an ASID pool */
+
+	struct domain_slot schedule[MAX_SCHEDULE];
+	uint64_t schedule_length;
+	uint64_t schedule_start;
+
+	struct profile profile;
+	bool halted;
+	bool slow_only; /* tests: do without the fast path */
+	unsigned preempt_count; /* work units since interrupts were last looked for */
+	struct kernel_stats stats;
+
+	/* What boot gave out, for kernel_check() and reports. */
+	uint64_t ram_start, ram_end; /* physical; memory that objects may lie in */
+};
+_Static_assert(sizeof(struct kernel) <= KERNEL_WINDOW_SIZE, "struct kernel lies in the kernel's window");
+
+/* --- entry ------------------------------------------------------------------------------------ */
+
+enum trap_kind {
+	TRAP_SYSCALL,
+	TRAP_VM_FAULT,  /* address, code = FSR, instruction */
+	TRAP_EXCEPTION, /* address = number, code */
+	TRAP_INTERRUPT,
+};
+
+struct trap {
+	enum trap_kind kind;
+	uint64_t address;
+	uint64_t code;
+	bool instruction;
+};
+
+/*
+ * The kernel is this function: called with what happened on the core, returns the thread whose context
+ * is to be resumed, or NULL if there is none (idle, or halted). It never blocks.
+ */
+struct tcb *kernel_enter(struct kernel *kernel, const struct trap *trap);
+/* The thread to resume as things stand: how a core starts after kernel_boot(). */
+struct tcb *kernel_resume(struct kernel *kernel);
+
+/* --- a system call being worked on -------------------------------------------------------------- */
+
+struct error {
+	uint8_t code;     /* seL4_Error */
+	uint8_t argument; /* index for InvalidArgument and InvalidCapability */
+	bool source;      /* FailedLookup: for the source */
+	uint64_t min, max; /* RangeError; min is also NotEnoughMemory's free bytes */
+	struct lookup_failure lookup;
+};
+
+/* One invocation: what decoding sees. Arguments are read where they lie, for the call may be restarted. */
+struct call {
+	struct kernel *kernel;
+	struct tcb *caller;
+	struct slot *slot; /* of the invoked capability */
+	struct cap cap;
+	uint64_t cptr;
+	enum label label;
+	unsigned length;
+	bool is_call; /* wants an answer */
+	const uint64_t *buffer; /* the caller's IPC buffer, readable, or NULL */
+	unsigned extra_count;
+	struct slot *extra[seL4_MsgMaxExtraCaps];
+	struct error error;
+	unsigned result_length;
+};
+
+/* Message word `index`; the caller has checked that index < call->length. */
+static inline uint64_t call_word(const struct call *call, unsigned index)
+{
+	if (index < ISA_MESSAGE_REGISTERS)
+		return isa_message(&call->caller->context, index);
+	return call->buffer ? call->buffer[seL4_IPCBufferMsgWord + index] : 0;
+}
+
+/* Sets result word `index` (dropped when the caller used Send). */
+void call_result(struct call *call, unsigned index, uint64_t value);
+
+/* Decoding ends with one of these when it finds an error: the outcome is OUTCOME_FAILED. */
+MUST_USE enum outcome call_fail(struct call *call, seL4_Error code);
+MUST_USE enum outcome call_fail_argument(struct call *call, unsigned index);
+MUST_USE enum outcome call_fail_capability(struct call *call, unsigned index);
+MUST_USE enum outcome call_fail_range(struct call *call, uint64_t min, uint64_t max);
+MUST_USE enum outcome call_fail_lookup(struct call *call, bool source, struct lookup_failure failure);
+MUST_USE enum outcome call_fail_missing(struct call *call, bool source, unsigned bits_left);
+
+/* kernel/api: one decoder for each object. */
+MUST_USE enum outcome decode_invocation(struct call *call);
+MUST_USE enum outcome decode_untyped(struct call *call);
+MUST_USE enum outcome decode_cnode(struct call *call);
+MUST_USE enum outcome decode_tcb(struct call *call);
+MUST_USE enum outcome decode_irq_control(struct call *call);
+MUST_USE enum outcome decode_irq_handler(struct call *call);
+MUST_USE enum outcome decode_domain(struct call *call);
+
+/* --- lookup (kernel/core/lookup.c) -------------------------------------------------------------- */
+
+struct lookup {
+	struct slot *slot; /* NULL: failure says why */
+	unsigned bits_left;
+	struct lookup_failure failure;
+};
+/* Resolves the low `bits` bits of `index` in the CNode capability `root` (capabilities.md §4). */
+struct lookup lookup_slot(struct cap root, uint64_t index, unsigned bits);
+/* A cptr in a thread's CSpace: left-over bits are ignored. */
+struct lookup lookup_cptr(struct tcb *tcb, uint64_t cptr);
+/* A slot for a CNode operation, in `*slot` (invocations.md §3). */
+MUST_USE enum outcome lookup_target(struct call *call, bool source, struct cap root, uint64_t index,
+				    uint64_t depth, struct slot **slot);
+/* The IPC buffer through its frame capability; NULL if there is none or it lacks the access. */
+uint64_t *lookup_buffer(struct tcb *tcb, bool write);
+
+/* --- derivation (kernel/core/derive.c) ------------------------------------------------------------ */
+
+void slot_insert(struct slot *slot, struct cap cap, struct slot *parent);
+/* For capabilities made by Retype and at boot: always revocable. */
+void slot_insert_new(struct slot *slot, struct cap cap, struct slot *after);
+void slot_move(struct slot *to, struct slot *from, struct cap cap);
+void slot_swap(struct slot *a, struct cap cap_for_b, struct slot *b, struct cap cap_for_a);
+void slot_remove(struct slot *slot); /* empties it; the object is not looked at */
+bool slot_is_final(const struct slot *slot);
+bool slot_has_children(const struct slot *slot);
+bool slot_is_parent_of(const struct slot *parent, const struct slot *child);
+bool cap_same_object(struct cap a, struct cap b);
+bool cap_same_region(struct cap parent, struct cap child);
+/* Physical memory that the capability's object occupies; false: none. */
+bool cap_memory(struct cap cap, uint64_t *start, uint64_t *size);
+struct cap cap_mask_rights(struct cap cap, uint64_t rights);
+/* Applies a badge or guard; null if not allowed. `preserve`: Mutate's and Rotate's rule. */
+struct cap cap_update_data(struct cap cap, bool preserve, uint64_t data);
+/* What a copy of the capability in `slot` is. seL4_NoError with a null capability: it cannot be copied. */
+seL4_Error cap_derive(const struct slot *slot, struct cap cap, struct cap *copy);
+
+/* --- deletion (kernel/core/delete.c) -------------------------------------------------------------- */
+
+MUST_USE enum outcome slot_delete(struct kernel *kernel, struct slot *slot);
+MUST_USE enum outcome slot_revoke(struct kernel *kernel, struct slot *slot);
+/* Deletes a capability whose deletion is one short step (reply, endpoint copy, frame …). */
+void slot_delete_simple(struct kernel *kernel, struct slot *slot);
+/* After a step of a long operation: should it stop here? */
+bool preemption_point(struct kernel *kernel, unsigned work);
+
+/* --- threads and scheduling (kernel/core/sched.c, kernel/object/tcb.c) ------------------------------ */
+
+static inline struct core *this_core(struct kernel *kernel)
+{
+	return &kernel->core[0];
+}
+
+static inline bool thread_is_runnable(const struct tcb *tcb)
+{
+	return tcb->state == THREAD_RUNNING || tcb->state == THREAD_RESTART;
+}
+
+void ready_add_head(struct kernel *kernel, struct tcb *tcb);
+void ready_add_tail(struct kernel *kernel, struct tcb *tcb);
+void ready_remove(struct kernel *kernel, struct tcb *tcb);
+/* The highest priority with a ready thread in the current domain; -1: none. */
+int ready_highest(const struct core *core);
+/* The thread has become runnable (or more important): consider it at the end of the entry. */
+void possible_switch(struct kernel *kernel, struct tcb *tcb);
+void reschedule(struct kernel *kernel);
+void schedule(struct kernel *kernel);
+void switch_to(struct kernel *kernel, struct tcb *tcb);
+void timer_tick(struct kernel *kernel);
+/* The thread stops being runnable: `state` is one that does not run. */
+void thread_block(struct kernel *kernel, struct tcb *tcb, enum thread_state state);
+void thread_suspend(struct kernel *kernel, struct tcb *tcb);
+void thread_resume(struct kernel *kernel, struct tcb *tcb);
+void thread_set_priority(struct kernel *kernel, struct tcb *tcb, unsigned priority);
+void thread_set_domain(struct kernel *kernel, struct tcb *tcb, unsigned domain);
+void thread_init(struct kernel *kernel, struct tcb *tcb);
+
+/* --- IPC (kernel/core/ipc.c, transfer.c), notifications, faults -------------------------------------- */
+
+struct send {
+	bool blocking, is_call;
+	uint64_t badge;
+	bool can_grant, can_grant_reply;
+};
+void endpoint_send(struct kernel *kernel, struct tcb *sender, struct endpoint *endpoint, struct send send);
+void endpoint_receive(struct kernel *kernel, struct tcb *receiver, struct cap cap, bool blocking);
+void endpoint_cancel_all(struct kernel *kernel, struct endpoint *endpoint);
+void endpoint_cancel_badged(struct kernel *kernel, struct endpoint *endpoint, uint64_t badge);
+/* Takes the thread out of whatever IPC it is blocked in; it is then inactive. */
+void ipc_cancel(struct kernel *kernel, struct tcb *tcb);
+void reply_send(struct kernel *kernel, struct tcb *sender, struct tcb *caller, struct slot *reply, bool grant);
+void transfer_message(struct tcb *sender, struct tcb *receiver, const struct endpoint *endpoint, uint64_t badge,
+		      bool grant);
+void queue_append(struct queue *queue, struct tcb *tcb);
+void queue_remove(struct queue *queue, struct tcb *tcb);
+
+void notification_signal(struct kernel *kernel, struct notification *notification, uint64_t badge);
+void notification_receive(struct kernel *kernel, struct tcb *tcb, struct notification *notification, bool blocking);
+void notification_cancel_all(struct kernel *kernel, struct notification *notification);
+void notification_cancel(struct notification *notification, struct tcb *tcb);
+void notification_bind(struct notification *notification, struct tcb *tcb);
+void notification_unbind(struct notification *notification);
+
+/* The current thread faulted (tcb->fault says how): sends the message to its handler, or stops it. */
+void fault_handle(struct kernel *kernel, struct tcb *tcb);
+/* Answers a faulted thread with the replier's message; true: it goes on, false: it stays inactive. */
+bool fault_reply(struct tcb *replier, struct tcb *faulted);
+unsigned fault_message(struct tcb *faulted, struct tcb *receiver, uint64_t *receive_buffer);
+void lookup_failure_words(struct lookup_failure failure, uint64_t *words, unsigned *count);
+
+/* --- interrupts --------------------------------------------------------------------------------------- */
+
+void irq_handle(struct kernel *kernel, unsigned irq);
+void irq_delete_handler(struct kernel *kernel, unsigned irq);
+
+/* --- the paths through kernel_enter ------------------------------------------------------------------- */
+
+/* True: done, the core's current thread is the one to resume. False: nothing was changed. */
+bool fastpath(struct kernel *kernel, struct tcb *current);
+/* One of the eight system calls; FAILED does not come out. */
+MUST_USE enum outcome syscall_slow(struct kernel *kernel, int64_t number);
+/* The unknown-syscall path: debug calls. False: it is to be a fault. */
+bool debug_syscall(struct kernel *kernel, struct tcb *caller, int64_t number);
+
+#endif

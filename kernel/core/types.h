@@ -1,0 +1,38 @@
+/* The types that everything in the kernel shares. */
+#ifndef SKERRY_KERNEL_TYPES_H
+#define SKERRY_KERNEL_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * A kernel address: the number by which kernel objects name each other, the same on every host. It is
+ * an address in the kernel's half of an Sv39 address space, so 39 bits of it say everything.
+ * 0 names nothing.
+ */
+typedef uint64_t kref;
+
+/* A capability; kernel/object/cap.h says how each type uses the two words. */
+struct cap {
+	uint64_t word[2];
+};
+
+/* Why looking up a capability failed (types.md §6.1). */
+struct lookup_failure {
+	uint8_t type; /* seL4_LookupFailureType */
+	uint8_t bits_left;
+	uint8_t bits_found;
+	uint64_t guard_found;
+};
+
+/* How an operation ended. */
+enum outcome {
+	OUTCOME_DONE,
+	OUTCOME_FAILED,    /* decoding found an error, now in call->error; nothing was changed */
+	OUTCOME_PREEMPTED, /* an interrupt waits: everything is consistent, the system call is to be restarted */
+};
+
+#define MUST_USE __attribute__((warn_unused_result))
+
+#endif

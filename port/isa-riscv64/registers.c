@@ -1,0 +1,101 @@
+/* riscv64: the order of registers in messages, and the architecture's faults (types.md §5, §7). */
+#include "kernel/core/kernel.h"
+
+#define PC 255
+
+static const uint8_t user_context_order[seL4_UserContextWords] = {
+	PC, 1,  2,  3,  8,  9,  18, 19, 20, 21, 22, 23, 24, 25, 26, 27, /* ra sp gp s0..s11 */
+	10, 11, 12, 13, 14, 15, 16, 17, 5,  6,  7,  28, 29, 30, 31, 4,  /* a0..a7 t0..t6 tp */
+};
+
+static const uint8_t unknown_syscall_order[seL4_UnknownSyscall_Syscall] = {
+	PC, REG_SP, REG_RA, 10, 11, 12, 13, 14, 15, 16,
+};
+
+static const uint8_t user_exception_order[] = {PC, REG_SP};
+#define USER_EXCEPTION_SETTABLE 2
+
+static uint64_t get(const struct context *context, uint8_t which)
+{
+	return which == PC ? context->pc : context->x[which];
+}
+
+static void set(struct context *context, uint8_t which, uint64_t value)
+{
+	if (which == PC)
+		context->pc = value;
+	else
+		context->x[which] = value;
+}
+
+uint64_t isa_register(const struct context *context, unsigned index)
+{
+	return get(context, user_context_order[index]);
+}
+
+void isa_set_register(struct context *context, unsigned index, uint64_t value)
+{
+	set(context, user_context_order[index], value);
+}
+
+void isa_context_init(struct context *context)
+{
+	*context = (struct context){0};
+}
+
+unsigned isa_fault_length(const struct tcb *tcb)
+{
+	switch (tcb->fault.type) {
+	case FAULT_UNKNOWN_SYSCALL:
+		return seL4_UnknownSyscall_Length;
+	case FAULT_USER_EXCEPTION:
+		return seL4_UserException_Length;
+	case FAULT_VM:
+		return seL4_VMFault_Length;
+	default:
+		return 0;
+	}
+}
+
+uint64_t isa_fault_word(const struct tcb *tcb, unsigned index)
+{
+	const struct fault *fault = &tcb->fault;
+
+	switch (fault->type) {
+	case FAULT_UNKNOWN_SYSCALL:
+		return index == seL4_UnknownSyscall_Syscall ? fault->address
+							    : get(&tcb->context, unknown_syscall_order[index]);
+	case FAULT_USER_EXCEPTION:
+		if (index == seL4_UserException_Number)
+			return fault->address;
+		if (index == seL4_UserException_Code)
+			return fault->code;
+		return get(&tcb->context, user_exception_order[index]);
+	default: /* FAULT_VM */
+		if (index == seL4_VMFault_IP)
+			return tcb->context.pc;
+		if (index == seL4_VMFault_Addr)
+			return fault->address;
+		return index == seL4_VMFault_PrefetchFault ? fault->instruction : fault->code;
+	}
+}
+
+unsigned isa_fault_reply_length(const struct tcb *tcb)
+{
+	switch (tcb->fault.type) {
+	case FAULT_UNKNOWN_SYSCALL:
+		return seL4_UnknownSyscall_Syscall;
+	case FAULT_USER_EXCEPTION:
+		return USER_EXCEPTION_SETTABLE;
+	default:
+		return 0;
+	}
+}
+
+void isa_fault_reply_word(struct tcb *tcb, unsigned index, uint64_t value)
+{
+	if (tcb->fault.type == FAULT_UNKNOWN_SYSCALL)
+		set(&tcb->context, unknown_syscall_order[index], value);
+	else
+		set(&tcb->context, user_exception_order[index], value);
+}

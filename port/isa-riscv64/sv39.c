@@ -1,0 +1,146 @@
+/* Page tables: walking, mapping, unmapping; address spaces and their identifiers. */
+#include "port/isa-riscv64/sv39.h"
+
+struct walk sv39_walk(kref root, uint64_t vaddr)
+{
+	struct walk walk = {.level = ROOT_LEVEL};
+	uint64_t *table = machine_pointer(root);
+
+	for (;;) {
+		uint64_t index = (vaddr >> level_bits(walk.level)) & ((1u << seL4_PageTableIndexBits) - 1);
+
+		walk.pte = &table[index];
+		if (walk.level == 0 || !pte_is_table(*walk.pte))
+			return walk;
+		table = machine_pointer(isa_kref(pte_paddr(*walk.pte)));
+		walk.level--;
+	}
+}
+
+static struct asid_pool *pool_of(uint16_t asid)
+{
+	kref pool = machine_kernel()->asid_pool[asid >> seL4_ASIDPoolIndexBits];
+
+	return pool ? machine_pointer(pool) : NULL;
+}
+
+static kref *pool_entry(uint16_t asid)
+{
+	struct asid_pool *pool = pool_of(asid);
+
+	return pool ? &pool->root[asid & ((1u << seL4_ASIDPoolIndexBits) - 1)] : NULL;
+}
+
+kref sv39_root(uint16_t asid)
+{
+	kref *entry = pool_entry(asid);
+
+	return entry ? *entry : 0;
+}
+
+bool isa_vspace(struct cap vspace, uint64_t *root_paddr, uint16_t *asid)
+{
+	if (cap_type(vspace) != CAP_PageTable || !cap_table_mapped(vspace) ||
+	    sv39_root(cap_asid(vspace)) != cap_object(vspace))
+		return false;
+	*root_paddr = isa_paddr(cap_object(vspace));
+	*asid = cap_asid(vspace);
+	return true;
+}
+
+void isa_set_vspace(const struct tcb *tcb)
+{
+	uint64_t root = 0;
+	uint16_t asid = 0;
+
+	if (!isa_vspace(tcb->slot[TCB_VSPACE].cap, &root, &asid))
+		root = 0;
+	machine_set_vspace(root, asid);
+}
+
+/* A thread may be running in an address space that is just being taken away. */
+static void refresh_current(void)
+{
+	struct core *core = this_core(machine_kernel());
+
+	if (core->current != core->idle)
+		isa_set_vspace(tcb_at(core->current));
+}
+
+uint64_t sv39_leaf(uint64_t paddr, enum frame_access access, bool executable)
+{
+	uint64_t flags = PTE_U | PTE_A | PTE_D;
+
+	if (access != FRAME_KERNEL_ONLY)
+		flags |= PTE_R;
+	if (access == FRAME_READ_WRITE)
+		flags |= PTE_W;
+	if (executable)
+		flags |= PTE_X;
+	/* An entry that permits nothing would read as a table: it is stored as no entry at all. */
+	return flags & (PTE_R | PTE_X) ? pte_make(paddr, flags | PTE_V) : 0;
+}
+
+void sv39_unmap_frame(struct cap cap)
+{
+	uint16_t asid = cap_asid(cap);
+	kref root = sv39_root(asid);
+	struct walk walk;
+
+	if (asid == 0 || root == 0)
+		return;
+	walk = sv39_walk(root, cap_vaddr(cap));
+	if (walk.level != cap_frame_level(cap) || !(*walk.pte & PTE_V) || pte_is_table(*walk.pte) ||
+	    pte_paddr(*walk.pte) != cap_paddr(cap))
+		return;
+	*walk.pte = 0;
+	machine_flush_page(asid, cap_vaddr(cap));
+}
+
+/* Takes an inner table out of the table above it, if it is still there. */
+void sv39_unmap_table(struct cap cap)
+{
+	uint16_t asid = cap_asid(cap);
+	kref root = sv39_root(asid);
+	uint64_t *table;
+
+	if (root == 0 || root == cap_object(cap))
+		return;
+	table = machine_pointer(root);
+	for (unsigned level = ROOT_LEVEL; level > 0; level--) {
+		uint64_t *pte = &table[(cap_vaddr(cap) >> level_bits(level)) &
+				       ((1u << seL4_PageTableIndexBits) - 1)];
+
+		if (!pte_is_table(*pte))
+			return;
+		if (pte_paddr(*pte) == isa_paddr(cap_object(cap))) {
+			*pte = 0;
+			machine_flush_asid(asid);
+			return;
+		}
+		table = machine_pointer(isa_kref(pte_paddr(*pte)));
+	}
+}
+
+void sv39_delete_asid(uint16_t asid, kref root)
+{
+	kref *entry = pool_entry(asid);
+
+	if (!entry || *entry != root)
+		return;
+	*entry = 0;
+	machine_flush_asid(asid);
+	refresh_current();
+}
+
+void sv39_delete_pool(unsigned index)
+{
+	struct kernel *kernel = machine_kernel();
+	struct asid_pool *pool = machine_pointer(kernel->asid_pool[index]);
+
+	for (unsigned i = 0; i < 1u << seL4_ASIDPoolIndexBits; i++)
+		if (pool->root[i])
+			machine_flush_asid((uint16_t)(index << seL4_ASIDPoolIndexBits | i));
+	kernel->asid_pool[index] = 0;
+	refresh_current();
+}
