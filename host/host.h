@@ -34,6 +34,9 @@ uint64_t host_wall_ns(void);  /* since 1970, UTC */
 /* Is standard input a terminal that belongs to us (not to a job in the foreground)? */
 bool host_console_is_terminal(void);
 
+/* Do standard output and standard error go to the same place? */
+bool host_console_is_stderr(void);
+
 /*
  * Raw mode: each key arrives at once and unprocessed, also Ctrl-C. Undone by host_console_restore(), by
  * host_exit(), and when a signal ends the process.

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,14 @@ static volatile sig_atomic_t is_raw;
 bool host_console_is_terminal(void)
 {
 	return isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
+bool host_console_is_stderr(void)
+{
+	struct stat output, error;
+
+	return fstat(STDOUT_FILENO, &output) == 0 && fstat(STDERR_FILENO, &error) == 0 &&
+	       output.st_dev == error.st_dev && output.st_ino == error.st_ino;
 }
 
 /* The process is about to die of its own fault: leave a usable terminal behind. */

@@ -123,7 +123,14 @@ int poll_interruptible(struct pollfd *fds, unsigned count, const struct timespec
 
 const char *host_error(void)
 {
-	return strerror(errno);
+	switch (errno) {
+	case ENOTSUP: /* host/linux/file.c */
+		return "it is not a regular file";
+	case EBUSY:
+		return "another process uses it";
+	default:
+		return strerror(errno);
+	}
 }
 
 void host_exit(int status)

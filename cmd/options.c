@@ -1,0 +1,293 @@
+/* Parsing of `skerry run`'s options; every mistake is one line that says what would be right. */
+#include "cmd/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "kernel/core/profile.h"
+
+#define MIB      (1ull << 20)
+#define RAM_MIN  (16 * MIB)
+#define RAM_MAX  (65536 * MIB)
+#define RAM_STEP (2 * MIB)
+
+enum {
+	OPT_TIME = 256,
+	OPT_TIMEOUT,
+	OPT_EXPECT,
+	OPT_FAIL,
+	OPT_ROOT_CNODE_BITS,
+	OPT_DOMAINS,
+	OPT_ABI,
+	OPT_DISK,
+	OPT_DTB,
+	OPT_VIRTIO,
+	OPT_STATS,
+};
+
+static const struct option long_options[] = {
+	{"memory", required_argument, NULL, 'm'},
+	{"time", required_argument, NULL, OPT_TIME},
+	{"timeout", required_argument, NULL, OPT_TIMEOUT},
+	{"expect", required_argument, NULL, OPT_EXPECT},
+	{"fail", required_argument, NULL, OPT_FAIL},
+	{"root-cnode-bits", required_argument, NULL, OPT_ROOT_CNODE_BITS},
+	{"domains", required_argument, NULL, OPT_DOMAINS},
+	{"abi", required_argument, NULL, OPT_ABI},
+	{"disk", required_argument, NULL, OPT_DISK},
+	{"dtb", required_argument, NULL, OPT_DTB},
+	{"virtio", required_argument, NULL, OPT_VIRTIO},
+	{"stats", optional_argument, NULL, OPT_STATS},
+	{"verbose", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+void help_run(void)
+{
+	printf("Usage: skerry run IMAGE [OPTION]...\n"
+	       "Boots IMAGE, a riscv64 root-server ELF or an seL4 image made for QEMU's riscv64 virt board.\n"
+	       "The guest's console is standard input and output; at a terminal, Ctrl-A x quits.\n"
+	       "\n"
+	       "  -m, --memory SIZE      RAM of the machine, such as 512M or 1G (a bare number is MiB) "
+	       "[512M]\n"
+	       "      --time virtual     guest time advances with instructions: runs repeat exactly "
+	       "[default]\n"
+	       "      --time real        guest time is the host's clock\n"
+	       "      --timeout TIME     end with status 124 after TIME of the host's clock, such as 10s, "
+	       "500ms, 2m\n"
+	       "      --expect TEXT      end with status 0 once TEXT has been printed; repeatable, in order\n"
+	       "      --fail TEXT        end with status 1 when TEXT is printed; repeatable\n"
+	       "      --abi PROFILE      the seL4 configuration the image was built for:\n");
+	for (unsigned i = 0; profile_name(i); i++)
+		printf("                           %-9s%s%s\n", profile_name(i), profile_summary(i),
+		       i == 0 ? " [default]" : "");
+	printf("      --root-cnode-bits N  size of the root CNode [the profile's]\n"
+	       "      --domains N        number of scheduling domains, 1 to 256 [1]\n"
+	       "      --disk FILE        the virtio block device in slot 7 (0x10008000)\n"
+	       "      --virtio legacy|modern   what the virtio-mmio slots speak [legacy, as QEMU 7.2]\n"
+	       "      --dtb FILE|image   device tree for the root server: from FILE, or the one inside "
+	       "IMAGE\n"
+	       "                         [the machine's own]\n"
+	       "      --stats[=json]     at the end, print what the run did to standard error\n"
+	       "  -v, --verbose          say what is booted, and how the run ends\n"
+	       "  -h, --help             show this\n"
+	       "\n"
+	       "Exit status: that of the guest's test finisher (0: pass); 0 when every --expect was "
+	       "printed;\n"
+	       "1 --fail printed, or --expect missing; 2 wrong command line; 124 timeout; 125 nothing can "
+	       "ever\n"
+	       "run again, or the console is closed; 126 the image cannot boot; 128 + N ended by signal "
+	       "N.\n");
+}
+
+static bool mistake(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static bool mistake(const char *format, ...)
+{
+	char line[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof line, format, args);
+	va_end(args);
+	complain("%s (see: skerry run --help)", line);
+	return false;
+}
+
+/* A decimal number and the rest of the text behind it. */
+static bool number_parse(const char *text, uint64_t *value, const char **rest)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return false;
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	*rest = end;
+	return errno == 0;
+}
+
+static bool memory_parse(const char *text, uint64_t *size)
+{
+	static const struct {
+		const char *name;
+		uint64_t bytes;
+	} units[] = {{"", MIB},    {"K", 1024},         {"M", MIB},  {"G", 1024 * MIB}, {"KiB", 1024},
+		     {"MiB", MIB}, {"GiB", 1024 * MIB}, {"MB", MIB}, {"GB", 1024 * MIB}};
+	const char *rest;
+	uint64_t value;
+
+	if (!number_parse(text, &value, &rest))
+		return mistake("-m %s: not a size; write it as 512M or 1G", text);
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+		if (strcasecmp(rest, units[i].name) != 0)
+			continue;
+		if (value > RAM_MAX / units[i].bytes || value * units[i].bytes < RAM_MIN)
+			return mistake("-m %s: a machine has 16M to 64G", text);
+		*size = value * units[i].bytes;
+		if (*size % RAM_STEP != 0)
+			return mistake("-m %s: not a multiple of 2M", text);
+		return true;
+	}
+	return mistake("-m %s: unknown unit '%s'; write it as 512M or 1G", text, rest);
+}
+
+static bool timeout_parse(const char *text, uint64_t *ns)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = {{"", 1000000000},
+		     {"s", 1000000000},
+		     {"ms", 1000000},
+		     {"m", 60000000000},
+		     {"h", 3600000000000}};
+	const char *rest;
+	uint64_t value;
+
+	if (number_parse(text, &value, &rest))
+		for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+			if (strcmp(rest, units[i].name) == 0 && value > 0 &&
+			    value <= 1000000000000000 / units[i].ns * 1000) {
+				*ns = value * units[i].ns;
+				return true;
+			}
+	return mistake("--timeout %s: not a time; write it as 10s, 500ms or 2m", text);
+}
+
+static bool range_parse(const char *option, const char *text, unsigned low, unsigned high, unsigned *value)
+{
+	const char *rest;
+	uint64_t number;
+
+	if (!number_parse(text, &number, &rest) || *rest || number < low || number > high)
+		return mistake("%s %s: not a number from %u to %u", option, text, low, high);
+	*value = (unsigned)number;
+	return true;
+}
+
+/* One of two words. */
+static bool choice_parse(const char *option, const char *text, const char *no, const char *yes, bool *value)
+{
+	*value = strcmp(text, yes) == 0;
+	if (*value || strcmp(text, no) == 0)
+		return true;
+	return mistake("%s %s: choose %s or %s", option, text, no, yes);
+}
+
+static bool text_add(const char *option, const char *text, const char ***list, unsigned *count)
+{
+	const char **longer;
+
+	if (!*text)
+		return mistake("%s: the text is empty", option);
+	longer = realloc(*list, (*count + 1) * sizeof *longer);
+	if (!longer)
+		return mistake("out of memory");
+	longer[(*count)++] = text;
+	*list = longer;
+	return true;
+}
+
+static bool abi_parse(const char *text, const char **abi)
+{
+	char names[256] = "";
+	size_t used = 0;
+
+	for (unsigned i = 0; profile_name(i); i++) {
+		if (strcmp(profile_name(i), text) == 0) {
+			*abi = text;
+			return true;
+		}
+		used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
+					 profile_name(i));
+	}
+	return mistake("--abi %s: no such profile; there are %s", text, names);
+}
+
+static bool stats_parse(const char *text, enum stats_format *format)
+{
+	*format = text ? STATS_JSON : STATS_TEXT;
+	return !text || strcmp(text, "json") == 0 || mistake("--stats=%s: the only format is json", text);
+}
+
+static bool option_parse(int option, const char *text, struct run_options *options)
+{
+	switch (option) {
+	case 'm':
+		return memory_parse(text, &options->ram_size);
+	case 'v':
+		options->verbose = true;
+		return true;
+	case OPT_TIME:
+		return choice_parse("--time", text, "virtual", "real", &options->real_time);
+	case OPT_TIMEOUT:
+		return timeout_parse(text, &options->timeout_ns);
+	case OPT_EXPECT:
+		return text_add("--expect", text, &options->expect, &options->expects);
+	case OPT_FAIL:
+		return text_add("--fail", text, &options->fail, &options->fails);
+	case OPT_ROOT_CNODE_BITS:
+		return range_parse("--root-cnode-bits", text, 4, 27, &options->root_cnode_bits);
+	case OPT_DOMAINS:
+		return range_parse("--domains", text, 1, 256, &options->domains);
+	case OPT_ABI:
+		return abi_parse(text, &options->abi);
+	case OPT_DISK:
+		options->disk = text;
+		return true;
+	case OPT_DTB:
+		options->dtb = text;
+		return true;
+	case OPT_VIRTIO:
+		return choice_parse("--virtio", text, "legacy", "modern", &options->virtio_modern);
+	default:
+		return stats_parse(text, &options->stats);
+	}
+}
+
+bool options_parse(int argc, char **argv, struct run_options *options, int *status)
+{
+	int option;
+
+	memset(options, 0, sizeof *options);
+	options->ram_size = 512 * MIB;
+	*status = STATUS_USAGE;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":m:vh", long_options, NULL)) != -1) {
+		if (option == 'h') {
+			help_run();
+			*status = STATUS_OK;
+			return false;
+		}
+		if (option == '?' && optopt == 0)
+			return mistake("unknown option '%s'", argv[optind - 1]);
+		if (option == '?' && optopt < 256)
+			return mistake("unknown option '-%c'", optopt);
+		if (option == '?')
+			return mistake("option '%s' takes no value", argv[optind - 1]);
+		if (option == ':')
+			return mistake("option '%s' needs a value", argv[optind - 1]);
+		if (!option_parse(option, optarg, options))
+			return false;
+	}
+	if (optind == argc)
+		return mistake("no image given");
+	options->image = argv[optind++];
+	if (optind < argc)
+		return mistake("only one image can be run, '%s' is a second", argv[optind]);
+	return true;
+}
+
+void options_free(struct run_options *options)
+{
+	free(options->expect);
+	free(options->fail);
+}

@@ -1,0 +1,55 @@
+/* The command line of `skerry run`. */
+#ifndef SKERRY_CMD_OPTIONS_H
+#define SKERRY_CMD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Exit statuses; the guest's own (the test finisher's) come through as they are. */
+enum status {
+	STATUS_OK = 0,
+	STATUS_FAIL = 1,  /* --fail text printed, or --expect text missing when the guest ended well */
+	STATUS_USAGE = 2, /* wrong command line */
+	STATUS_TIMEOUT = 124,
+	STATUS_STUCK = 125,   /* nothing can ever run again, or nobody reads the console */
+	STATUS_NO_BOOT = 126, /* the image cannot boot, the disk cannot be opened, out of host memory */
+	STATUS_SIGNAL = 128,  /* plus the signal's number */
+};
+
+enum stats_format { STATS_NONE, STATS_TEXT, STATS_JSON };
+
+struct run_options {
+	const char *image;
+	uint64_t ram_size;
+	bool real_time;
+	uint64_t timeout_ns; /* 0: none */
+	const char **expect;
+	unsigned expects;
+	const char **fail;
+	unsigned fails;
+	unsigned root_cnode_bits, domains; /* 0: the profile's */
+	const char *abi;                   /* NULL: the default profile */
+	const char *disk;
+	const char *dtb; /* NULL: the board's; "image": the archive's; else a file */
+	bool virtio_modern;
+	enum stats_format stats;
+	bool verbose;
+};
+
+/*
+ * Parses `skerry run`'s arguments (argv[0] is "run"). Returns true to go on; else *status is the exit
+ * status, after --help or a usage error that has been printed.
+ */
+bool options_parse(int argc, char **argv, struct run_options *options, int *status);
+void options_free(struct run_options *options);
+
+void help_run(void);
+void help_inspect(void);
+
+/* Prints one line "skerry: …" to standard error. */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+int command_run(int argc, char **argv);
+int command_inspect(int argc, char **argv);
+
+#endif

@@ -1,0 +1,154 @@
+/* See place.h. Called only when something is reported, so nothing is kept between two calls. */
+#include "cmd/place.h"
+
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <gelf.h>
+#include <inttypes.h>
+#include <libelf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CODE_COMPARED 32 /* bytes around an address that must agree */
+
+/* Does the thread have this program's code at `address`? */
+static bool program_matches(Elf *elf, struct span program, struct node *node,
+			    const struct node_thread *thread, uint64_t address)
+{
+	uint8_t code[CODE_COMPARED];
+	size_t headers;
+
+	if (elf_getphdrnum(elf, &headers) != 0)
+		return false;
+	for (size_t i = 0; i < headers; i++) {
+		GElf_Phdr header;
+		uint64_t size, offset;
+
+		if (!gelf_getphdr(elf, (int)i, &header) || header.p_type != PT_LOAD ||
+		    address - header.p_vaddr >= header.p_filesz)
+			continue;
+		offset = address - header.p_vaddr;
+		size = header.p_filesz - offset < sizeof code ? header.p_filesz - offset : sizeof code;
+		size = node_read_memory(node, thread, address, code, size);
+		if (header.p_offset > program.size || header.p_filesz > program.size - header.p_offset)
+			return false;
+		return size > 0 && memcmp(code, program.data + header.p_offset + offset, size) == 0;
+	}
+	return false;
+}
+
+/* The compilation unit of an address: by the index where there is one, else by asking each. */
+static bool unit_find(Dwarf *dwarf, uint64_t address, Dwarf_Die *unit)
+{
+	Dwarf_Off offset = 0, next;
+	size_t header;
+
+	if (dwarf_addrdie(dwarf, address, unit))
+		return true;
+	while (dwarf_nextcu(dwarf, offset, &next, &header, NULL, NULL, NULL) == 0) {
+		if (dwarf_offdie(dwarf, offset + header, unit) && dwarf_haspc(unit, address) > 0)
+			return true;
+		offset = next;
+	}
+	return false;
+}
+
+/* The innermost function, also where it has been inlined. */
+static const char *function_find(Dwarf_Die *unit, uint64_t address)
+{
+	Dwarf_Die *scopes = NULL;
+	int count = dwarf_getscopes(unit, address, &scopes);
+	const char *name = NULL;
+
+	for (int i = 0; i < count && !name; i++) {
+		int tag = dwarf_tag(&scopes[i]);
+
+		if (tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine)
+			name = dwarf_diename(&scopes[i]);
+	}
+	free(scopes);
+	return name;
+}
+
+static bool describe_by_debug_info(Elf *elf, uint64_t address, char *text, size_t size)
+{
+	Dwarf *dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
+	const char *function, *file = NULL;
+	Dwarf_Line *line;
+	Dwarf_Die unit;
+	int number = 0;
+	bool found = false;
+
+	if (dwarf && unit_find(dwarf, address, &unit)) {
+		function = function_find(&unit, address);
+		line = dwarf_getsrc_die(&unit, address);
+		if (line && dwarf_lineno(line, &number) == 0)
+			file = dwarf_linesrc(line, NULL, NULL);
+		found = function || file;
+		if (file)
+			snprintf(text, size, "%s%s%s:%d", function ? function : "", function ? "() at " : "",
+				 file, number);
+		else if (function)
+			snprintf(text, size, "%s()", function);
+	}
+	if (dwarf)
+		dwarf_end(dwarf);
+	return found;
+}
+
+/* The function symbol that covers the address, or the last one before it. */
+static bool describe_by_symbol(Elf *elf, uint64_t address, char *text, size_t size)
+{
+	const char *best = NULL;
+	uint64_t best_value = 0;
+	Elf_Scn *section = NULL;
+
+	while ((section = elf_nextscn(elf, section))) {
+		Elf_Data *data = elf_getdata(section, NULL);
+		GElf_Shdr header;
+		GElf_Sym symbol;
+
+		if (!data || !gelf_getshdr(section, &header) || header.sh_type != SHT_SYMTAB)
+			continue;
+		for (int i = 0; gelf_getsym(data, i, &symbol); i++)
+			if (GELF_ST_TYPE(symbol.st_info) == STT_FUNC && symbol.st_value <= address &&
+			    symbol.st_value >= best_value &&
+			    (symbol.st_size == 0 || address - symbol.st_value < symbol.st_size)) {
+				best = elf_strptr(elf, header.sh_link, symbol.st_name);
+				best_value = symbol.st_value;
+			}
+	}
+	if (best)
+		snprintf(text, size, "%s+0x%" PRIx64, best, address - best_value);
+	return best;
+}
+
+static bool describe_in(struct span program, struct node *node, const struct node_thread *thread,
+			uint64_t address, char *text, size_t size)
+{
+	Elf *elf = elf_memory((char *)program.data, program.size);
+	bool found = elf && program_matches(elf, program, node, thread, address) &&
+		     (describe_by_debug_info(elf, address, text, size) ||
+		      describe_by_symbol(elf, address, text, size));
+
+	elf_end(elf);
+	return found;
+}
+
+bool place_describe(const struct image *image, struct node *node, const struct node_thread *thread,
+		    uint64_t address, char *text, size_t size)
+{
+	struct image_archive archive;
+	uint64_t offset = 0;
+
+	elf_version(EV_CURRENT);
+	if (describe_in(image->user, node, thread, address, text, size))
+		return true;
+	while (archive_find(image->user, &offset, &archive))
+		for (unsigned i = 0; i < archive.count; i++)
+			if (elf_is(archive.member[i].bytes) &&
+			    describe_in(archive.member[i].bytes, node, thread, address, text, size))
+				return true;
+	return false;
+}

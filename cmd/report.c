@@ -1,0 +1,133 @@
+/* See report.h. */
+#include "cmd/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/console.h"
+#include "cmd/place.h"
+
+#include <sel4/syscall.h>
+
+#define REPORTS_MAX 20 /* faults told in full: a guest may produce any number */
+#define THREADS_MAX 100
+
+/* --- faults ------------------------------------------------------------------------------------- */
+
+static void print_place(const struct report_context *context, const struct node_thread *thread,
+			const char *what, uint64_t address)
+{
+	char place[512];
+
+	if (place_describe(context->image, context->node, thread, address, place, sizeof place))
+		fprintf(stderr, "    %s %s\n", what, place);
+}
+
+static void print_registers(const struct node_thread *thread)
+{
+	static const char *const names[32] = {"zero", "ra", "sp",  "gp",  "tp", "t0", "t1", "t2",
+					      "s0",   "s1", "a0",  "a1",  "a2", "a3", "a4", "a5",
+					      "a6",   "a7", "s2",  "s3",  "s4", "s5", "s6", "s7",
+					      "s8",   "s9", "s10", "s11", "t3", "t4", "t5", "t6"};
+
+	for (unsigned i = 0; i < 32; i++)
+		fprintf(stderr, "%s%-4s %016" PRIx64 "%s", i % 4 == 0 ? "    " : "  ",
+			i == 0 ? "pc" : names[i], i == 0 ? thread->pc : thread->x[i], i % 4 == 3 ? "\n" : "");
+}
+
+void report_fault(void *context, const struct node_thread *thread, const char *line)
+{
+	struct report_context *report = context;
+
+	if (report->reports++ == REPORTS_MAX)
+		complain("further reports are not shown");
+	if (report->reports > REPORTS_MAX)
+		return;
+	complain("%s", line);
+	if (!thread)
+		return;
+	fprintf(stderr, "    thread \"%s\", priority %u, %s\n", thread->name, thread->priority,
+		thread->state);
+	print_place(report, thread, "in", thread->pc);
+	print_place(report, thread, "called from", thread->x[1] - 1); /* the call, not what follows it */
+	print_registers(thread);
+}
+
+/* --- waiting threads ---------------------------------------------------------------------------- */
+
+void report_threads(const struct image *image, struct node *node)
+{
+	struct node_thread thread;
+	char place[512];
+	unsigned count = 0;
+
+	for (; node_thread(node, count, &thread); count++) {
+		if (count >= THREADS_MAX)
+			continue;
+		fprintf(stderr, "    thread \"%s\" (priority %u) %s", thread.name, thread.priority,
+			thread.wait[0] ? thread.wait : thread.state);
+		if (place_describe(image, node, &thread, thread.pc, place, sizeof place))
+			fprintf(stderr, ", in %s", place);
+		fputc('\n', stderr);
+	}
+	if (count > THREADS_MAX)
+		fprintf(stderr, "    and %u more\n", count - THREADS_MAX);
+}
+
+/* --- statistics --------------------------------------------------------------------------------- */
+
+struct figure {
+	const char *name;
+	uint64_t value;
+};
+
+#define FIGURES_MAX 40
+
+static unsigned collect(struct node *node, uint64_t wall_ns, uint64_t boot_ns, struct figure *figure)
+{
+#define SYSCALL_NAME(name, number) #name,
+	static const char *const syscalls[] = {SEL4_SYSCALLS(SYSCALL_NAME)};
+#undef SYSCALL_NAME
+	struct node_stats stats;
+	unsigned n = 0;
+
+	memset(&stats, 0, sizeof stats);
+	node_get_stats(node, &stats);
+	figure[n++] = (struct figure){"instructions", stats.instructions};
+	figure[n++] = (struct figure){"guest_time_ns", stats.time_ns};
+	figure[n++] = (struct figure){"wall_time_ns", wall_ns};
+	figure[n++] = (struct figure){"boot_time_ns", boot_ns};
+	for (unsigned i = 0; i < sizeof syscalls / sizeof syscalls[0]; i++)
+		figure[n++] = (struct figure){syscalls[i], stats.syscalls[i]};
+	figure[n++] = (struct figure){"other_syscalls", stats.unknown_syscalls};
+	figure[n++] = (struct figure){"faults", stats.faults};
+	figure[n++] = (struct figure){"exceptions", stats.exceptions};
+	figure[n++] = (struct figure){"interrupts", stats.interrupts};
+	figure[n++] = (struct figure){"timer_ticks", stats.timer_ticks};
+	figure[n++] = (struct figure){"fastpath_Call", stats.fastpath_call};
+	figure[n++] = (struct figure){"fastpath_ReplyRecv", stats.fastpath_reply_recv};
+	figure[n++] = (struct figure){"tlb_misses_load", stats.tlb_misses[0]};
+	figure[n++] = (struct figure){"tlb_misses_store", stats.tlb_misses[1]};
+	figure[n++] = (struct figure){"tlb_misses_fetch", stats.tlb_misses[2]};
+	figure[n++] = (struct figure){"blocks_decoded", stats.blocks_decoded};
+	figure[n++] = (struct figure){"blocks_invalidated", stats.blocks_invalidated};
+	return n;
+}
+
+void report_stats(struct node *node, enum stats_format format, uint64_t wall_ns, uint64_t boot_ns)
+{
+	struct figure figure[FIGURES_MAX];
+	unsigned count = collect(node, wall_ns, boot_ns, figure);
+
+	console_line_end();
+	for (unsigned i = 0; i < count; i++) {
+		if (format == STATS_JSON)
+			fprintf(stderr, "%s\"%s\": %" PRIu64, i == 0 ? "{" : ", ", figure[i].name,
+				figure[i].value);
+		else
+			fprintf(stderr, "%-20s %20" PRIu64 "\n", figure[i].name, figure[i].value);
+	}
+	if (format == STATS_JSON)
+		fprintf(stderr, "}\n");
+}
