@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sel4/constants.h>
+#include <sel4/macros.h>
 #include <sel4/simple_types.h>
 
 enum seL4_RootCNodeCapSlots {
@@ -66,7 +67,7 @@ typedef struct seL4_BootInfo {
 	seL4_UntypedDesc untypedList[CONFIG_MAX_NUM_BOOTINFO_UNTYPED_CAPS];
 } seL4_BootInfo;
 
-_Static_assert(sizeof(seL4_BootInfo) == 3848, "the layout of the boot information is fixed");
+SEL4_COMPILE_ASSERT(bootinfo_layout_is_fixed, sizeof(seL4_BootInfo) == 3848)
 
 /* A chunk of extra boot information; len includes this header. */
 typedef struct seL4_BootInfoHeader {

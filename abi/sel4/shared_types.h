@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sel4/constants.h>
+#include <sel4/macros.h>
 #include <sel4/simple_types.h>
 
 typedef struct seL4_IPCBuffer_ {
@@ -14,4 +15,4 @@ typedef struct seL4_IPCBuffer_ {
 	seL4_Word receiveDepth;
 } seL4_IPCBuffer __attribute__((aligned(1 << seL4_IPCBufferSizeBits)));
 
-_Static_assert(sizeof(seL4_IPCBuffer) == 1 << seL4_IPCBufferSizeBits, "the IPC buffer is 1 KiB");
+SEL4_COMPILE_ASSERT(ipc_buffer_is_1_KiB, sizeof(seL4_IPCBuffer) == 1 << seL4_IPCBufferSizeBits)

@@ -180,7 +180,7 @@ static inline seL4_MessageInfo_t seL4_ReplyRecvWithMRs(seL4_CPtr src, seL4_Messa
 
 static inline void seL4_Yield(void)
 {
-	struct sel4_registers r = {0};
+	struct sel4_registers r = {0, 0, {0}};
 	sel4_trap(seL4_SysYield, &r);
 }
 
@@ -200,19 +200,19 @@ static inline void seL4_DebugPutString(const char *text)
 
 static inline void seL4_DebugDumpScheduler(void)
 {
-	struct sel4_registers r = {0};
+	struct sel4_registers r = {0, 0, {0}};
 	sel4_trap(seL4_SysDebugDumpScheduler, &r);
 }
 
 static inline void seL4_DebugHalt(void)
 {
-	struct sel4_registers r = {0};
+	struct sel4_registers r = {0, 0, {0}};
 	sel4_trap(seL4_SysDebugHalt, &r);
 }
 
 static inline void seL4_DebugSnapshot(void)
 {
-	struct sel4_registers r = {0};
+	struct sel4_registers r = {0, 0, {0}};
 	sel4_trap(seL4_SysDebugSnapshot, &r);
 }
 

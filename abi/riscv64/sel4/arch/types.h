@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sel4/arch/constants.h>
+#include <sel4/macros.h>
 #include <sel4/simple_types.h>
 
 typedef seL4_CPtr seL4_RISCV_Page;
@@ -17,5 +18,5 @@ typedef struct seL4_UserContext_ {
 	seL4_Word t0, t1, t2, t3, t4, t5, t6, tp;
 } seL4_UserContext;
 
-_Static_assert(sizeof(seL4_UserContext) == seL4_UserContextWords * sizeof(seL4_Word),
-	       "a context is 32 words");
+SEL4_COMPILE_ASSERT(context_is_32_words,
+		    sizeof(seL4_UserContext) == seL4_UserContextWords * sizeof(seL4_Word))
