@@ -10,6 +10,9 @@
 #define SK_UART_IRQ       10
 #define SK_RTC_IRQ        11
 
+/* The device tree that came with the boot information, or null. */
+const void *sk_device_tree(void);
+
 /*
  * Ends the machine; `skerry run` and QEMU exit with this status (its low 8 bits). exit() and
  * returning from main() come here. Whoever has no right to the test finisher (a process that is not
