@@ -66,6 +66,8 @@ seL4_CPtr sk_slot_new(void)
 void sk_cap_delete(seL4_CPtr cap)
 {
 	sk_must(seL4_CNode_Delete(seL4_CapInitThreadCNode, cap, SK_DEPTH));
+	if (cap < seL4_GetBootInfo()->empty.start || cap >= slots_end())
+		return; /* not one of ours to give out again */
 	slot_owner[cap] = 0;
 	if (cap < slot_hint)
 		slot_hint = cap;
