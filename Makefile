@@ -8,7 +8,9 @@
 #   make BUILD=build-asan SANITIZE=address,undefined CHECK=1
 
 BUILD    ?= build
-CC       ?= gcc
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
 OPT      ?= -O2
 SANITIZE ?=
 CHECK    ?= 0

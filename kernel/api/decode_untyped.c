@@ -153,7 +153,7 @@ enum outcome decode_untyped(struct call *call)
 	uint64_t type, user_bits, offset, count;
 	struct retype retype = {0};
 	enum outcome outcome;
-	struct cap node;
+	struct cap node = cap_null();
 
 	if (call->label != LABEL_UntypedRetype)
 		return call_fail(call, seL4_IllegalOperation);

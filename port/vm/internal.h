@@ -1,0 +1,68 @@
+/* What the files of the soft machine half share: the node behind the kernel that is running. */
+#ifndef SKERRY_PORT_VM_INTERNAL_H
+#define SKERRY_PORT_VM_INTERNAL_H
+
+#include "kernel/core/kernel.h"
+#include "port/vm/node.h"
+#include "vm/vm.h"
+
+/* Bytes reserved behind the window, so that an object at its very end can be read whole. */
+#define WINDOW_SLACK 0x10000ull
+
+#define IRQ_MAX (BOARD_IRQ_MAX + 1) /* the kernel's timer, as on the board with its PLIC */
+
+/*
+ * The law of virtual time, version 1: an instruction is 1 ns, a preemption step is 1 ns, and a kernel
+ * entry costs what its kind says, on the fast path and on the slow one. The figures are the order of
+ * what such an entry costs on the metal.
+ */
+enum {
+	CHARGE_SYSCALL = 250,
+	CHARGE_FAULT = 700,
+	CHARGE_INTERRUPT = 400,
+	CHARGE_PREEMPT_STEP = 1,
+};
+
+struct node {
+	struct node_config config;
+	uint8_t *ram;
+	uint64_t reserved; /* bytes at ram */
+	struct kernel *kernel;
+	struct vm *vm;
+	struct vm_hart *hart;
+	struct board *board;
+
+	/* State of the machine (beside memory and board). */
+	struct tcb *running;   /* the thread on the hart, NULL while idle */
+	uint64_t clock_offset; /* virtual time is this plus hart->instret: charges, and idle time skipped */
+	uint64_t next_tick;    /* when the kernel's timer interrupts, ns */
+	uint64_t masked[2];    /* bit: the interrupt is masked */
+	bool off;              /* the machine was switched off */
+	volatile bool interrupted; /* node_interrupt() was called */
+	int exit_status;
+
+	/* Derived, never saved. */
+	uint64_t next_event;   /* the earliest time at which something other than instructions happens */
+	bool attention;        /* next_event or the interrupt lines may have changed */
+	uint64_t host_start;   /* real time: the host's clock at guest time 0 */
+	node_report_fn *report;
+	void *report_context;
+};
+
+/* The node that this host thread is running. */
+extern _Thread_local struct node *current_node;
+
+/* Makes `node` the current one: its memory is what krefs mean from now on. */
+void node_select(struct node *node);
+
+static inline bool irq_is_masked(const struct node *node, unsigned irq)
+{
+	return node->masked[irq / 64] >> (irq % 64) & 1;
+}
+
+/* The interrupt to be delivered now, or MACHINE_IRQ_NONE. */
+unsigned node_pending_irq(const struct node *node);
+
+void node_describe_thread(const struct tcb *tcb, struct node_thread *thread);
+
+#endif

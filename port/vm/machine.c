@@ -1,0 +1,132 @@
+/* The soft machine's half of port/machine.h. */
+#include <string.h>
+
+#include "port/vm/internal.h"
+
+_Thread_local struct machine_window machine_window;
+_Thread_local struct node *current_node;
+
+/* --- memory ------------------------------------------------------------------------------------- */
+
+void machine_memory_written(uint64_t paddr, uint64_t size)
+{
+	vm_written(current_node->vm, paddr, size);
+}
+
+void machine_memory_clear(uint64_t paddr, uint64_t size)
+{
+	memset(machine_pointer(isa_kref(paddr)), 0, size);
+	vm_written(current_node->vm, paddr, size);
+}
+
+void machine_vspace_init(uint64_t root_paddr)
+{
+	/* The kernel does not run in guest address spaces: there is nothing of its own to map. */
+	(void)root_paddr;
+}
+
+/* --- translation -------------------------------------------------------------------------------- */
+
+void machine_set_vspace(uint64_t root_paddr, uint16_t asid)
+{
+	vm_hart_set_space(current_node->hart, root_paddr, asid);
+}
+
+void machine_flush_page(uint16_t asid, uint64_t vaddr)
+{
+	vm_flush_page(current_node->vm, asid, vaddr);
+}
+
+void machine_flush_asid(uint16_t asid)
+{
+	vm_flush_asid(current_node->vm, asid);
+}
+
+/* --- floating point: the registers live in the TCB, nobody owns a unit ------------------------------ */
+
+void machine_set_fpu(struct tcb *tcb, bool enabled)
+{
+	(void)tcb;
+	(void)enabled;
+}
+
+void machine_fpu_release(struct tcb *tcb)
+{
+	(void)tcb;
+}
+
+/* --- interrupts and time ------------------------------------------------------------------------------ */
+
+unsigned machine_irq_max(void)
+{
+	return IRQ_MAX;
+}
+
+unsigned node_pending_irq(const struct node *node)
+{
+	const uint64_t *lines = board_irq_lines(node->board);
+
+	for (unsigned word = 0; word < 2; word++) {
+		uint64_t pending = lines[word] & ~node->masked[word];
+
+		if (pending)
+			return word * 64 + (unsigned)__builtin_ctzll(pending);
+	}
+	return node_time(node) >= node->next_tick ? IRQ_MAX : MACHINE_IRQ_NONE;
+}
+
+unsigned machine_irq_claim(void)
+{
+	return node_pending_irq(current_node);
+}
+
+void machine_irq_set_masked(unsigned irq, bool masked)
+{
+	struct node *node = current_node;
+	uint64_t bit = 1ull << (irq % 64);
+
+	if (masked)
+		node->masked[irq / 64] |= bit;
+	else
+		node->masked[irq / 64] &= ~bit;
+	node->attention = true;
+}
+
+void machine_irq_complete(unsigned irq)
+{
+	struct node *node = current_node;
+	uint64_t now = node_time(node);
+
+	node->attention = true;
+	if (irq != IRQ_MAX)
+		return;
+	/* Ticks that were missed (the machine was idle, or the host slow) are not made up for. */
+	node->next_tick += TICK_NS;
+	if (node->next_tick <= now)
+		node->next_tick = now - now % TICK_NS + TICK_NS;
+}
+
+bool machine_preempt_step(void)
+{
+	struct node *node = current_node;
+
+	node->clock_offset += CHARGE_PREEMPT_STEP;
+	return node_pending_irq(node) != MACHINE_IRQ_NONE;
+}
+
+/* --- console, end --------------------------------------------------------------------------------------- */
+
+void machine_console_putc(char c)
+{
+	const struct board_config *board = &current_node->config.board;
+
+	board->output(board->context, 0, &c, 1);
+}
+
+void machine_halt(void)
+{
+	current_node->off = true;
+	current_node->exit_status = 1;
+	current_node->attention = true;
+	vm_hart_stop(current_node->hart);
+}

@@ -1,0 +1,536 @@
+/*
+ * A node: memory, processor, board and kernel put together, and the loop that drives them. The soft
+ * machine's user mode runs in vm_run(); each trap is one call of kernel_enter(); nothing here blocks.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/host.h"
+#include "kernel/core/boot.h"
+#include "kernel/core/check.h"
+#include "port/vm/internal.h"
+
+_Static_assert(MACHINE_RAM_BASE == BOARD_RAM_BASE, "the window begins where the board's RAM does");
+_Static_assert(KERNEL_PADDR - MACHINE_RAM_BASE == 0x200000, "where machine_kernel() looks");
+_Static_assert(offsetof(struct context, x) == offsetof(struct vm_regs, x), "the VM works on TCB contexts");
+_Static_assert(offsetof(struct context, pc) == offsetof(struct vm_regs, pc), "the VM works on TCB contexts");
+_Static_assert(offsetof(struct context, f) == offsetof(struct vm_regs, f), "the VM works on TCB contexts");
+_Static_assert(offsetof(struct context, fcsr) == offsetof(struct vm_regs, fcsr), "the VM works on TCB contexts");
+
+#define PAGE_SIZE    4096ull
+#define MIN_RAM      (16ull << 20)
+#define MAX_RAM      (64ull << 30)
+#define FDT_CAPACITY 65536
+/* In real time the clock is looked at this often, in instructions. */
+#define REAL_TIME_SLICE 200000
+
+/* --- time ------------------------------------------------------------------------------------------ */
+
+uint64_t node_time(const struct node *node)
+{
+	if (node->config.real_time)
+		return node->config.board.host_clock_ns(node->config.board.context) - node->host_start;
+	return node->clock_offset + node->hart->instret;
+}
+
+void node_skip_to(struct node *node, uint64_t time)
+{
+	uint64_t now = node_time(node);
+
+	if (node->config.real_time || time <= now)
+		return;
+	node->clock_offset += time - now;
+	node->attention = true;
+}
+
+/* --- what the VM and the board ask for ----------------------------------------------------------------- */
+
+static uint64_t read_counter(void *context, enum vm_counter which)
+{
+	struct node *node = context;
+
+	if (which == VM_COUNTER_TIME)
+		return node_time(node) / 100; /* 10 MHz */
+	return node->config.real_time ? node->hart->instret : node_time(node);
+}
+
+static bool bus_load(void *context, uint64_t paddr, unsigned size, uint64_t *value)
+{
+	struct node *node = context;
+
+	return board_load(node->board, paddr, size, value);
+}
+
+static bool bus_store(void *context, uint64_t paddr, unsigned size, uint64_t value)
+{
+	struct node *node = context;
+
+	return board_store(node->board, paddr, size, value);
+}
+
+static uint64_t board_now(void *machine)
+{
+	return node_time(machine);
+}
+
+static void board_changed(void *machine)
+{
+	struct node *node = machine;
+
+	node->attention = true;
+	vm_hart_stop(node->hart);
+}
+
+/* Devices reach only pages that are frames at this moment: no driver can make one write kernel objects. */
+static bool page_is_frame(struct node *node, uint64_t paddr)
+{
+	struct slot *head = &node->kernel->derivation;
+	uint64_t start, size;
+
+	for (struct slot *slot = slot_next(head); slot != head; slot = slot_next(slot))
+		if (isa_cap_may_be_buffer(slot->cap) && cap_memory(slot->cap, &start, &size) &&
+		    paddr >= start && paddr - start < size)
+			return true;
+	return false;
+}
+
+static void *board_dma(void *machine, uint64_t paddr, uint64_t size, bool write)
+{
+	struct node *node = machine;
+	uint64_t end = paddr + size;
+
+	if (size == 0 || end < paddr || paddr < MACHINE_RAM_BASE || end > node->kernel->ram_end)
+		return NULL;
+	for (uint64_t page = paddr & ~(PAGE_SIZE - 1); page < end; page += PAGE_SIZE)
+		if (!page_is_frame(node, page))
+			return NULL;
+	if (write)
+		vm_written(node->vm, paddr, size);
+	return machine_pointer(isa_kref(paddr));
+}
+
+/* --- making a node ---------------------------------------------------------------------------------------- */
+
+void node_select(struct node *node)
+{
+	current_node = node;
+	machine_window.ram = node->ram;
+	machine_window.mask = node->reserved - WINDOW_SLACK - 1;
+}
+
+static bool fail(char *error, size_t error_size, const char *why)
+{
+	snprintf(error, error_size, "%s", why);
+	return false;
+}
+
+static bool make_memory(struct node *node, char *error, size_t error_size)
+{
+	uint64_t size = node->config.ram_size, window = MIN_RAM;
+
+	if (size < MIN_RAM || size > MAX_RAM || size % (2ull << 20))
+		return fail(error, error_size, "memory must be a multiple of 2 MiB from 16 MiB to 64 GiB");
+	while (window < size)
+		window *= 2;
+	node->reserved = window + WINDOW_SLACK;
+	node->ram = host_memory_reserve(node->reserved);
+	if (!node->ram)
+		return fail(error, error_size, "the host has not enough memory");
+	node->kernel = (struct kernel *)(node->ram + (KERNEL_PADDR - MACHINE_RAM_BASE));
+	return true;
+}
+
+static bool make_machine(struct node *node, char *error, size_t error_size)
+{
+	struct board_config *board = &node->config.board;
+	struct vm_config vm = {
+		.ram = node->ram,
+		.ram_base = MACHINE_RAM_BASE,
+		.ram_size = node->config.ram_size,
+		.harts = 1,
+		.bus = {.context = node, .load = bus_load, .store = bus_store, .counter = read_counter},
+	};
+
+	board->machine = node;
+	board->ram_size = node->config.ram_size;
+	board->now_ns = board_now;
+	board->dma = board_dma;
+	board->changed = board_changed;
+	node->board = board_create(board);
+	node->vm = node->board ? vm_create(&vm) : NULL;
+	if (!node->vm)
+		return fail(error, error_size, "the host has not enough memory");
+	node->hart = vm_hart(node->vm, 0);
+	if (node->config.real_time)
+		node->host_start = board->host_clock_ns(board->context);
+	node->next_tick = TICK_NS;
+	return true;
+}
+
+/* Copies the device tree to the first page behind the kernel's window; the image follows. */
+static bool place_fdt(struct node *node, struct boot *boot, char *error, size_t error_size)
+{
+	uint64_t paddr = KERNEL_PADDR + KERNEL_WINDOW_SIZE;
+	uint8_t *at = node->ram + (paddr - MACHINE_RAM_BASE);
+
+	boot->fdt = paddr;
+	if (node->config.fdt) {
+		if (node->config.fdt_size > FDT_CAPACITY)
+			return fail(error, error_size, "the device tree is larger than 64 KiB");
+		boot->fdt_size = node->config.fdt_size;
+		memcpy(at, node->config.fdt, boot->fdt_size);
+	} else {
+		boot->fdt_size = board_make_fdt(&node->config.board, at, FDT_CAPACITY);
+		if (boot->fdt_size == 0)
+			return fail(error, error_size, "the board's device tree could not be made");
+	}
+	boot->image.start = (paddr + boot->fdt_size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	return true;
+}
+
+static bool place_image(struct node *node, struct boot *boot, char *error, size_t error_size)
+{
+	uint64_t low = UINT64_MAX, high = 0, room = boot->ram.end - boot->image.start;
+
+	for (unsigned i = 0; i < node->config.segments; i++) {
+		const struct node_segment *segment = &node->config.segment[i];
+		uint64_t end = segment->vaddr + segment->memory_size;
+
+		if (end < segment->vaddr || segment->file_size > segment->memory_size)
+			return fail(error, error_size, "a segment of the image is longer than the address space");
+		low = segment->vaddr < low ? segment->vaddr : low;
+		high = end > high ? end : high;
+	}
+	if (node->config.segments == 0 || low >= high)
+		return fail(error, error_size, "the image has nothing to load");
+	low &= ~(PAGE_SIZE - 1);
+	if (high > seL4_UserTop)
+		return fail(error, error_size, "the image reaches above the highest user address, 0x3ffffff000");
+	if (high - low > room)
+		return fail(error, error_size, "the image does not fit into memory");
+	boot->image_vaddr = low;
+	boot->image.end = (boot->image.start + (high - low) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	for (unsigned i = 0; i < node->config.segments; i++) {
+		const struct node_segment *segment = &node->config.segment[i];
+
+		memcpy(node->ram + (boot->image.start - MACHINE_RAM_BASE) + (segment->vaddr - low),
+		       segment->data, segment->file_size);
+	}
+	return true;
+}
+
+static bool choose_profile(const struct node_config *config, struct profile *profile, char *error,
+			   size_t error_size)
+{
+	const char *name = config->profile ? config->profile : "debug";
+
+	if (!profile_find(name, profile)) {
+		snprintf(error, error_size, "there is no ABI profile \"%s\"", name);
+		return false;
+	}
+	if (config->root_cnode_bits)
+		profile->root_cnode_bits = (uint8_t)config->root_cnode_bits;
+	if (config->domains)
+		profile->domains = (uint8_t)config->domains;
+	if (config->domains > MAX_DOMAINS)
+		return fail(error, error_size, "there can be at most 16 domains");
+	if (config->root_cnode_bits > 24 || profile->root_cnode_bits < 5)
+		return fail(error, error_size, "the root CNode can have 5 to 24 bits");
+	return true;
+}
+
+static bool boot_kernel(struct node *node, char *error, size_t error_size)
+{
+	struct boot boot = {
+		.ram = {KERNEL_PADDR, MACHINE_RAM_BASE + node->config.ram_size},
+		.reserved = {{0x2000000, 0x2200000}, {0xc000000, 0xc600000}}, /* CLINT, PLIC */
+		.reserved_count = 2,
+		.entry = node->config.entry,
+		.memory_is_clear = true,
+	};
+	const char *why;
+
+	if (!choose_profile(&node->config, &boot.profile, error, error_size) ||
+	    !place_fdt(node, &boot, error, error_size) || !place_image(node, &boot, error, error_size))
+		return false;
+	node_select(node);
+	why = kernel_boot(node->kernel, &boot);
+	if (why)
+		return fail(error, error_size, why);
+	node->running = kernel_resume(node->kernel);
+	node->attention = true;
+	return true;
+}
+
+struct node *node_create(const struct node_config *config, char *error, size_t error_size)
+{
+	struct node *node = calloc(1, sizeof *node);
+
+	if (!node) {
+		fail(error, error_size, "the host has not enough memory");
+		return NULL;
+	}
+	node->config = *config;
+	if (!make_memory(node, error, error_size) || !make_machine(node, error, error_size) ||
+	    !boot_kernel(node, error, error_size)) {
+		node_destroy(node);
+		return NULL;
+	}
+	return node;
+}
+
+void node_destroy(struct node *node)
+{
+	if (node->vm)
+		vm_destroy(node->vm);
+	if (node->board)
+		board_destroy(node->board);
+	if (node->ram)
+		host_memory_release(node->ram, node->reserved);
+	if (current_node == node) {
+		current_node = NULL;
+		machine_window.ram = NULL;
+	}
+	free(node);
+}
+
+/* --- running ------------------------------------------------------------------------------------------------ */
+
+static void enter(struct node *node, const struct trap *trap, uint64_t charge)
+{
+	node->clock_offset += charge;
+	node->running = kernel_enter(node->kernel, trap);
+	vm_hart_clear_reservation(node->hart);
+}
+
+/* Page and access faults are one kind to seL4, told apart by what was tried. */
+static void enter_exception(struct node *node)
+{
+	struct trap trap = {.address = node->hart->tval};
+
+	switch (node->hart->cause) {
+	case VM_CAUSE_FETCH_ACCESS:
+	case VM_CAUSE_FETCH_PAGE:
+		trap.kind = TRAP_VM_FAULT;
+		trap.instruction = true;
+		trap.code = VM_CAUSE_FETCH_ACCESS;
+		break;
+	case VM_CAUSE_LOAD_ACCESS:
+	case VM_CAUSE_LOAD_PAGE:
+		trap.kind = TRAP_VM_FAULT;
+		trap.code = VM_CAUSE_LOAD_ACCESS;
+		break;
+	case VM_CAUSE_STORE_ACCESS:
+	case VM_CAUSE_STORE_PAGE:
+		trap.kind = TRAP_VM_FAULT;
+		trap.code = VM_CAUSE_STORE_ACCESS;
+		break;
+	default:
+		trap.kind = TRAP_EXCEPTION;
+		trap.address = node->hart->cause;
+		break;
+	}
+	enter(node, &trap, CHARGE_FAULT);
+}
+
+static bool is_halted(struct node *node)
+{
+	int status;
+
+	if (node->off)
+		return true;
+	if (!board_halted(node->board, &status))
+		return false;
+	node->off = true;
+	node->exit_status = status;
+	return true;
+}
+
+/* Does what devices and the timer have due, and finds out when something will be next. */
+static void attend(struct node *node)
+{
+	static const struct trap interrupt = {.kind = TRAP_INTERRUPT};
+
+	node->attention = false;
+	if (node_time(node) >= board_next_event(node->board))
+		board_advance(node->board, node_time(node));
+	while (!node->kernel->halted && node_pending_irq(node) != MACHINE_IRQ_NONE)
+		enter(node, &interrupt, CHARGE_INTERRUPT);
+	node->next_event = node->next_tick < board_next_event(node->board) ? node->next_tick
+									    : board_next_event(node->board);
+}
+
+/* Could the passing of domain time alone make a thread run? */
+static bool other_domain_ready(const struct kernel *kernel)
+{
+	for (unsigned domain = 0; domain < kernel->profile.domains; domain++)
+		if (kernel->core[0].ready_summary[domain])
+			return true;
+	return false;
+}
+
+static enum node_state idle(struct node *node, uint64_t *until)
+{
+	*until = board_next_event(node->board);
+	if (other_domain_ready(node->kernel) && node->next_tick < *until)
+		*until = node->next_tick;
+	return NODE_IDLE;
+}
+
+static void run_user(struct node *node, uint64_t budget)
+{
+	static const struct trap syscall = {.kind = TRAP_SYSCALL};
+	struct tcb *tcb = node->running;
+
+	switch (vm_run(node->hart, (struct vm_regs *)&tcb->context, budget)) {
+	case VM_STOP_ECALL:
+		enter(node, &syscall, CHARGE_SYSCALL);
+		break;
+	case VM_STOP_EXCEPTION:
+		enter_exception(node);
+		break;
+	case VM_STOP_BUDGET:
+	case VM_STOP_REQUEST:
+		break;
+	}
+	tcb->context.x[32] = 0;
+}
+
+enum node_state node_step(struct node *node, uint64_t budget, uint64_t *until)
+{
+	uint64_t end;
+
+	node_select(node);
+	end = node_time(node) + budget;
+	for (;;) {
+		uint64_t now = node_time(node), limit;
+
+		if (node->attention || now >= node->next_event) {
+			if (is_halted(node))
+				return NODE_HALTED;
+			attend(node);
+			now = node_time(node);
+		}
+		if (node->off)
+			return NODE_HALTED;
+		if (!node->running)
+			return idle(node, until);
+		if (now >= end)
+			return NODE_RAN;
+		limit = (node->next_event < end ? node->next_event : end) - now;
+		if (node->config.real_time && limit > REAL_TIME_SLICE)
+			limit = REAL_TIME_SLICE;
+		run_user(node, limit);
+		if (node->interrupted) {
+			node->interrupted = false;
+			return NODE_RAN;
+		}
+	}
+}
+
+void node_interrupt(struct node *node)
+{
+	node->interrupted = true;
+	vm_hart_stop(node->hart);
+}
+
+int node_exit_status(const struct node *node)
+{
+	return node->exit_status;
+}
+
+struct board *node_board(struct node *node)
+{
+	return node->board;
+}
+
+void node_set_report(struct node *node, node_report_fn *report, void *context)
+{
+	node->report = report;
+	node->report_context = context;
+}
+
+size_t node_read_memory(struct node *node, const struct node_thread *thread, uint64_t vaddr, void *buffer,
+			size_t size)
+{
+	size_t done = 0;
+	uint64_t paddr;
+
+	node_select(node);
+	while (done < size && thread->root_paddr && vm_translate(node->vm, thread->root_paddr, vaddr + done, &paddr)) {
+		size_t piece = PAGE_SIZE - (size_t)(paddr % PAGE_SIZE);
+
+		if (piece > size - done)
+			piece = size - done;
+		if (paddr < MACHINE_RAM_BASE || paddr + piece > node->kernel->ram_end)
+			break;
+		memcpy((uint8_t *)buffer + done, machine_pointer(isa_kref(paddr)), piece);
+		done += piece;
+	}
+	return done;
+}
+
+/* --- digest and statistics ------------------------------------------------------------------------------------ */
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
+	return hash ^ hash >> 29;
+}
+
+static uint64_t mix_page(uint64_t hash, uint64_t index, const uint8_t *page)
+{
+	uint64_t word, any = 0;
+
+	for (size_t i = 0; i < PAGE_SIZE; i += sizeof word) {
+		memcpy(&word, page + i, sizeof word);
+		any |= word;
+	}
+	if (!any)
+		return hash;
+	hash = mix(hash, index);
+	for (size_t i = 0; i < PAGE_SIZE; i += sizeof word) {
+		memcpy(&word, page + i, sizeof word);
+		hash = mix(hash, word);
+	}
+	return hash;
+}
+
+uint64_t node_state_hash(struct node *node)
+{
+	uint64_t hash = 1;
+
+	node_select(node);
+	for (uint64_t page = 0; page < node->config.ram_size / PAGE_SIZE; page++)
+		hash = mix_page(hash, page, node->ram + page * PAGE_SIZE);
+	hash = mix(hash, node->running ? machine_ref(node->running) : 0);
+	hash = mix(hash, node->config.real_time ? 0 : node_time(node));
+	hash = mix(hash, node->next_tick);
+	hash = mix(hash, node->masked[0]);
+	hash = mix(hash, node->masked[1]);
+	return board_state_hash(node->board, hash);
+}
+
+void node_get_stats(const struct node *node, struct node_stats *stats)
+{
+	const struct kernel_stats *kernel = &node->kernel->stats;
+	struct vm_stats vm;
+
+	vm_get_stats(node->vm, &vm);
+	*stats = (struct node_stats){
+		.instructions = node->hart->instret,
+		.time_ns = node_time(node),
+		.unknown_syscalls = kernel->unknown_syscalls,
+		.faults = kernel->faults,
+		.exceptions = kernel->exceptions,
+		.interrupts = kernel->interrupts,
+		.timer_ticks = kernel->ticks,
+		.fastpath_call = kernel->fastpath_call,
+		.fastpath_reply_recv = kernel->fastpath_reply_recv,
+		.blocks_decoded = vm.blocks_decoded,
+		.blocks_invalidated = vm.blocks_invalidated,
+	};
+	memcpy(stats->syscalls, kernel->syscalls, sizeof stats->syscalls);
+	memcpy(stats->tlb_misses, vm.tlb_misses, sizeof stats->tlb_misses);
+}
