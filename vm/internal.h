@@ -81,6 +81,8 @@ enum vm_flow {
 };
 
 struct block;
+struct op;
+struct space;
 
 /* A direct jump within a page: `next` is NULL until it was taken once. Follows branches, jumps and ends. */
 struct link {
@@ -157,6 +159,9 @@ enum vm_access { ACCESS_LOAD, ACCESS_STORE, ACCESS_FETCH };
 struct space {
 	struct tlb_entry tlb[3][TLB_SIZE]; /* by enum vm_access, kept apart: stack and code do not fight */
 	struct jump_entry jump[JUMP_SIZE];
+	struct hart *hart;
+	const struct block *block; /* while it runs: the block */
+	bool fp_ready;             /* while it runs: the host's unit computes, flags collect there, frm is RNE */
 	uint64_t jump_pages; /* bit by page number mod 64: the jump cache may hold such a page */
 	uint64_t root;
 	uint16_t asid;
@@ -172,8 +177,7 @@ struct hart {
 	unsigned victim;      /* next space to be given up */
 
 	/* Host floating point: see interp/host_fp.h */
-	bool fp_ready; /* the host's unit computes for this thread: flags collect there, frm is RNE */
-	bool fp_live;  /* flags collect there */
+	bool fp_live; /* flags collect there */
 
 	atomic_bool stop; /* anyone may set it */
 
@@ -185,10 +189,8 @@ struct hart {
 	uint64_t reserve;
 	uint64_t slice_end;
 
-	/* The running operation's surroundings, set before every vm_op_slow(). */
+	/* The running thread, and what is left of its slice when vm_op_slow() is called. */
 	struct vm_regs *regs;
-	const struct block *block;
-	uint64_t block_pc;
 	int64_t budget;
 
 	union block_buffer scratch; /* block made to measure */
@@ -197,7 +199,7 @@ struct hart {
 struct vm {
 	struct vm_config config;
 	struct vm_stats stats;
-	const void *const *handlers; /* by insn_id, then enum vm_internal: the interpreter's */
+	const void *const *handlers; /* the interpreter's, by insn_id, then enum vm_internal */
 	struct page *pages;
 	struct block **hash;
 	uint8_t *arena;
@@ -216,7 +218,7 @@ enum vm_internal {
 	INTERNAL_STRADDLE, /* checks the second half of an instruction that crosses pages */
 	INTERNAL_COUNT,
 	PAIR_FIRST = INTERNAL_COUNT - 1,
-#define PAIR(first, second) PAIR_##first##_##second,
+#define PAIR(form, first, second) PAIR_##form##_##first##_##second,
 #include "vm/pair.def"
 	HANDLER_COUNT
 };
@@ -258,7 +260,7 @@ void vm_jumps_clear(struct vm *vm);
 void vm_space_clear(struct space *space);
 
 /* --- interp/interp.c --- */
-enum vm_stop vm_interpret(struct hart *h, struct vm_regs *regs, const void *const **handlers);
+enum vm_stop vm_interpret(struct hart *h, const void *const **handlers);
 
 /* --- interp/slow.c --- */
 enum vm_flow vm_op_slow(struct hart *h, uint64_t *x, const struct op *op, uint64_t pc);

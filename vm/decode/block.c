@@ -180,14 +180,13 @@ static bool only_slow(const struct insn *insn)
 	}
 }
 
-static struct op *end_put(struct vm *vm, struct block *block, int32_t imm)
+static void end_put(struct vm *vm, struct block *block, int32_t imm)
 {
 	struct op *op = &block->ops[block->slots];
 
 	*op = (struct op){ .imm = imm };
 	op->handler.label = vm->handlers[INTERNAL_END];
 	block->slots++;
-	return op;
 }
 
 static void link_put(struct block *block, int32_t target)
@@ -273,6 +272,7 @@ static bool build_straddle(struct hart *h, struct block *block, uint64_t pc, uin
 {
 	uint8_t *host;
 	uint64_t paddr;
+	struct vm *vm = h->vm;
 	uint16_t high;
 	struct insn insn;
 
@@ -282,10 +282,10 @@ static bool build_straddle(struct hart *h, struct block *block, uint64_t pc, uin
 	block->straddle_word = (uint32_t)high << 16 | low;
 	block->bytes = 2;
 	vm_decode(h->vm, block->straddle_word, &insn);
-	block->ops[0].handler.label = h->vm->handlers[INTERNAL_STRADDLE];
+	block->ops[0].handler.label = vm->handlers[INTERNAL_STRADDLE];
 	block->slots = 1;
-	if (insn_put(h->vm, block, &insn, 0) != GOES_AWAY) {
-		end_put(h->vm, block, 4);
+	if (insn_put(vm, block, &insn, 0) != GOES_AWAY) {
+		end_put(vm, block, 4);
 		link_put(block, 4);
 	}
 	return true;
@@ -300,6 +300,7 @@ static bool build(struct hart *h, struct block *block, uint64_t pc, uint64_t pad
 	const uint8_t *host = vm_host(h->vm, paddr);
 	int32_t room = (int32_t)(PAGE_SIZE - (paddr & ~PAGE_MASK)), at = 0;
 	enum goes goes = GOES_ON;
+	struct vm *vm = h->vm;
 
 	memset(block, 0, sizeof(*block));
 	block->paddr = paddr;
@@ -317,12 +318,12 @@ static bool build(struct hart *h, struct block *block, uint64_t pc, uint64_t pad
 			memcpy(&high, host + at + 2, sizeof(high));
 		}
 		vm_decode(h->vm, (uint32_t)high << 16 | low, &insn);
-		goes = insn_put(h->vm, block, &insn, at);
+		goes = insn_put(vm, block, &insn, at);
 		at += insn.length;
 	}
 	block->bytes = (uint16_t)at;
 	if (goes != GOES_AWAY) {
-		end_put(h->vm, block, at);
+		end_put(vm, block, at);
 		link_put(block, at);
 	}
 	return true;

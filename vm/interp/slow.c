@@ -26,7 +26,7 @@ enum vm_flow vm_raise(struct hart *h, uint64_t cause, uint64_t tval)
 /* Makes hart->instret exact: what was retired before `op`. */
 void vm_instret_sync(struct hart *h, const struct op *op)
 {
-	h->pub.instret = h->slice_end - (uint64_t)(h->budget + vm_block_rest(h->block, op));
+	h->pub.instret = h->slice_end - (uint64_t)(h->budget + vm_block_rest(h->space->block, op));
 }
 
 /* fcsr in memory becomes exact; the host's unit is the host's again. */
@@ -34,7 +34,7 @@ void vm_fp_leave(struct hart *h, uint64_t *x)
 {
 	if (h->fp_live)
 		x[REG_FCSR] |= host_fp_end();
-	h->fp_live = h->fp_ready = false;
+	h->fp_live = h->space->fp_ready = false;
 }
 
 /*
@@ -43,16 +43,16 @@ void vm_fp_leave(struct hart *h, uint64_t *x)
  */
 static bool fp_arm(struct hart *h, const uint64_t *x)
 {
-	if (!HOST_FP || h->fp_ready || x[REG_FCSR] >> 5 != VM_RNE)
+	if (!HOST_FP || h->space->fp_ready || x[REG_FCSR] >> 5 != VM_RNE)
 		return false;
 	host_fp_begin();
-	h->fp_live = h->fp_ready = true;
+	h->fp_live = h->space->fp_ready = true;
 	return true;
 }
 
 static enum vm_flow illegal(struct hart *h, const struct op *op, uint64_t pc)
 {
-	uint64_t place = pc + vm_block_offset(h->block, op), paddr;
+	uint64_t place = pc + vm_block_offset(h->space->block, op), paddr;
 	uint8_t *host;
 	uint16_t halves[2] = { 0, 0 };
 

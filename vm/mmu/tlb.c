@@ -24,6 +24,7 @@ bool vm_spaces_create(struct hart *h)
 	if (!h->spaces)
 		return false;
 	h->space = &h->spaces[0];
+	h->space->hart = h;
 	h->space->used = true; /* root 0, asid 0 */
 	vm_space_clear(h->space);
 	return true;
@@ -69,6 +70,7 @@ void vm_hart_set_space(struct vm_hart *hart, uint64_t root_paddr, uint16_t asid)
 		}
 	}
 	h->space = space_replace(h, set);
+	h->space->hart = h;
 	h->space->root = root_paddr;
 	h->space->asid = asid;
 }
