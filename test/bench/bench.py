@@ -29,6 +29,9 @@ GOAL_INTERP = 11.5
 GOAL_ROUNDTRIP_CYCLES = 1500
 GOAL_BOOT_MS = 10
 
+# A workload whose native times differ by more than this between rounds is named as noisy.
+NOISY = 1.25
+
 # By how many ipc-*-more.elf exceeds ipc-*.elf: see build.mk.
 ROUNDTRIPS = 400000
 
@@ -91,6 +94,12 @@ def median(values):
     """The median of those values that are there, or None."""
     taken = [value for value in values if value is not None]
     return statistics.median(taken) if taken else None
+
+
+def spread(values):
+    """The least and the greatest of those values that are there; zeros if there are none."""
+    taken = [value for value in values if value is not None]
+    return (min(taken), max(taken)) if taken else (0, 0)
 
 
 class Bench:
@@ -191,6 +200,11 @@ class Bench:
                  [ratios[runner][name] for runner in ratios])
         if means:
             line("geomean", "", means.values())
+        for name in chosen:
+            low, high = spread(times["native"][name])
+            if high > NOISY * low:
+                print("noisy: %s took %.1f to %.1f ms natively; its ratios and the geometric mean "
+                      "are not to be relied on" % (name, low * 1e3, high * 1e3))
         print()
 
     def interp(self):
@@ -214,8 +228,9 @@ class Bench:
                      ("; qemu-riscv64: %.2f" % user if user else ""))
 
         for name in chosen:
+            low, high = spread(times["native"][name])
             add(name, {runner: ratios[runner][name] for runner in ratios}, None,
-                "processor time over native gcc -O2")
+                "processor time over native gcc -O2, %.1f to %.1f ms" % (low * 1e3, high * 1e3))
         if whole:
             add("geomean", means, GOAL_INTERP, "geometric mean of the %d workloads" % len(names))
 
