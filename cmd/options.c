@@ -119,8 +119,9 @@ static bool memory_parse(const char *text, uint64_t *size)
 	static const struct {
 		const char *name;
 		uint64_t bytes;
-	} units[] = {{"", MIB},    {"K", 1024},         {"M", MIB},  {"G", 1024 * MIB}, {"KiB", 1024},
-		     {"MiB", MIB}, {"GiB", 1024 * MIB}, {"MB", MIB}, {"GB", 1024 * MIB}};
+	} units[] = {
+		{"", MIB},    {"K", 1024},         {"M", MIB},  {"G", 1024 * MIB},  {"KiB", 1024},
+		{"MiB", MIB}, {"GiB", 1024 * MIB}, {"MB", MIB}, {"GB", 1024 * MIB}, {"T", 1024 * 1024 * MIB}};
 	const char *rest;
 	uint64_t value;
 
@@ -253,6 +254,18 @@ static bool option_parse(int option, const char *text, struct run_options *optio
 	}
 }
 
+/* What getopt_long() did not like about `word`: optopt is 0 for a long option it does not know. */
+static bool option_refuse(int reason, const char *word)
+{
+	if (reason == ':')
+		return mistake("option '%s' needs a value", word);
+	if (optopt == 0)
+		return mistake("unknown option '%s'", word);
+	if (strncmp(word, "--", 2) == 0)
+		return mistake("option '%s' takes no value", word);
+	return mistake("unknown option '-%c'", optopt);
+}
+
 bool options_parse(int argc, char **argv, struct run_options *options, int *status)
 {
 	int option;
@@ -267,14 +280,8 @@ bool options_parse(int argc, char **argv, struct run_options *options, int *stat
 			*status = STATUS_OK;
 			return false;
 		}
-		if (option == '?' && optopt == 0)
-			return mistake("unknown option '%s'", argv[optind - 1]);
-		if (option == '?' && optopt < 256)
-			return mistake("unknown option '-%c'", optopt);
-		if (option == '?')
-			return mistake("option '%s' takes no value", argv[optind - 1]);
-		if (option == ':')
-			return mistake("option '%s' needs a value", argv[optind - 1]);
+		if (option == '?' || option == ':')
+			return option_refuse(option, argv[optind - 1]);
 		if (!option_parse(option, optarg, options))
 			return false;
 	}

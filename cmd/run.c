@@ -340,6 +340,8 @@ int command_run(int argc, char **argv)
 			if (run.options.verbose)
 				print_booted(&run);
 			run_loop(&run);
+			if (console_is_terminal())
+				console_line_end(); /* the shell's prompt starts at the left */
 			if (run.options.stats != STATS_NONE)
 				report_stats(run.node, run.options.stats, host_clock_ns() - run.start_ns,
 					     run.boot_ns);
