@@ -178,18 +178,25 @@ static inline seL4_MessageInfo_t seL4_ReplyRecvWithMRs(seL4_CPtr src, seL4_Messa
 	return sel4_to_pointers(r, sender, mr0, mr1, mr2, mr3);
 }
 
+/* --- calls without a message: one word in, one word out ------------------------------------------- */
+
+static inline seL4_Word sel4_plain(seL4_Syscall_ID number, seL4_Word argument)
+{
+	struct sel4_registers r = {argument, 0, {0}};
+	sel4_trap(number, &r);
+	return r.cap_or_badge;
+}
+
 static inline void seL4_Yield(void)
 {
-	struct sel4_registers r = {0, 0, {0}};
-	sel4_trap(seL4_SysYield, &r);
+	sel4_plain(seL4_SysYield, 0);
 }
 
 /* --- debugging: on a kernel without these calls each is an UnknownSyscall fault ---------------- */
 
 static inline void seL4_DebugPutChar(char c)
 {
-	struct sel4_registers r = {(unsigned char)c, 0, {0}};
-	sel4_trap(seL4_SysDebugPutChar, &r);
+	sel4_plain(seL4_SysDebugPutChar, (unsigned char)c);
 }
 
 static inline void seL4_DebugPutString(const char *text)
@@ -200,36 +207,78 @@ static inline void seL4_DebugPutString(const char *text)
 
 static inline void seL4_DebugDumpScheduler(void)
 {
-	struct sel4_registers r = {0, 0, {0}};
-	sel4_trap(seL4_SysDebugDumpScheduler, &r);
+	sel4_plain(seL4_SysDebugDumpScheduler, 0);
 }
 
 static inline void seL4_DebugHalt(void)
 {
-	struct sel4_registers r = {0, 0, {0}};
-	sel4_trap(seL4_SysDebugHalt, &r);
+	sel4_plain(seL4_SysDebugHalt, 0);
 }
 
 static inline void seL4_DebugSnapshot(void)
 {
-	struct sel4_registers r = {0, 0, {0}};
-	sel4_trap(seL4_SysDebugSnapshot, &r);
+	sel4_plain(seL4_SysDebugSnapshot, 0);
 }
 
 static inline seL4_Uint32 seL4_DebugCapIdentify(seL4_CPtr cap)
 {
-	struct sel4_registers r = {cap, 0, {0}};
-	sel4_trap(seL4_SysDebugCapIdentify, &r);
-	return (seL4_Uint32)r.cap_or_badge;
+	return (seL4_Uint32)sel4_plain(seL4_SysDebugCapIdentify, cap);
 }
 
 /* The name travels as a string in the IPC buffer's message words. */
 static inline void seL4_DebugNameThread(seL4_CPtr tcb, const char *name)
 {
-	struct sel4_registers r = {tcb, 0, {0}};
 	char *to = (char *)seL4_GetIPCBuffer()->msg;
 
 	while ((*to++ = *name++))
 		;
-	sel4_trap(seL4_SysDebugNameThread, &r);
+	sel4_plain(seL4_SysDebugNameThread, tcb);
+}
+
+/* --- measuring: only on kernels built for benchmarks --------------------------------------------- */
+
+static inline seL4_Error seL4_BenchmarkResetLog(void)
+{
+	return (seL4_Error)sel4_plain(seL4_SysBenchmarkResetLog, 0);
+}
+
+static inline seL4_Word seL4_BenchmarkFinalizeLog(void)
+{
+	return sel4_plain(seL4_SysBenchmarkFinalizeLog, 0);
+}
+
+static inline seL4_Error seL4_BenchmarkSetLogBuffer(seL4_Word frame)
+{
+	return (seL4_Error)sel4_plain(seL4_SysBenchmarkSetLogBuffer, frame);
+}
+
+static inline void seL4_BenchmarkNullSyscall(void)
+{
+	sel4_plain(seL4_SysBenchmarkNullSyscall, 0);
+}
+
+static inline void seL4_BenchmarkFlushCaches(void)
+{
+	sel4_plain(seL4_SysBenchmarkFlushCaches, 0);
+}
+
+/* The numbers are in the IPC buffer's message words afterwards (not in message registers). */
+static inline void seL4_BenchmarkGetThreadUtilisation(seL4_Word tcb)
+{
+	sel4_plain(seL4_SysBenchmarkGetThreadUtilisation, tcb);
+}
+
+static inline void seL4_BenchmarkResetThreadUtilisation(seL4_Word tcb)
+{
+	sel4_plain(seL4_SysBenchmarkResetThreadUtilisation, tcb);
+}
+
+static inline void seL4_BenchmarkDumpAllThreadsUtilisation(void)
+{
+	sel4_plain(seL4_SysBenchmarkDumpAllThreadsUtilisation, 0);
+}
+
+static inline void seL4_BenchmarkResetAllThreadsUtilisation(void)
+{
+	sel4_plain(seL4_SysBenchmarkResetAllThreadsUtilisation, 0);
 }
