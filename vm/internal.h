@@ -207,6 +207,7 @@ struct vm {
 	uint64_t epoch;   /* counts kills: whoever was in a block must leave it */
 	uint64_t flushes; /* counts losses of the whole arena: pointers into it are void */
 	uint8_t first[256], chain[ID_COUNT]; /* decoder: by opcode and funct3 */
+	uint16_t pair_first[ID_COUNT], *pair_next; /* pairs by first instruction */
 	struct hart *harts;
 };
 

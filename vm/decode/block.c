@@ -13,16 +13,19 @@ static const uint8_t classes[] = {
 #include "vm/insn.def"
 };
 
+static bool pairs_init(struct vm *vm);
+
 bool vm_blocks_create(struct vm *vm)
 {
 	vm->pages = calloc((size_t)(vm->config.ram_size >> PAGE_BITS), sizeof(*vm->pages));
 	vm->hash = calloc(HASH_SIZE, sizeof(struct block *));
 	vm->arena = malloc(ARENA_SIZE);
-	return vm->pages && vm->hash && vm->arena;
+	return pairs_init(vm) && vm->pages && vm->hash && vm->arena;
 }
 
 void vm_blocks_destroy(struct vm *vm)
 {
+	free(vm->pair_next);
 	free(vm->pages);
 	free(vm->hash);
 	free(vm->arena);
@@ -241,9 +244,66 @@ static enum goes insn_put(struct vm *vm, struct block *block, struct insn *insn,
 	return GOES_ON;
 }
 
-/* Branches learn how many instructions they skip. */
-static void finish(struct block *block)
+/* --- pairs --- */
+
+enum pair_form { FORM_N, FORM_S, FORM_T };
+
+static const struct {
+	uint8_t first, second, form;
+	uint16_t handler;
+} pairs[] = {
+#define PAIR(form, first, second)                                                                             \
+	{ ID_##first, ID_##second, FORM_##form, PAIR_##form##_##first##_##second },
+#include "vm/pair.def"
+	{ 0, 0, 0, 0 },
+};
+
+#define PAIR_COUNT (sizeof(pairs) / sizeof(pairs[0]) - 1)
+
+/* Chains the pairs of each first instruction. */
+static bool pairs_init(struct vm *vm)
 {
+	vm->pair_next = calloc(PAIR_COUNT + 1, sizeof(*vm->pair_next));
+	for (unsigned i = 0; i < PAIR_COUNT && vm->pair_next; i++) {
+		vm->pair_next[i] = vm->pair_first[pairs[i].first];
+		vm->pair_first[pairs[i].first] = (uint16_t)(i + 1);
+	}
+	return vm->pair_next;
+}
+
+/* The handler of a pair in a form, or 0. */
+static unsigned pair_find(const struct vm *vm, const struct op *op, enum pair_form form)
+{
+	for (unsigned i = vm->pair_first[op[0].id]; i; i = vm->pair_next[i - 1])
+		if (pairs[i - 1].second == op[1].id && pairs[i - 1].form == form)
+			return pairs[i - 1].handler;
+	return 0;
+}
+
+/* Gives op and its successor one handler, if there is one for them. */
+static bool fuse(const struct vm *vm, struct op *op)
+{
+	unsigned handler = 0;
+
+	if (op[0].handler.label != vm->handlers[op[0].id] || op[1].handler.label != vm->handlers[op[1].id])
+		return false;
+	if (op[1].rs1 == op[0].rd)
+		handler = pair_find(vm, op, FORM_S);
+	else if (op[1].rs2 == op[0].rd)
+		handler = pair_find(vm, op, FORM_T);
+	if (!handler)
+		handler = pair_find(vm, op, FORM_N);
+	if (handler)
+		op->handler.label = vm->handlers[handler];
+	return handler;
+}
+
+/* Fuses what can be; branches learn how many instructions they skip. */
+static void finish(const struct vm *vm, struct block *block)
+{
+	for (unsigned i = 0; i + 1 < block->slots; i++)
+		if ((block->starts >> i & 3) == 3 && fuse(vm, &block->ops[i]))
+			i++;
 	for (unsigned i = 0; i < block->slots; i++) {
 		struct op *op = &block->ops[i];
 
@@ -388,7 +448,7 @@ struct block *vm_block_find(struct hart *h, uint64_t pc)
 	if (!block) {
 		if (!build(h, &h->scratch.block, pc, paddr, BLOCK_INSNS))
 			return NULL;
-		finish(&h->scratch.block);
+		finish(vm, &h->scratch.block);
 		block = keep(vm, &h->scratch.block);
 	}
 	entry->pc = pc;
@@ -407,7 +467,7 @@ struct block *vm_block_measured(struct hart *h, uint64_t pc, uint64_t count)
 	if (!vm_access(h, pc, ACCESS_FETCH, &host, &paddr) ||
 	    !build(h, block, pc, paddr, count < BLOCK_INSNS ? count : BLOCK_INSNS))
 		return NULL;
-	finish(block);
+	finish(h->vm, block);
 	mark(h->vm, block);
 	return block;
 }
