@@ -200,11 +200,16 @@ class Bench:
                  [ratios[runner][name] for runner in ratios])
         if means:
             line("geomean", "", means.values())
+        noisy = []
         for name in chosen:
             low, high = spread(times["native"][name])
             if high > NOISY * low:
-                print("noisy: %s took %.1f to %.1f ms natively; its ratios and the geometric mean "
-                      "are not to be relied on" % (name, low * 1e3, high * 1e3))
+                noisy.append("%s (%.1f to %.1f ms)" % (name, low * 1e3, high * 1e3))
+        if noisy:
+            print("noisy, so not to be relied on: " + ", ".join(noisy))
+        if os.getloadavg()[0] > os.cpu_count():
+            print("the machine is loaded (%.1f on %d processors): not to be relied on" % (
+                os.getloadavg()[0], os.cpu_count()))
         print()
 
     def interp(self):
