@@ -199,7 +199,6 @@ struct hart {
 struct vm {
 	struct vm_config config;
 	struct vm_stats stats;
-	const void *const *handlers; /* the interpreter's, by insn_id, then enum vm_internal */
 	struct page *pages;
 	struct block **hash;
 	uint8_t *arena;
@@ -261,7 +260,8 @@ void vm_jumps_clear(struct vm *vm);
 void vm_space_clear(struct space *space);
 
 /* --- interp/interp.c --- */
-enum vm_stop vm_interpret(struct hart *h, const void *const **handlers);
+enum vm_stop vm_interpret(struct hart *h);
+const void *vm_handler(unsigned id);
 
 /* --- interp/slow.c --- */
 enum vm_flow vm_op_slow(struct hart *h, uint64_t *x, const struct op *op, uint64_t pc);

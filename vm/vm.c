@@ -26,7 +26,6 @@ struct vm *vm_create(const struct vm_config *config)
 	if (!vm)
 		return NULL;
 	vm->config = *config;
-	vm_interpret(NULL, &vm->handlers);
 	vm_decode_init(vm);
 	vm->harts = calloc(config->harts, sizeof(*vm->harts));
 	made = vm_blocks_create(vm) && vm->harts;
@@ -75,7 +74,7 @@ enum vm_stop vm_run(struct vm_hart *hart, struct vm_regs *regs, uint64_t budget)
 	h->budget = (int64_t)slice;
 	h->reserve = budget - slice;
 	h->slice_end = h->pub.instret + slice;
-	stop = vm_interpret(h, NULL);
+	stop = vm_interpret(h);
 	if (h->fp_live)
 		vm_fp_leave(h, (uint64_t *)regs);
 	return stop;

@@ -53,7 +53,7 @@ static void kill_page(struct vm *vm, struct page *page)
 			place = &(*place)->hash_next;
 		*place = block->hash_next;
 		block->count = 0;
-		block->ops[0].handler.label = vm->handlers[INTERNAL_DEAD];
+		block->ops[0].handler.label = vm_handler(INTERNAL_DEAD);
 		vm->stats.blocks_invalidated++;
 	}
 	page->blocks = NULL;
@@ -183,12 +183,12 @@ static bool only_slow(const struct insn *insn)
 	}
 }
 
-static void end_put(struct vm *vm, struct block *block, int32_t imm)
+static void end_put(struct block *block, int32_t imm)
 {
 	struct op *op = &block->ops[block->slots];
 
 	*op = (struct op){ .imm = imm };
-	op->handler.label = vm->handlers[INTERNAL_END];
+	op->handler.label = vm_handler(INTERNAL_END);
 	block->slots++;
 }
 
@@ -203,13 +203,13 @@ static void link_put(struct block *block, int32_t target)
 enum goes { GOES_ON, GOES_BACK, GOES_AWAY };
 
 /* Appends one instruction that lies `at` bytes from the block's start. */
-static enum goes insn_put(struct vm *vm, struct block *block, struct insn *insn, int32_t at)
+static enum goes insn_put(struct block *block, struct insn *insn, int32_t at)
 {
 	struct op *op = &block->ops[block->slots];
 
 	simplify(insn);
 	*op = (struct op){ .rd = insn->rd, .rs1 = insn->rs1, .rs2 = insn->rs2, .id = insn->id, .imm = insn->imm };
-	op->handler.label = vm->handlers[only_slow(insn) ? (unsigned)INTERNAL_SLOW : insn->id];
+	op->handler.label = vm_handler(only_slow(insn) ? (unsigned)INTERNAL_SLOW : insn->id);
 	block->starts |= UINT64_C(1) << block->slots;
 	if (insn->length == 4)
 		block->wide |= UINT64_C(1) << block->slots;
@@ -280,30 +280,43 @@ static unsigned pair_find(const struct vm *vm, const struct op *op, enum pair_fo
 	return 0;
 }
 
-/* Gives op and its successor one handler, if there is one for them. */
-static bool fuse(const struct vm *vm, struct op *op)
+/* The handler of op and its successor together, or 0. */
+static unsigned pair_handler(const struct vm *vm, const struct op *op)
 {
 	unsigned handler = 0;
 
-	if (op[0].handler.label != vm->handlers[op[0].id] || op[1].handler.label != vm->handlers[op[1].id])
-		return false;
+	if (op[0].handler.label == vm_handler(INTERNAL_SLOW) || op[1].handler.label == vm_handler(INTERNAL_SLOW))
+		return 0;
 	if (op[1].rs1 == op[0].rd)
 		handler = pair_find(vm, op, FORM_S);
 	else if (op[1].rs2 == op[0].rd)
 		handler = pair_find(vm, op, FORM_T);
-	if (!handler)
-		handler = pair_find(vm, op, FORM_N);
-	if (handler)
-		op->handler.label = vm->handlers[handler];
-	return handler;
+	return handler ? handler : pair_find(vm, op, FORM_N);
+}
+
+/* Gives pairs one handler, so that the fewest dispatches are left from each operation to the end. */
+static void fuse(const struct vm *vm, struct block *block)
+{
+	uint8_t left[BLOCK_SLOTS + 5] = { 0 };
+
+	for (int i = block->slots - 1; i >= 0; i--) {
+		unsigned handler;
+
+		left[i] = left[i + 1] + (block->starts >> i & 1);
+		if ((block->starts >> i & 3) != 3 || left[i + 2] >= left[i + 1])
+			continue;
+		handler = pair_handler(vm, &block->ops[i]);
+		if (handler) {
+			block->ops[i].handler.label = vm_handler(handler);
+			left[i] = left[i + 2] + 1;
+		}
+	}
 }
 
 /* Fuses what can be; branches learn how many instructions they skip. */
 static void finish(const struct vm *vm, struct block *block)
 {
-	for (unsigned i = 0; i + 1 < block->slots; i++)
-		if ((block->starts >> i & 3) == 3 && fuse(vm, &block->ops[i]))
-			i++;
+	fuse(vm, block);
 	for (unsigned i = 0; i < block->slots; i++) {
 		struct op *op = &block->ops[i];
 
@@ -332,7 +345,6 @@ static bool build_straddle(struct hart *h, struct block *block, uint64_t pc, uin
 {
 	uint8_t *host;
 	uint64_t paddr;
-	struct vm *vm = h->vm;
 	uint16_t high;
 	struct insn insn;
 
@@ -342,10 +354,10 @@ static bool build_straddle(struct hart *h, struct block *block, uint64_t pc, uin
 	block->straddle_word = (uint32_t)high << 16 | low;
 	block->bytes = 2;
 	vm_decode(h->vm, block->straddle_word, &insn);
-	block->ops[0].handler.label = vm->handlers[INTERNAL_STRADDLE];
+	block->ops[0].handler.label = vm_handler(INTERNAL_STRADDLE);
 	block->slots = 1;
-	if (insn_put(vm, block, &insn, 0) != GOES_AWAY) {
-		end_put(vm, block, 4);
+	if (insn_put(block, &insn, 0) != GOES_AWAY) {
+		end_put(block, 4);
 		link_put(block, 4);
 	}
 	return true;
@@ -360,7 +372,6 @@ static bool build(struct hart *h, struct block *block, uint64_t pc, uint64_t pad
 	const uint8_t *host = vm_host(h->vm, paddr);
 	int32_t room = (int32_t)(PAGE_SIZE - (paddr & ~PAGE_MASK)), at = 0;
 	enum goes goes = GOES_ON;
-	struct vm *vm = h->vm;
 
 	memset(block, 0, sizeof(*block));
 	block->paddr = paddr;
@@ -378,12 +389,12 @@ static bool build(struct hart *h, struct block *block, uint64_t pc, uint64_t pad
 			memcpy(&high, host + at + 2, sizeof(high));
 		}
 		vm_decode(h->vm, (uint32_t)high << 16 | low, &insn);
-		goes = insn_put(vm, block, &insn, at);
+		goes = insn_put(block, &insn, at);
 		at += insn.length;
 	}
 	block->bytes = (uint16_t)at;
 	if (goes != GOES_AWAY) {
-		end_put(vm, block, at);
+		end_put(block, at);
 		link_put(block, at);
 	}
 	return true;

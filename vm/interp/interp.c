@@ -4,12 +4,21 @@
  *
  * Each instruction becomes, from insn.def, an inline function fast_NAME() that does its quick case
  * and says how it went (a constant, once inlined), and a handler around it; pair.def asks for
- * handlers that do two. handlers.def has the handlers. Dispatch is in two variants: labels as
- * values, and, with VM_SWITCH, a switch (for WebAssembly).
+ * handlers that do two. handlers.def has the handlers, places.def what they go to when the quick
+ * way ends. Dispatch is five macros in two variants:
+ *	- with gcc on x86-64, each handler is a function that ends in a jump to the next (a call in
+ *	  tail position, at -O2), and the machine's state lies in registers kept for it in this file.
+ *	  One function with labels as values is as quick, but gcc takes minutes for as many handlers;
+ *	- with VM_SWITCH, and for everyone else, one function with a switch.
  *
  * A block's instructions are taken from the budget when it is entered; what leaves it early gives
  * the rest back. `pc` is the address at which the running block starts.
  */
+#if !defined(__OPTIMIZE__) || defined(__clang__) || !defined(__x86_64__) || defined(__SANITIZE_ADDRESS__)
+#undef VM_SWITCH
+#define VM_SWITCH
+#endif
+
 #include "vm/internal.h"
 #include "vm/interp/arith.h"
 #include "vm/interp/host_fp.h"
@@ -21,15 +30,31 @@
 #define PC pc
 #define FCSR (&x[REG_FCSR])
 
+#ifndef VM_SWITCH
+/* Registers that calls preserve; vm_interpret() does so for its caller. */
+register const struct op *op __asm__("rbx");
+register uint64_t *x __asm__("r12");
+register struct space *space __asm__("r13");
+register uint64_t pc __asm__("r14");
+register int64_t budget __asm__("r15");
+#endif
+
 /* --- the quick case of every instruction --- */
 
 /* The source registers' values come as arguments: in a pair they may be there already. */
 #define FAST(name)                                                                                            \
 	static inline __attribute__((always_inline)) enum vm_flow fast_##name(                                \
-		struct space *space, uint64_t *x, const struct op *op, uint64_t pc, uint64_t a_value,         \
-		uint64_t b_value, uint64_t *result)
+		STATE uint64_t a_value, uint64_t b_value, uint64_t *result)
 
 #define UNUSED (void)space, (void)x, (void)op, (void)pc, (void)a_value, (void)b_value, (void)result
+
+#ifdef VM_SWITCH
+#define STATE struct space *space, uint64_t *x, const struct op *op, uint64_t pc,
+#define PASS space, x, op, pc,
+#else
+#define STATE
+#define PASS
+#endif
 #define RESULT(value) x[op->rd] = *result = (uint64_t)(value)
 
 #define ALU(name, operands, match, mask, value)                                                               \
@@ -40,11 +65,14 @@
 		return FLOW_NEXT;                                                                             \
 	}
 
-/* Finds the host address: the entry must be that of the last byte, so accesses across pages miss. */
+/*
+ * Finds the host address. Where the entry is the page's, tag ^ vaddr is the offset in it; an access
+ * that crosses into the next page is left to vm_load() and vm_store(), as all misses are.
+ */
 #define TRANSLATE(access, size)                                                                               \
 	uint64_t vaddr = A + IMM;                                                                             \
 	const struct tlb_entry *entry = &space->tlb[access][(vaddr >> PAGE_BITS) % TLB_SIZE];                 \
-	if (unlikely(entry->tag != ((vaddr + (size) - 1) & PAGE_MASK)))                                       \
+	if (unlikely((entry->tag ^ vaddr) > PAGE_SIZE - (size)))                                              \
 		return FLOW_SLOW;                                                                             \
 	void *host = (void *)((uintptr_t)vaddr + entry->add)
 
@@ -168,55 +196,29 @@ static bool stop_asked(struct hart *h)
 	return atomic_load_explicit(&h->stop, memory_order_relaxed);
 }
 
-/* More budget for the loop, from what the whole run has left: false if that is nothing. */
-static bool slice_refill(struct hart *h, int64_t *budget)
+/* More budget for the loop, from what the whole run has left: 0 if that is nothing. */
+static int64_t slice_refill(struct hart *h)
 {
 	uint64_t more = h->reserve < SLICE ? h->reserve : SLICE;
 
 	h->reserve -= more;
 	h->slice_end += more;
-	*budget += (int64_t)more;
-	return more != 0;
+	return (int64_t)more;
 }
 
 /* The address after a finished operation. */
-static uint64_t after(const struct block *block, const struct op *op, uint64_t pc)
+static uint64_t after(const struct block *block, const struct op *done, uint64_t start)
 {
-	return pc + vm_block_offset(block, op) + (block->wide >> (op - block->ops) & 1 ? 4 : 2);
+	return start + vm_block_offset(block, done) + (block->wide >> (done - block->ops) & 1 ? 4 : 2);
 }
 
-/* Hands the thread back to the owner, as it is before the instruction at pc. */
-static enum vm_stop leave(struct hart *h, uint64_t pc, int64_t budget, enum vm_stop stop)
+/* Hands the thread back to the owner, as it is before the instruction at `at`. */
+static enum vm_stop leave(struct hart *h, uint64_t at, int64_t left, enum vm_stop stop)
 {
-	h->regs->pc = pc;
-	h->pub.instret = h->slice_end - (uint64_t)budget;
+	h->regs->pc = at;
+	h->pub.instret = h->slice_end - (uint64_t)left;
 	return stop;
 }
-
-/*
- * HANDLER(id) begins a handler, LABEL(name) a place that handlers go to by GO(name), DISPATCH() does
- * the operation `op`; BEGIN and END stand around the handlers.
- */
-#ifdef VM_SWITCH
-#define BEGIN                                                                                                 \
-	again:                                                                                                \
-	switch (op->handler.number) {
-#define END                                                                                                   \
-	default:                                                                                              \
-		__builtin_unreachable();                                                                      \
-	}
-#define HANDLER(id) case id:
-#define DISPATCH() goto again
-#define ADDRESS(id) (const void *)(uintptr_t)(id)
-#else
-#define BEGIN
-#define END
-#define HANDLER(id) L_##id:
-#define DISPATCH() goto *op->handler.label
-#define ADDRESS(id) &&L_##id
-#endif
-#define LABEL(name) name:
-#define GO(name) goto name
 
 #define NEXT(slots)                                                                                           \
 	do {                                                                                                  \
@@ -255,37 +257,115 @@ static enum vm_stop leave(struct hart *h, uint64_t pc, int64_t budget, enum vm_s
 		ENTER(entry->block);                                                                          \
 	} while (0)
 
+/* The jumps; `a` is the value of rs1. */
+#define DO_j(a) FOLLOW()
+#define DO_jal(a)                                                                                             \
+	do {                                                                                                  \
+		x[op->rd] = pc + op->rs1;                                                                     \
+		FOLLOW();                                                                                     \
+	} while (0)
+#define DO_jr(a)                                                                                              \
+	do {                                                                                                  \
+		pc = (a) & ~UINT64_C(1);                                                                      \
+		LOOK_UP();                                                                                    \
+	} while (0)
+#define DO_jalr(a)                                                                                            \
+	do {                                                                                                  \
+		uint64_t target = ((a) + IMM) & ~UINT64_C(1);                                                 \
+		x[op->rd] = pc + op->rs2;                                                                     \
+		pc = target;                                                                                  \
+		LOOK_UP();                                                                                    \
+	} while (0)
+
 /* The quick case of op, with these values of its source registers. */
-#define RUN(name, a, b) fast_##name(space, x, op, pc, a, b, &result)
+#define RUN(name, a, b) fast_##name(PASS a, b, &result)
 #define RS1 x[op->rs1]
 #define RS2 x[op->rs2]
 
 /*
- * Runs hart->regs for hart->budget instructions and what hart->reserve adds to them. With
- * `handlers` it only tells where the handlers are, by number; NULL where vm_op_slow() has it all.
+ * The two variants. HANDLER(id) begins a handler, LABEL(name) a place that handlers go to by
+ * GO(name), DISPATCH() does the operation `op`.
  */
-enum vm_stop vm_interpret(struct hart *h, const void *const **handlers)
-{
-	static const void *const table[] = {
-#include "vm/interp/table.def"
-	};
-	const struct op *op;
-	struct space *space;
-	uint64_t *x, pc;
-	int64_t budget;
+#ifdef VM_SWITCH
 
-	if (handlers) {
-		*handlers = table;
-		return VM_STOP_BUDGET;
+#define HANDLER(id) case id:
+#define LABEL(name) name:
+#define GO(name) goto name
+#define DISPATCH() goto again
+#define ADDRESS(id) (const void *)(uintptr_t)(id)
+
+static const void *const table[] = {
+#include "vm/interp/table.def"
+};
+
+/* Runs hart->regs for hart->budget instructions and what hart->reserve adds to them. */
+enum vm_stop vm_interpret(struct hart *h)
+{
+	const struct op *op = NULL;
+	uint64_t *x = (uint64_t *)h->regs;
+	struct space *space = h->space;
+	uint64_t pc = h->regs->pc;
+	int64_t budget = h->budget;
+
+	LOOK_UP();
+again:
+	switch (op->handler.number) {
+#include "vm/interp/handlers.def"
+	default:
+		__builtin_unreachable();
 	}
-	space = h->space;
+#include "vm/interp/places.def"
+}
+
+#else
+
+typedef enum vm_stop handler(void);
+
+#define HANDLER(id) static enum vm_stop handle_##id(void)
+#define LABEL(name) static __attribute__((noinline)) enum vm_stop go_##name(void)
+#define GO(name) return go_##name()
+#define DISPATCH() return ((handler *)op->handler.label)()
+#define ADDRESS(id) (const void *)handle_##id
+
+static handler go_slow, go_unlinked, go_find, go_exhausted;
+
+static __attribute__((noinline)) enum vm_stop go_start(void)
+{
+	LOOK_UP();
+}
+
+#include "vm/interp/handlers.def"
+#include "vm/interp/places.def"
+
+static const void *const table[] = {
+#include "vm/interp/table.def"
+};
+
+enum vm_stop vm_interpret(struct hart *h)
+{
+	const struct op *callers_op = op;
+	uint64_t *callers_x = x, callers_pc = pc;
+	struct space *callers_space = space;
+	int64_t callers_budget = budget;
+	enum vm_stop stop;
+
 	x = (uint64_t *)h->regs;
+	space = h->space;
 	pc = h->regs->pc;
 	budget = h->budget;
-	LOOK_UP();
+	stop = go_start();
+	op = callers_op;
+	x = callers_x;
+	space = callers_space;
+	pc = callers_pc;
+	budget = callers_budget;
+	return stop;
+}
 
-	BEGIN
-#include "vm/interp/handlers.def"
-	END
-#include "vm/interp/places.def"
+#endif
+
+/* The handler of an instruction or of an enum vm_internal; NULL where only vm_op_slow() has it. */
+const void *vm_handler(unsigned id)
+{
+	return table[id];
 }
