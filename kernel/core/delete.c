@@ -98,7 +98,7 @@ static void zombie_descend(struct slot *head, struct slot *last)
 
 	slot_swap(head, outer, last, inner);
 	if (first != head)
-		slot_swap(last, first->cap, first, outer);
+		slot_swap(last, outer, first, first->cap);
 }
 
 /* One short step towards emptying `head`, which holds a zombie. */
