@@ -7,6 +7,7 @@
 #include "cmd/image.h"
 
 #include <inttypes.h>
+#include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +186,23 @@ void image_close(struct image *image)
 	free(image->segment);
 	free((void *)image->file.data);
 	memset(image, 0, sizeof *image);
+}
+
+uint64_t image_ram_size(const struct image *image)
+{
+	const void *tree;
+	const fdt64_t *reg;
+	int node, length;
+
+	if (!image->device_tree)
+		return 0;
+	tree = image->device_tree->bytes.data;
+	if (fdt_check_full(tree, image->device_tree->bytes.size) != 0)
+		return 0;
+	node = fdt_node_offset_by_prop_value(tree, -1, "device_type", "memory", sizeof "memory");
+	reg = node >= 0 ? fdt_getprop(tree, node, "reg", &length) : NULL;
+	/* One region with two cells of address and two of size. */
+	return reg && length == 2 * (int)sizeof *reg ? fdt64_ld(&reg[1]) : 0;
 }
 
 bool image_fits(const struct image *image, uint64_t ram_size, char *error, size_t error_size)

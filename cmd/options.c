@@ -12,10 +12,9 @@
 
 #include "kernel/core/profile.h"
 
-#define MIB      (1ull << 20)
-#define RAM_MIN  (16 * MIB)
-#define RAM_MAX  (65536 * MIB)
-#define RAM_STEP (2 * MIB)
+#define MIB     (1ull << 20)
+#define RAM_MIN (16 * MIB)
+#define RAM_MAX (65536 * MIB)
 
 enum {
 	OPT_TIME = 256,
@@ -68,8 +67,8 @@ void help_run(void)
 	for (unsigned i = 0; profile_name(i); i++)
 		printf("                           %-9s%s%s\n", profile_name(i), profile_summary(i),
 		       i == 0 ? " [default]" : "");
-	printf("      --root-cnode-bits N  size of the root CNode [the profile's]\n"
-	       "      --domains N        number of scheduling domains, 1 to 256 [1]\n"
+	printf("      --root-cnode-bits N  size of the root CNode, 5 to 24 [the profile's]\n"
+	       "      --domains N        number of scheduling domains, 1 to 16 [1]\n"
 	       "      --disk FILE        the virtio block device in slot 7 (0x10008000)\n"
 	       "      --virtio legacy|modern   what the virtio-mmio slots speak [legacy, as QEMU 7.2]\n"
 	       "      --dtb FILE|image   device tree for the root server: from FILE, or the one inside "
@@ -236,9 +235,9 @@ static bool option_parse(int option, const char *text, struct run_options *optio
 	case OPT_FAIL:
 		return text_add("--fail", text, &options->fail, &options->fails);
 	case OPT_ROOT_CNODE_BITS:
-		return range_parse("--root-cnode-bits", text, 4, 27, &options->root_cnode_bits);
+		return range_parse("--root-cnode-bits", text, 5, 24, &options->root_cnode_bits);
 	case OPT_DOMAINS:
-		return range_parse("--domains", text, 1, 256, &options->domains);
+		return range_parse("--domains", text, 1, 16, &options->domains);
 	case OPT_ABI:
 		return abi_parse(text, &options->abi);
 	case OPT_DISK:
@@ -271,7 +270,6 @@ bool options_parse(int argc, char **argv, struct run_options *options, int *stat
 	int option;
 
 	memset(options, 0, sizeof *options);
-	options->ram_size = 512 * MIB;
 	*status = STATUS_USAGE;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":m:vh", long_options, NULL)) != -1) {

@@ -5,6 +5,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define MIB         (1ull << 20)
+#define RAM_MIN     (16 * MIB)
+#define RAM_MAX     (65536 * MIB)
+#define RAM_STEP    (2 * MIB)
+#define DEFAULT_RAM (512 * MIB)
+
 /* Exit statuses; the guest's own (the test finisher's) come through as they are. */
 enum status {
 	STATUS_OK = 0,
@@ -20,7 +26,7 @@ enum stats_format { STATS_NONE, STATS_TEXT, STATS_JSON };
 
 struct run_options {
 	const char *image;
-	uint64_t ram_size;
+	uint64_t ram_size; /* 0: not given */
 	bool real_time;
 	uint64_t timeout_ns; /* 0: none */
 	const char **expect;

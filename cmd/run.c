@@ -53,13 +53,27 @@ static bool no_boot(struct run *run, const char *reason)
 	return false;
 }
 
+/* The machine gets the memory that was asked for, else that the image was made for. */
+static void choose_ram_size(struct run *run)
+{
+	uint64_t wanted = image_ram_size(&run->image);
+
+	if (run->options.ram_size)
+		return;
+	run->options.ram_size = DEFAULT_RAM;
+	if (wanted >= RAM_MIN && wanted <= RAM_MAX && wanted % RAM_STEP == 0)
+		run->options.ram_size = wanted;
+}
+
 static bool image_prepare(struct run *run)
 {
 	const struct run_options *options = &run->options;
 	char error[512];
 
-	if (!image_open(&run->image, options->image, error, sizeof error) ||
-	    !image_fits(&run->image, options->ram_size, error, sizeof error))
+	if (!image_open(&run->image, options->image, error, sizeof error))
+		return no_boot(run, error);
+	choose_ram_size(run);
+	if (!image_fits(&run->image, options->ram_size, error, sizeof error))
 		return no_boot(run, error);
 	if (!run->image.wrong_profile)
 		return true;
@@ -152,7 +166,6 @@ static bool run_prepare(struct run *run)
 {
 	const struct run_options *options = &run->options;
 	struct node_config config = {
-		.ram_size = options->ram_size,
 		.profile = options->abi,
 		.root_cnode_bits = options->root_cnode_bits,
 		.domains = options->domains,
@@ -163,11 +176,12 @@ static bool run_prepare(struct run *run)
 		.board.virtio_console = true,
 		.board.virtio_modern = options->virtio_modern,
 	};
-	char error[512] = "unknown reason";
+	char error[512];
 
 	if (!image_prepare(run) || (options->disk && !disk_prepare(run)) ||
 	    (options->dtb && !dtb_prepare(run, &config)))
 		return false;
+	config.ram_size = options->ram_size;
 	config.entry = run->image.entry;
 	config.segment = run->image.segment;
 	config.segments = run->image.segments;

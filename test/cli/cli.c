@@ -1,0 +1,599 @@
+/*
+ * Tests of the `skerry` program as a user meets it: exit statuses, messages, the console, signals and
+ * the terminal. Usage: cli build/skerry. Prints `ok NAME` or `not ok NAME: why`.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "test/cli/guest.h"
+#include "test/cli/process.h"
+
+static const char *skerry;
+static struct process process;
+static unsigned failures;
+static char why[4096];
+
+#define WORDS 24
+
+/* --- helpers ------------------------------------------------------------------------------------ */
+
+/* Starts skerry with the words of `line`; "_" in a word stands for a space. */
+static void start(const char *line, enum process_input input, enum process_output output)
+{
+	static char copy[1024];
+	char *argv[WORDS] = {(char *)skerry};
+	unsigned words = 1;
+
+	snprintf(copy, sizeof copy, "%s", line);
+	for (char *word = strtok(copy, " "); word && words < WORDS - 1; word = strtok(NULL, " ")) {
+		for (char *c = word; *c; c++)
+			if (*c == '_')
+				*c = ' ';
+		argv[words++] = word;
+	}
+	process_start(&process, argv, input, output);
+}
+
+static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void complain(const char *format, ...)
+{
+	va_list args;
+
+	if (why[0])
+		return;
+	va_start(args, format);
+	vsnprintf(why, sizeof why, format, args);
+	va_end(args);
+	for (char *c = why; *c; c++)
+		if (*c == '\n' || *c == '\r')
+			*c = '|';
+}
+
+static void want_status(int status)
+{
+	if (process.status != status)
+		complain("status %d, not %d; error: %.300s; output: %.300s", process.status, status,
+			 process.text[1], process.text[0]);
+}
+
+static void want(bool condition, const char *what)
+{
+	if (!condition)
+		complain("%s; status %d; error: %.600s; output: %.300s", what, process.status,
+			 process.text[1], process.text[0]);
+}
+
+/* One line on standard error, from skerry, with this text in it. */
+static void want_one_line(const char *text)
+{
+	const char *error = process.text[1], *end = strchr(error, '\n');
+
+	want(strncmp(error, "skerry: ", 8) == 0 && end && end[1] == 0, "not one line");
+	if (!strstr(error, text))
+		complain("no '%s' in: %.300s", text, error);
+}
+
+static void finish(const char *name)
+{
+	if (why[0]) {
+		printf("not ok %s: %s\n", name, why);
+		failures++;
+	} else {
+		printf("ok %s\n", name);
+	}
+	fflush(stdout);
+	why[0] = 0;
+}
+
+/* A run to its end with no input. */
+static void run(const char *line)
+{
+	start(line, INPUT_NULL, OUTPUT_PIPE);
+	process_end(&process, 20);
+}
+
+/* --- the command line ----------------------------------------------------------------------------- */
+
+static void test_usage(void)
+{
+	static const struct {
+		const char *line, *text;
+	} cases[] = {
+		{"", "no command given"},
+		{"frobnicate", "no command 'frobnicate'"},
+		{"run", "no image given"},
+		{"run good.elf other.elf", "only one image"},
+		{"run good.elf --frobnicate", "unknown option '--frobnicate'"},
+		{"run good.elf -q", "unknown option '-q'"},
+		{"run good.elf -m", "'-m' needs a value"},
+		{"run good.elf -m 0", "16M to 64G"},
+		{"run good.elf -m 1T", "16M to 64G"},
+		{"run good.elf -m 99999999999999999999G", "not a size"},
+		{"run good.elf -m 18446744073709551615G", "16M to 64G"},
+		{"run good.elf -m -5M", "not a size"},
+		{"run good.elf -m lots", "not a size"},
+		{"run good.elf -m 64Q", "unknown unit 'Q'"},
+		{"run good.elf -m 33M", "multiple of 2M"},
+		{"run good.elf --time slow", "choose virtual or real"},
+		{"run good.elf --timeout soon", "not a time"},
+		{"run good.elf --timeout 0s", "not a time"},
+		{"run good.elf --timeout 99999999999999999999s", "not a time"},
+		{"run good.elf --expect=", "empty"},
+		{"run good.elf --abi vintage", "no such profile"},
+		{"run good.elf --domains 0", "not a number from 1"},
+		{"run good.elf --root-cnode-bits 99", "not a number"},
+		{"run good.elf --stats=xml", "json"},
+		{"run good.elf --verbose=yes", "takes no value"},
+		{"inspect", "no image given"},
+		{"inspect --foo", "unknown option"},
+		{"help frobnicate", "no command"},
+	};
+
+	for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		run(cases[i].line);
+		want_status(2);
+		want_one_line(cases[i].text);
+		if (why[0]) {
+			char line[128];
+
+			snprintf(line, sizeof line, "usage-errors (%s)", cases[i].line);
+			finish(line);
+		}
+	}
+	finish("usage-errors");
+}
+
+static void test_help(void)
+{
+	static const char *const lines[] = {"--help",    "help",           "run --help", "help run",
+					    "--version", "inspect --help", "run -h"};
+
+	for (unsigned i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+		run(lines[i]);
+		want_status(0);
+		want(process.size[0] > 5 && process.size[1] == 0, "nothing printed");
+	}
+	start("--help", INPUT_NULL, OUTPUT_FULL);
+	process_end(&process, 10);
+	want_status(125);
+	want_one_line("No space left");
+	finish("help-and-version");
+}
+
+/* --- images that cannot boot ------------------------------------------------------------------------ */
+
+static struct code code;
+static struct guest guest;
+
+/* A fresh good image in `guest`, made of `code`. */
+static void fresh(void)
+{
+	memset(&code, 0, sizeof code);
+	code_print(&code, "booted\n");
+	code_loop(&code);
+	guest = guest_create(&code);
+}
+
+static void refused(const char *name, const char *text)
+{
+	guest_write("bad.elf", &guest, &code);
+	run("run bad.elf");
+	want_status(126);
+	want_one_line(text);
+	run("inspect bad.elf");
+	want_status(126);
+	want_one_line(text);
+	want(strstr(process.text[0], "boots:        no"), "inspect does not say no");
+	finish(name);
+	fresh();
+}
+
+static void test_refused_architectures(void)
+{
+	static const struct {
+		const char *name, *text;
+		uint16_t machine;
+	} cases[] = {
+		{"refuses-x86-64", "x86-64", EM_X86_64},
+		{"refuses-aarch64", "AArch64", EM_AARCH64},
+		{"refuses-arm", "32-bit Arm", EM_ARM},
+		{"refuses-powerpc", "PowerPC", EM_PPC64},
+		{"refuses-unknown-machine", "unknown machine", 0x7777},
+	};
+
+	for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		fresh();
+		guest.header.e_machine = cases[i].machine;
+		refused(cases[i].name, cases[i].text);
+	}
+	guest.header.e_ident[EI_CLASS] = ELFCLASS32;
+	refused("refuses-riscv32", "32-bit RISC-V");
+	guest.header.e_ident[EI_DATA] = ELFDATA2MSB;
+	guest.header.e_machine = EM_RISCV << 8;
+	refused("refuses-big-endian", "big-endian");
+	guest.header.e_flags = 8;
+	refused("refuses-rv64e", "RV64E");
+}
+
+static void test_refused_files(void)
+{
+	fresh();
+	guest.file_size = 20;
+	refused("refuses-truncated-header", "truncated");
+	guest.file_size = 80;
+	refused("refuses-truncated-headers", "truncated");
+	guest.file_size = 0x1010;
+	refused("refuses-truncated-segment", "truncated");
+	guest.header.e_type = ET_DYN;
+	refused("refuses-pie", "position-independent");
+	guest.header.e_type = ET_REL;
+	refused("refuses-object-file", "object file");
+	guest_segment(&guest, PT_INTERP, 0, 16, 16);
+	refused("refuses-dynamic", "dynamically linked");
+	guest.header.e_phnum = 0;
+	refused("refuses-no-headers", "nothing to load");
+	guest.segment[0].p_type = PT_NOTE;
+	refused("refuses-no-segment", "no segment to load");
+	guest.header.e_phentsize = 12;
+	refused("refuses-odd-headers", "program headers are 12 bytes");
+	guest.header.e_phoff = UINT64_MAX - 8;
+	refused("refuses-headers-nowhere", "truncated");
+	guest.segment[0].p_offset = UINT64_MAX - 8;
+	refused("refuses-segment-nowhere", "truncated");
+}
+
+static void test_refused_layouts(void)
+{
+	fresh();
+	guest_segment(&guest, PT_LOAD, GUEST_BASE + 16, 64, 64);
+	refused("refuses-overlap", "overlap");
+	guest_segment(&guest, PT_LOAD, 0xffffffff80000000, 64, 64);
+	refused("refuses-kernel-addresses", "outside user addresses");
+	guest_segment(&guest, PT_LOAD, 0x20000, 64, UINT64_MAX - 0x100);
+	refused("refuses-wrapping-segment", "outside user addresses");
+	guest.segment[0].p_memsz = 4;
+	refused("refuses-file-larger-than-memory", "more bytes in the file");
+	guest.header.e_entry = 0x50000;
+	refused("refuses-entry-outside", "entry point 0x50000");
+	guest.header.e_entry = GUEST_BASE + 1;
+	refused("refuses-odd-entry", "odd");
+
+	guest_segment(&guest, PT_LOAD, 0x20000, 0, 600ull << 20);
+	guest_write("bad.elf", &guest, &code);
+	run("run bad.elf");
+	want_status(126);
+	want_one_line("-m");
+	finish("refuses-too-large");
+}
+
+static void test_refused_paths(void)
+{
+	fresh();
+	guest_write("good.elf", &guest, &code);
+	run("run missing.elf");
+	want_status(126);
+	want_one_line("No such file");
+	run("run .");
+	want_status(126);
+	want_one_line("directory");
+	run("run /dev/null");
+	want_status(126);
+	want_one_line("not a regular file");
+	close(open("empty", O_CREAT | O_WRONLY, 0644));
+	run("run empty");
+	want_status(126);
+	want_one_line("empty");
+	run("run /bin/sh");
+	want_status(126);
+	want_one_line("it is for");
+	run("run text");
+	want_status(126);
+	want_one_line("neither");
+	if (geteuid() != 0) {
+		chmod("empty", 0);
+		run("run empty");
+		want_status(126);
+		want_one_line("Permission denied");
+	}
+	finish("refuses-paths");
+
+	run("run good.elf --disk missing");
+	want_status(126);
+	want_one_line("cannot open disk missing: No such file");
+	run("run good.elf --disk .");
+	want_status(126);
+	want_one_line("directory");
+	run("run good.elf --disk text");
+	want_status(126);
+	want_one_line("multiple of 512");
+	run("run good.elf --dtb image");
+	want_status(126);
+	want_one_line("no device tree");
+	run("run good.elf --dtb text");
+	want_status(126);
+	want_one_line("not a device tree");
+	run("run good.elf --dtb missing");
+	want_status(126);
+	want_one_line("No such file");
+	finish("refuses-disk-and-dtb");
+}
+
+static void test_wrong_profile(void)
+{
+	static const char name[] = "\0schedcontrol";
+
+	fresh();
+	memcpy(code.word + code.words, name, sizeof name);
+	code.words += sizeof name / 4 + 1;
+	guest = guest_create(&code);
+	guest_write("mcs.elf", &guest, &code);
+	run("run mcs.elf");
+	want_status(126);
+	want_one_line("MCS");
+	run("run mcs.elf --abi debug --expect booted");
+	want_status(0);
+	finish("wrong-profile-is-named");
+}
+
+/* --- images that boot ------------------------------------------------------------------------------ */
+
+static void boots(const char *name)
+{
+	guest_write("good.elf", &guest, &code);
+	run("run good.elf --expect booted --timeout 10s");
+	want_status(0);
+	want(strcmp(process.text[0], "booted") == 0, "not 'booted'");
+	run("inspect good.elf");
+	want_status(0);
+	finish(name);
+	fresh();
+}
+
+static void test_accepted_layouts(void)
+{
+	fresh();
+	boots("boots-plain");
+	guest.segment[0].p_align = 0;
+	boots("boots-alignment-0");
+	guest.segment[0].p_align = 3;
+	boots("boots-alignment-3");
+	guest_segment(&guest, PT_LOAD, GUEST_BASE + 0x800, 64, 0x300);
+	boots("boots-segments-sharing-a-page");
+	guest_segment(&guest, PT_LOAD, 0x40000, 0, 0x12345);
+	guest_segment(&guest, PT_TLS, 0x40000, 0, 16);
+	guest_segment(&guest, PT_GNU_RELRO, 0x40000, 0, 16);
+	guest_segment(&guest, PT_GNU_STACK, 0, 0, 0);
+	guest_segment(&guest, 0x6ffffff0, 0x40000, 0, 16);
+	boots("boots-other-segments");
+	guest_segment(&guest, PT_LOAD, 0x8000, 16, 16);
+	boots("boots-segments-out-of-order");
+	guest_segment(&guest, PT_LOAD, 0, 0, 0);
+	boots("boots-empty-segment");
+}
+
+static void test_loader_image(void)
+{
+	static const char *const names[] = {"kernel.elf", "kernel.dtb", "some-server"};
+	static const char *const files[] = {"good.elf", "text", "good.elf"};
+
+	fresh();
+	guest_write("good.elf", &guest, &code);
+	loader_write("loader", names, files, 3);
+	run("run loader --expect booted --timeout 10s");
+	want_status(0);
+	run("inspect loader");
+	want_status(0);
+	want(strstr(process.text[0], "root server:  some-server") && strstr(process.text[0], "kernel.dtb"),
+	     "inspect does not name the members");
+	loader_write("loader", names, files, 1);
+	run("run loader");
+	want_status(126);
+	want_one_line("no root server");
+	finish("boots-loader-image");
+}
+
+/* --- how runs end ------------------------------------------------------------------------------------ */
+
+static void test_expect(void)
+{
+	memset(&code, 0, sizeof code);
+	code_print(&code, "one aab two three\n");
+	code_loop(&code);
+	guest = guest_create(&code);
+	guest_write("words.elf", &guest, &code);
+
+	run("run words.elf --expect one --expect ab_two --expect three --timeout 10s");
+	want_status(0);
+	run("run words.elf --expect two --expect one --timeout 300ms");
+	want_status(124);
+	want_one_line("not printed so far: one");
+	run("run words.elf --fail aab --expect three --timeout 10s");
+	want_status(1);
+	want_one_line("printed: aab");
+	run("run words.elf --expect one --fail three --timeout 10s");
+	want_status(0);
+	run("run words.elf --timeout 300ms");
+	want_status(124);
+	want_one_line("timeout after 0.3 s");
+	want(strcmp(process.text[0], "one aab two three\n") == 0, "output is not byte for byte");
+	finish("expect-fail-timeout");
+}
+
+static void test_signals(void)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	static const char *const names[] = {"SIGINT", "SIGTERM", "SIGHUP"};
+
+	for (unsigned i = 0; i < 3; i++) {
+		start("run words.elf", INPUT_PIPE, OUTPUT_PIPE);
+		want(process_wait_for(&process, "three\n"), "a pipe reader does not see the line");
+		kill(process.pid, signals[i]);
+		process_end(&process, 10);
+		want_status(128 + signals[i]);
+		want_one_line(names[i]);
+	}
+	finish("signals");
+}
+
+static void test_closed_console(void)
+{
+	static const enum process_output outputs[] = {OUTPUT_CLOSED, OUTPUT_FULL, OUTPUT_NO_READER};
+
+	for (unsigned i = 0; i < 3; i++) {
+		start("run words.elf --timeout 10s", INPUT_NULL, outputs[i]);
+		process_end(&process, 20);
+		want_status(125);
+		want_one_line("console is closed");
+	}
+	finish("closed-console");
+}
+
+static void test_input_end(void)
+{
+	start("run words.elf --timeout 500ms", INPUT_PIPE, OUTPUT_PIPE);
+	process_type(&process, "some input\n");
+	process_input_end(&process);
+	process_end(&process, 10);
+	want_status(124);
+	finish("end-of-input-is-no-end");
+}
+
+static void test_stuck(void)
+{
+	memset(&code, 0, sizeof code);
+	code_print(&code, "no line end");
+	code_suspend(&code);
+	guest = guest_create(&code);
+	guest_write("stuck.elf", &guest, &code);
+	run("run stuck.elf --timeout 10s");
+	want_status(125);
+	want(strstr(process.text[1], "nothing can ever run again"), "does not say so");
+	want(strstr(process.text[1], "    thread \""), "names no thread");
+	want(strcmp(process.text[0], "no line end") == 0, "output is not byte for byte");
+	run("run stuck.elf --time real --timeout 10s");
+	want_status(125);
+	finish("stuck");
+}
+
+static void test_fault(void)
+{
+	memset(&code, 0, sizeof code);
+	code_read(&code, 0x18);
+	guest = guest_create(&code);
+	guest_write("fault.elf", &guest, &code);
+	run("run fault.elf --timeout 10s");
+	want_status(125);
+	want(strstr(process.text[1], "read from address 0x18"), "does not say what it did");
+	want(strstr(process.text[1], "pc   0000000000010000"), "no registers");
+	memset(&code, 0, sizeof code);
+	code_syscall(&code, -30);
+	guest = guest_create(&code);
+	guest_write("fault.elf", &guest, &code);
+	run("run fault.elf --timeout 10s");
+	want_status(125);
+	want(strstr(process.text[1], "system call -30"), "does not name the call");
+	finish("unhandled-fault");
+}
+
+static void test_stats(void)
+{
+	run("run words.elf --expect three --stats");
+	want_status(0);
+	want(strstr(process.text[1], "instructions") && strstr(process.text[1], "tlb_misses_load"),
+	     "no figures");
+	run("run words.elf --expect three --stats=json");
+	want_status(0);
+	want(process.text[1][0] == '{' || strstr(process.text[1], "\n{"), "no json");
+	want(strstr(process.text[1], "\"instructions\": "), "no instructions in json");
+	finish("stats");
+}
+
+/* --- at a terminal ------------------------------------------------------------------------------------ */
+
+/* The terminal is restored within two seconds. */
+static void want_cooked(void)
+{
+	for (unsigned wait = 0; wait < 100 && !process_terminal_is_cooked(&process); wait++)
+		usleep(20000);
+	want(process_terminal_is_cooked(&process), "terminal not restored");
+}
+
+static void test_terminal(void)
+{
+	start("run words.elf", INPUT_TERMINAL, OUTPUT_PIPE);
+	want(process_wait_for(&process, "three"), "no output");
+	want(!process_terminal_is_cooked(&process), "not in raw mode");
+	process_type(&process, "\001h");
+	want(process_wait_for(&process, "Ctrl-A x"), "no help");
+	process_type(&process, "\001x");
+	want_cooked();
+	process_end(&process, 10);
+	want_status(0);
+	finish("terminal-escape");
+
+	start("run words.elf", INPUT_TERMINAL, OUTPUT_PIPE);
+	want(process_wait_for(&process, "three"), "no output");
+	process_type(&process, "\003");
+	process_end(&process, 10);
+	want_status(130);
+	finish("terminal-control-c");
+}
+
+static void test_terminal_signals(void)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGABRT};
+
+	for (unsigned i = 0; i < 4; i++) {
+		start("run words.elf", INPUT_TERMINAL, OUTPUT_PIPE);
+		want(process_wait_for(&process, "three"), "no output");
+		want(!process_terminal_is_cooked(&process), "not in raw mode");
+		kill(process.pid, signals[i]);
+		want_cooked();
+		process_end(&process, 10);
+		want_status(signals[i] == SIGABRT ? -SIGABRT : 128 + signals[i]);
+	}
+	finish("terminal-restored-on-signals");
+}
+
+int main(int argc, char **argv)
+{
+	char folder[] = "/tmp/skerry-cli-XXXXXX", *path = argc == 2 ? realpath(argv[1], NULL) : NULL;
+	char remove[64];
+
+	if (!path || !mkdtemp(folder) || chdir(folder) != 0) {
+		fprintf(stderr, "usage: cli SKERRY\n");
+		return 2;
+	}
+	skerry = path;
+	if (system("echo hello > text") != 0)
+		return 2;
+	test_refused_paths();
+	test_usage();
+	test_help();
+	test_refused_architectures();
+	test_refused_files();
+	test_refused_layouts();
+	test_accepted_layouts();
+	test_loader_image();
+	test_wrong_profile();
+	test_expect();
+	test_signals();
+	test_closed_console();
+	test_input_end();
+	test_stuck();
+	test_fault();
+	test_stats();
+	test_terminal();
+	test_terminal_signals();
+	snprintf(remove, sizeof remove, "rm -rf %s", folder);
+	free(path);
+	return system(remove) != 0 || failures != 0;
+}
