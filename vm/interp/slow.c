@@ -160,8 +160,8 @@ static enum vm_flow vm_lr(struct hart *h, uint64_t *x, const struct op *op, unsi
 }
 
 /*
- * Succeeds if the address is the reserved one and still holds what lr read. With harts that run
- * one at a time the comparison stands for all stores that came between.
+ * Succeeds if the address is the reserved one and still holds what lr read, as far as sc writes.
+ * With harts that run one at a time the comparison stands for all stores that came between.
  */
 static enum vm_flow vm_sc(struct hart *h, uint64_t *x, const struct op *op, unsigned size)
 {
@@ -179,7 +179,7 @@ static enum vm_flow vm_sc(struct hart *h, uint64_t *x, const struct op *op, unsi
 	if (!host)
 		return FLOW_TRAP;
 	h->reserved = false;
-	if (amo_read(host, size) != h->reserved_value) {
+	if (amo_read(host, size) != (size == 4 ? SEXT32(h->reserved_value) : h->reserved_value)) {
 		x[op->rd] = 1;
 		return FLOW_NEXT;
 	}

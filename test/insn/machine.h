@@ -1,0 +1,67 @@
+/*
+ * A machine for the tests of the VM: RAM, one hart, page tables in RAM made by map(), and a device
+ * page that records what is done to it. Owned by one test at a time.
+ */
+#ifndef SKERRY_TEST_INSN_MACHINE_H
+#define SKERRY_TEST_INSN_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vm/vm.h"
+
+#define RAM_BASE UINT64_C(0x80000000)
+#define RAM_SIZE UINT64_C(0x2000000)
+#define DEVICE UINT64_C(0x10000000) /* a page of device registers */
+
+#define PTE_V 0x01
+#define PTE_R 0x02
+#define PTE_W 0x04
+#define PTE_X 0x08
+#define PTE_U 0x10
+#define PTE_A 0x40
+#define PTE_D 0x80
+#define PTE_ALL (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D)
+
+struct machine {
+	struct vm *vm;
+	struct vm_hart *hart;
+	uint8_t *ram;
+	uint64_t next; /* free physical page */
+	uint64_t root;
+	struct vm_regs regs;
+
+	/* what the bus saw */
+	uint64_t bus_instret, bus_paddr, bus_value;
+	unsigned bus_size, bus_count;
+	bool bus_stop;            /* the device asks for a stop */
+	uint64_t bus_write_paddr; /* the device writes bus_write_value there, if not 0 */
+	uint32_t bus_write_value;
+};
+
+struct machine *machine_create(void);
+void machine_destroy(struct machine *m);
+
+uint64_t page_new(struct machine *m);
+void *host_of(struct machine *m, uint64_t paddr);
+
+/* The entry for va in the table at root; tables are made as needed. */
+uint64_t *pte_of(struct machine *m, uint64_t root, uint64_t va);
+void map(struct machine *m, uint64_t va, uint64_t paddr, uint64_t bits);
+uint64_t map_new(struct machine *m, uint64_t va, unsigned pages);
+
+/* Copies to and from mapped memory. */
+void poke(struct machine *m, uint64_t va, const void *from, uint64_t size);
+void peek(struct machine *m, uint64_t va, void *to, uint64_t size);
+
+/* A generator that gives the same numbers everywhere. */
+struct random {
+	uint64_t state;
+};
+uint64_t random_next(struct random *r);
+uint64_t random_below(struct random *r, uint64_t bound);
+
+/* Hash of registers and RAM. */
+uint64_t machine_hash(struct machine *m);
+
+#endif
