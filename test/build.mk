@@ -1,1 +1,22 @@
--include test/bench/build.mk
+# The tests. Each folder test/X has a build.mk that adds its targets to TESTS; a target prints lines
+# `ok NAME` and `not ok NAME: why`, which test/run counts. doc/TESTING.md says what each is for.
+
+TESTS := test-examples test-upstream
+
+test-examples: $(BUILD)/skerry examples
+	@test/examples $(BUILD)/skerry $(BUILD)/example
+
+test-upstream: $(BUILD)/skerry
+	@test/upstream $(BUILD)/skerry
+
+include $(wildcard test/*/build.mk)
+
+# The kernel and the machine under sanitizers, every invariant checked after every kernel entry.
+TESTS += test-sanitized
+test-sanitized:
+	@$(MAKE) -s BUILD=$(BUILD)/sanitized SANITIZE=address,undefined CHECK=1 test-examples
+
+test: all
+	@test/run $(TESTS)
+
+.PHONY: test $(TESTS)

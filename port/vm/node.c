@@ -353,8 +353,7 @@ static void attend(struct node *node)
 	static const struct trap interrupt = {.kind = TRAP_INTERRUPT};
 
 	node->attention = false;
-	if (node_time(node) >= board_next_event(node->board))
-		board_advance(node->board, node_time(node));
+	board_advance(node->board, node_time(node));
 	while (!node->kernel->halted && node_pending_irq(node) != MACHINE_IRQ_NONE)
 		enter(node, &interrupt, CHARGE_INTERRUPT);
 	node->next_event = node->next_tick < board_next_event(node->board) ? node->next_tick
