@@ -12,10 +12,6 @@
 
 #include "kernel/core/profile.h"
 
-#define MIB     (1ull << 20)
-#define RAM_MIN (16 * MIB)
-#define RAM_MAX (65536 * MIB)
-
 enum {
 	OPT_TIME = 256,
 	OPT_TIMEOUT,
