@@ -7,6 +7,7 @@
 
 #include "cmd/console.h"
 #include "cmd/place.h"
+#include "vm/vm.h"
 
 #include <sel4/syscall.h>
 
@@ -22,6 +23,18 @@ static void print_place(const struct report_context *context, const struct node_
 
 	if (place_describe(context->image, context->node, thread, address, place, sizeof place))
 		fprintf(stderr, "    %s %s\n", what, place);
+}
+
+static void print_instruction(struct node *node, const struct node_thread *thread)
+{
+	char text[128];
+	uint32_t word = 0;
+
+	/* An instruction at the end of a page may have only two bytes. */
+	if (node_read_memory(node, thread, thread->pc, &word, sizeof word) < 2)
+		return;
+	vm_disassemble(thread->pc, word, text, sizeof text);
+	fprintf(stderr, "    at 0x%" PRIx64 ": %s\n", thread->pc, text);
 }
 
 static void print_registers(const struct node_thread *thread)
@@ -44,11 +57,12 @@ void report_fault(void *context, const struct node_thread *thread, const char *l
 		complain("further reports are not shown");
 	if (report->reports > REPORTS_MAX)
 		return;
-	complain("%s", line);
-	if (!thread)
+	if (!thread) {
+		complain("%s", line);
 		return;
-	fprintf(stderr, "    thread \"%s\", priority %u, %s\n", thread->name, thread->priority,
-		thread->state);
+	}
+	complain("thread \"%s\" (priority %u) %s", thread->name, thread->priority, line);
+	print_instruction(report->node, thread);
 	print_place(report, thread, "in", thread->pc);
 	print_place(report, thread, "called from", thread->x[1] - 1); /* the call, not what follows it */
 	print_registers(thread);

@@ -492,6 +492,7 @@ static void test_fault(void)
 	run("run fault.elf --timeout 10s");
 	want_status(125);
 	want(strstr(process.text[1], "read from address 0x18"), "does not say what it did");
+	want(strstr(process.text[1], "skerry: thread \""), "does not name the thread");
 	want(strstr(process.text[1], "pc   0000000000010000"), "no registers");
 	memset(&code, 0, sizeof code);
 	code_syscall(&code, -30);
