@@ -1,6 +1,6 @@
 /*
  * Tests of the `skerry` program as a user meets it: exit statuses, messages, the console, signals and
- * the terminal. Usage: cli build/skerry. Prints `ok NAME` or `not ok NAME: why`.
+ * the terminal. Usage: cli build/skerry build/test/cli/virtio.elf. Prints `ok NAME` or `not ok NAME: why`.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "test/cli/guest.h"
 #include "test/cli/process.h"
 
-static const char *skerry;
+static const char *skerry, *virtio_guest;
 static struct process process;
 static unsigned failures;
 static char why[4096];
@@ -517,6 +517,63 @@ static void test_stats(void)
 	finish("stats");
 }
 
+/* --- disk and virtio console ------------------------------------------------------------------------- */
+
+static void file_check(const char *path, size_t offset, const char *text)
+{
+	char bytes[1024] = "";
+	FILE *file = fopen(path, "rb");
+
+	want(file && fread(bytes, 1, sizeof bytes, file) == sizeof bytes, "the disk has another size");
+	want(strcmp(bytes + offset, text) == 0, "the disk has other contents");
+	if (file)
+		fclose(file);
+}
+
+static void virtio_round(const char *transport)
+{
+	static const char expected[] = "read: status 0, \"first sector\"\n"
+				       "id: status 0, \"skerry-disk\"\n"
+				       "write: status 0\n"
+				       "flush: status 0\n"
+				       "behind the end: status 1\n"
+				       "into the kernel: status 1\n"
+				       "into a device: status 1\n";
+	char line[256];
+	FILE *file = fopen("disk", "wb");
+
+	if (!file || fputs("first sector", file) < 0 || fclose(file) != 0 || truncate("disk", 1024) != 0)
+		complain("cannot make a disk");
+	snprintf(line, sizeof line, "run virtio.elf --disk disk --timeout 20s --virtio %s", transport);
+	start(line, INPUT_PIPE, OUTPUT_PIPE);
+	want(process_wait_for(&process, "hello from the virtio console\n"), "the console is silent");
+	process_type(&process, "a line\n");
+	process_end(&process, 30);
+	want_status(0);
+	want(strstr(process.text[0], expected), "the disk does something else");
+	want(strstr(process.text[0], "typed: a line\n"), "input does not arrive");
+	file_check("disk", 0, "first sector");
+	file_check("disk", 512, "written by the guest");
+}
+
+static void test_virtio(void)
+{
+	if (symlink(virtio_guest, "virtio.elf") != 0)
+		complain("no link to %s", virtio_guest);
+	virtio_round("legacy");
+	finish("virtio-legacy");
+	virtio_round("modern");
+	finish("virtio-modern");
+
+	start("run virtio.elf --disk disk", INPUT_PIPE, OUTPUT_PIPE);
+	want(process_wait_for(&process, "hello from the virtio console\n"), "the console is silent");
+	process_input_end(&process);
+	process_end(&process, 10);
+	want_status(125);
+	want(strstr(process.text[1], "nothing can ever run again"), "does not say so");
+	finish("stuck-without-input");
+}
+
 /* --- at a terminal ------------------------------------------------------------------------------------ */
 
 /* The terminal is restored within two seconds. */
@@ -566,14 +623,16 @@ static void test_terminal_signals(void)
 
 int main(int argc, char **argv)
 {
-	char folder[] = "/tmp/skerry-cli-XXXXXX", *path = argc == 2 ? realpath(argv[1], NULL) : NULL;
+	char folder[] = "/tmp/skerry-cli-XXXXXX", *path = argc == 3 ? realpath(argv[1], NULL) : NULL;
+	char *guest_path = argc == 3 ? realpath(argv[2], NULL) : NULL;
 	char remove[64];
 
-	if (!path || !mkdtemp(folder) || chdir(folder) != 0) {
-		fprintf(stderr, "usage: cli SKERRY\n");
+	if (!path || !guest_path || !mkdtemp(folder) || chdir(folder) != 0) {
+		fprintf(stderr, "usage: cli SKERRY VIRTIO.ELF\n");
 		return 2;
 	}
 	skerry = path;
+	virtio_guest = guest_path;
 	if (system("echo hello > text") != 0)
 		return 2;
 	test_refused_paths();
@@ -592,9 +651,11 @@ int main(int argc, char **argv)
 	test_stuck();
 	test_fault();
 	test_stats();
+	test_virtio();
 	test_terminal();
 	test_terminal_signals();
 	snprintf(remove, sizeof remove, "rm -rf %s", folder);
 	free(path);
+	free(guest_path);
 	return system(remove) != 0 || failures != 0;
 }
