@@ -56,7 +56,7 @@
 #define SLICE 16384
 #endif
 
-/* Two at least: an access that crosses into the next page must not find that page's entry. */
+/* Two at least: see struct tlb_entry. */
 _Static_assert(TLB_SIZE >= 2, "TLB_SIZE");
 
 /* Places in struct vm_regs, counted in registers: operations name registers by these. */
@@ -124,6 +124,7 @@ struct block {
 	struct block *page_next;  /* in its code page */
 	uint16_t slots;
 	uint16_t bytes;           /* in its page */
+	bool fp_off;              /* made for a thread without floating point */
 	uint32_t straddle_word;   /* of the one instruction that crosses into the next page, or 0 */
 	int64_t count;            /* instructions */
 	struct op ops[];
@@ -142,11 +143,19 @@ struct page {
 	uintptr_t stored; /* may be in a store TLB under its plain tag */
 };
 
-/* tag: page address, or with bit 0 set a store must take the slow way; all ones is empty. */
+/*
+ * One page's translation. The interpreter takes an entry to be the page's if tag ^ vaddr is less than
+ * a page, so a tag that shall never match, whatever the address, must be that of a page which belongs
+ * in another place: bit 12 is inverted in those. Their low bits say what they are.
+ */
 struct tlb_entry {
 	uint64_t tag;
 	uintptr_t add; /* host address - virtual address */
 };
+
+#define TAG_UNMATCHED PAGE_SIZE /* this bit inverted */
+#define TAG_EMPTY 2
+#define TAG_STORE_SLOWLY 1 /* the page holds decoded code */
 
 struct jump_entry {
 	uint64_t pc; /* all ones (odd): empty */
@@ -155,7 +164,7 @@ struct jump_entry {
 
 enum vm_access { ACCESS_LOAD, ACCESS_STORE, ACCESS_FETCH };
 
-/* Translations of one (root, asid) on one hart. */
+/* Translations of one (root, asid, with or without floating point) on one hart. */
 struct space {
 	struct tlb_entry tlb[3][TLB_SIZE]; /* by enum vm_access, kept apart: stack and code do not fight */
 	struct jump_entry jump[JUMP_SIZE];
@@ -165,6 +174,7 @@ struct space {
 	uint64_t jump_pages; /* bit by page number mod 64: the jump cache may hold such a page */
 	uint64_t root;
 	uint16_t asid;
+	bool fp_off; /* jumps lead to blocks without floating point */
 	bool used;
 };
 
@@ -232,6 +242,9 @@ struct insn {
 };
 void vm_decode_init(struct vm *vm);
 void vm_decode(const struct vm *vm, uint32_t word, struct insn *insn);
+/* Does it need the floating-point unit to be on? */
+bool vm_insn_is_fp(const struct insn *insn);
+void vm_insn_make_illegal(struct insn *insn, uint32_t word);
 const char *vm_insn_name(const struct insn *insn, const char **operands);
 
 /* --- decode/block.c --- */

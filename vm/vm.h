@@ -109,6 +109,12 @@ void vm_hart_stop(struct vm_hart *hart);
  */
 void vm_hart_set_space(struct vm_hart *hart, uint64_t root_paddr, uint16_t asid);
 
+/*
+ * Whether floating-point instructions (and fcsr) work in what runs next, as mstatus.FS would have it:
+ * off, they are illegal instructions. On after vm_create(). Cheap, like an address-space switch.
+ */
+void vm_hart_set_fpu(struct vm_hart *hart, bool enabled);
+
 /* The kernel's exit to user mode clears the reservation of lr. */
 void vm_hart_clear_reservation(struct vm_hart *hart);
 

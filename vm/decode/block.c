@@ -354,6 +354,8 @@ static bool build_straddle(struct hart *h, struct block *block, uint64_t pc, uin
 	block->straddle_word = (uint32_t)high << 16 | low;
 	block->bytes = 2;
 	vm_decode(h->vm, block->straddle_word, &insn);
+	if (block->fp_off && vm_insn_is_fp(&insn))
+		vm_insn_make_illegal(&insn, block->straddle_word);
 	block->ops[0].handler.label = vm_handler(INTERNAL_STRADDLE);
 	block->slots = 1;
 	if (insn_put(block, &insn, 0) != GOES_AWAY) {
@@ -375,6 +377,7 @@ static bool build(struct hart *h, struct block *block, uint64_t pc, uint64_t pad
 
 	memset(block, 0, sizeof(*block));
 	block->paddr = paddr;
+	block->fp_off = h->space->fp_off;
 	while (goes == GOES_ON && at < room && (uint64_t)block->count < limit && block->slots <= BLOCK_SLOTS - 2) {
 		uint16_t low, high = 0;
 		struct insn insn;
@@ -389,6 +392,8 @@ static bool build(struct hart *h, struct block *block, uint64_t pc, uint64_t pad
 			memcpy(&high, host + at + 2, sizeof(high));
 		}
 		vm_decode(h->vm, (uint32_t)high << 16 | low, &insn);
+		if (block->fp_off && vm_insn_is_fp(&insn))
+			vm_insn_make_illegal(&insn, (uint32_t)high << 16 | low);
 		goes = insn_put(block, &insn, at);
 		at += insn.length;
 	}
@@ -454,7 +459,7 @@ struct block *vm_block_find(struct hart *h, uint64_t pc)
 	if (!vm_access(h, pc, ACCESS_FETCH, &host, &paddr))
 		return NULL;
 	block = *bucket(vm, paddr);
-	while (block && block->paddr != paddr)
+	while (block && (block->paddr != paddr || block->fp_off != h->space->fp_off))
 		block = block->hash_next;
 	if (!block) {
 		if (!build(h, &h->scratch.block, pc, paddr, BLOCK_INSNS))

@@ -232,6 +232,14 @@ void vm_decode(const struct vm *vm, uint32_t word, struct insn *insn)
 }
 
 /* The instruction's name in insn.def or rvc.def, and its operand letters. */
+bool vm_insn_is_fp(const struct insn *insn)
+{
+	for (const char *letter = insns[insn->id].operands; *letter; letter++)
+		if (strchr("DSTR", *letter) || (*letter == 'E' && insn->imm >= 1 && insn->imm <= 3))
+			return true;
+	return false;
+}
+
 const char *vm_insn_name(const struct insn *insn, const char **operands)
 {
 	*operands = insns[insn->id].operands;

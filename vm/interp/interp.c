@@ -66,8 +66,9 @@ register int64_t budget __asm__("r15");
 	}
 
 /*
- * Finds the host address. Where the entry is the page's, tag ^ vaddr is the offset in it; an access
- * that crosses into the next page is left to vm_load() and vm_store(), as all misses are.
+ * Finds the host address. Where the entry is the page's, tag ^ vaddr is the offset in it (see struct
+ * tlb_entry); an access that crosses into the next page is left to vm_load() and vm_store(), as all
+ * misses are.
  */
 #define TRANSLATE(access, size)                                                                               \
 	uint64_t vaddr = A + IMM;                                                                             \

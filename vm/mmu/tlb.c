@@ -9,11 +9,23 @@
 #include "vm/internal.h"
 #include "vm/mmu/pte.h"
 
-#define STORE_SLOWLY 1 /* in a store tag: the page holds decoded code */
+static void entry_clear(struct tlb_entry *e, uint64_t place)
+{
+	e->tag = (place << PAGE_BITS ^ TAG_UNMATCHED) | TAG_EMPTY;
+	e->add = 0;
+}
+
+/* The tag of a page that stores must reach the slow way. */
+static uint64_t slow_tag(uint64_t page)
+{
+	return (page ^ TAG_UNMATCHED) | TAG_STORE_SLOWLY;
+}
 
 void vm_space_clear(struct space *space)
 {
-	memset(space->tlb, 0xff, sizeof(space->tlb));
+	for (unsigned access = 0; access < 3; access++)
+		for (unsigned i = 0; i < TLB_SIZE; i++)
+			entry_clear(&space->tlb[access][i], i);
 	memset(space->jump, 0xff, sizeof(space->jump));
 	space->jump_pages = 0;
 }
@@ -56,15 +68,14 @@ static struct space *space_replace(struct hart *h, struct space *set)
 	return space;
 }
 
-void vm_hart_set_space(struct vm_hart *hart, uint64_t root_paddr, uint16_t asid)
+static void space_select(struct hart *h, uint64_t root_paddr, uint16_t asid, bool fp_off)
 {
-	struct hart *h = (struct hart *)hart;
 	struct space *set = &h->spaces[space_home(root_paddr, asid)];
 
-	if (h->space->root == root_paddr && h->space->asid == asid)
+	if (h->space->root == root_paddr && h->space->asid == asid && h->space->fp_off == fp_off)
 		return;
 	for (unsigned i = 0; i < WAYS; i++) {
-		if (set[i].root == root_paddr && set[i].asid == asid && set[i].used) {
+		if (set[i].root == root_paddr && set[i].asid == asid && set[i].fp_off == fp_off && set[i].used) {
 			h->space = &set[i];
 			return;
 		}
@@ -73,6 +84,21 @@ void vm_hart_set_space(struct vm_hart *hart, uint64_t root_paddr, uint16_t asid)
 	h->space->hart = h;
 	h->space->root = root_paddr;
 	h->space->asid = asid;
+	h->space->fp_off = fp_off;
+}
+
+void vm_hart_set_space(struct vm_hart *hart, uint64_t root_paddr, uint16_t asid)
+{
+	struct hart *h = (struct hart *)hart;
+
+	space_select(h, root_paddr, asid, h->space->fp_off);
+}
+
+void vm_hart_set_fpu(struct vm_hart *hart, bool enabled)
+{
+	struct hart *h = (struct hart *)hart;
+
+	space_select(h, h->space->root, h->space->asid, !enabled);
 }
 
 /* Empties the jump cache of all spaces: blocks have gone. */
@@ -96,7 +122,7 @@ static void space_flush_page(struct space *space, uint64_t vaddr)
 	uint64_t bit = UINT64_C(1) << (page & 63);
 
 	for (unsigned access = 0; access < 3; access++)
-		memset(&space->tlb[access][page % TLB_SIZE], 0xff, sizeof(struct tlb_entry));
+		entry_clear(&space->tlb[access][page % TLB_SIZE], page % TLB_SIZE);
 	if (space->jump_pages & bit) {
 		memset(space->jump, 0xff, sizeof(space->jump));
 		space->jump_pages = 0;
@@ -155,7 +181,7 @@ void vm_tlb_unstore(struct vm *vm, uint64_t page_paddr)
 				struct tlb_entry *e = &space->tlb[ACCESS_STORE][t];
 
 				if (!(e->tag & ~PAGE_MASK) && (uintptr_t)e->tag + e->add == host)
-					e->tag |= STORE_SLOWLY;
+					e->tag = slow_tag(e->tag);
 			}
 		}
 	}
@@ -197,7 +223,7 @@ static bool refill(struct hart *h, uint64_t vaddr, enum vm_access access, struct
 	e->add = (uintptr_t)vm_host(vm, mapping.paddr) - (uintptr_t)vaddr;
 	if (access == ACCESS_STORE) {
 		if (vm_page(vm, mapping.paddr)->lines)
-			e->tag |= STORE_SLOWLY;
+			e->tag = slow_tag(e->tag);
 		else
 			vm_page(vm, mapping.paddr)->stored = 1;
 	}
@@ -207,8 +233,9 @@ static bool refill(struct hart *h, uint64_t vaddr, enum vm_access access, struct
 bool vm_access(struct hart *h, uint64_t vaddr, enum vm_access access, uint8_t **host, uint64_t *paddr)
 {
 	struct tlb_entry *e = &h->space->tlb[access][(vaddr >> PAGE_BITS) % TLB_SIZE];
+	uint64_t page = vaddr & PAGE_MASK;
 
-	if ((e->tag & ~(uint64_t)STORE_SLOWLY) == (vaddr & PAGE_MASK)) {
+	if (e->tag == page || e->tag == slow_tag(page)) {
 		*host = (uint8_t *)((uintptr_t)vaddr + e->add);
 		*paddr = h->vm->config.ram_base + (uint64_t)(*host - h->vm->config.ram);
 		return true;
@@ -283,8 +310,8 @@ static void stored(struct hart *h, uint64_t vaddr, uint64_t paddr, unsigned size
 
 	if (page->lines)
 		vm_code_store(h->vm, paddr, size);
-	if (!page->lines && e->tag == ((vaddr & PAGE_MASK) | STORE_SLOWLY)) {
-		e->tag &= ~(uint64_t)STORE_SLOWLY;
+	if (!page->lines && e->tag == slow_tag(vaddr & PAGE_MASK)) {
+		e->tag = vaddr & PAGE_MASK;
 		page->stored = 1;
 	}
 }
