@@ -130,8 +130,8 @@ void switch_to(struct kernel *kernel, struct tcb *tcb)
 
 	ready_remove(kernel, tcb);
 	core->current = machine_ref(tcb);
-	isa_set_vspace(tcb);
 	machine_set_fpu(tcb, !(tcb->flags & seL4_TCBFlag_fpuDisabled));
+	isa_set_vspace(tcb);
 }
 
 static void switch_to_idle(struct kernel *kernel)

@@ -47,7 +47,7 @@ void machine_flush_asid(uint16_t asid)
 void machine_set_fpu(struct tcb *tcb, bool enabled)
 {
 	(void)tcb;
-	(void)enabled;
+	vm_hart_set_fpu(current_node->hart, enabled);
 }
 
 void machine_fpu_release(struct tcb *tcb)

@@ -5,6 +5,8 @@
  * The instructions are hashed by opcode and funct3; those whose mask leaves funct3 free (lui, jal,
  * rounding floating point) are entered under all eight. What matches nothing is `illegal`.
  */
+#include <string.h>
+
 #include "vm/internal.h"
 
 static const struct {
@@ -104,7 +106,7 @@ static void operand(struct insn *insn, char letter, uint32_t w)
 	}
 }
 
-static void illegal(struct insn *insn, uint32_t word)
+void vm_insn_make_illegal(struct insn *insn, uint32_t word)
 {
 	insn->id = ID_illegal;
 	insn->rd = REG_SINK;
@@ -205,7 +207,7 @@ static void decode_short(uint32_t word, struct insn *insn)
 		return;
 	}
 	insn->rvc = 0;
-	illegal(insn, word);
+	vm_insn_make_illegal(insn, word);
 }
 
 /*
@@ -228,7 +230,7 @@ void vm_decode(const struct vm *vm, uint32_t word, struct insn *insn)
 			operand(insn, *letter, word);
 		return;
 	}
-	illegal(insn, word);
+	vm_insn_make_illegal(insn, word);
 }
 
 /* The instruction's name in insn.def or rvc.def, and its operand letters. */

@@ -1,0 +1,151 @@
+/* The stub's half of port/machine.h: it does what must be done, and counts the rest. */
+#include "port/stub/stub.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Bytes behind the window, so that an object at its very end can be read whole. */
+#define WINDOW_SLACK 0x10000ull
+
+_Static_assert(KERNEL_PADDR - STUB_RAM_BASE == 0x200000, "where machine_kernel() looks");
+
+struct stub_window stub_window;
+struct stub stub;
+
+bool stub_create(uint64_t ram_size)
+{
+	stub_destroy();
+	stub_window.ram = calloc(1, ram_size + WINDOW_SLACK);
+	if (!stub_window.ram)
+		return false;
+	stub_window.mask = ram_size - 1;
+	stub = (struct stub){.ram_size = ram_size};
+	return true;
+}
+
+void stub_destroy(void)
+{
+	free(stub_window.ram);
+	stub_window.ram = NULL;
+}
+
+void stub_raise(unsigned irq)
+{
+	stub.pending[irq / 64] |= 1ull << (irq % 64);
+}
+
+/* --- memory ------------------------------------------------------------------------------------- */
+
+void machine_memory_written(uint64_t paddr, uint64_t size)
+{
+	(void)paddr;
+	stub.written_bytes += size;
+}
+
+void machine_memory_clear(uint64_t paddr, uint64_t size)
+{
+	memset(machine_pointer(isa_kref(paddr)), 0, size);
+	stub.cleared_bytes += size;
+}
+
+void machine_vspace_init(uint64_t root_paddr)
+{
+	(void)root_paddr;
+}
+
+/* --- translation -------------------------------------------------------------------------------- */
+
+void machine_set_vspace(uint64_t root_paddr, uint16_t asid)
+{
+	stub.root_paddr = root_paddr;
+	stub.asid = asid;
+	stub.vspace_switches++;
+}
+
+void machine_flush_page(uint16_t asid, uint64_t vaddr)
+{
+	(void)asid;
+	(void)vaddr;
+	stub.page_flushes++;
+}
+
+void machine_flush_asid(uint16_t asid)
+{
+	(void)asid;
+	stub.asid_flushes++;
+}
+
+/* --- floating point ----------------------------------------------------------------------------- */
+
+void machine_set_fpu(struct tcb *tcb, bool enabled)
+{
+	(void)tcb;
+	stub.fpu = enabled;
+}
+
+void machine_fpu_release(struct tcb *tcb)
+{
+	(void)tcb;
+}
+
+/* --- interrupts --------------------------------------------------------------------------------- */
+
+unsigned machine_irq_max(void)
+{
+	return STUB_IRQ_MAX;
+}
+
+unsigned machine_irq_claim(void)
+{
+	for (unsigned word = 0; word < 2; word++) {
+		uint64_t waiting = stub.pending[word] & ~stub.masked[word];
+
+		if (waiting)
+			return word * 64 + (unsigned)__builtin_ctzll(waiting);
+	}
+	return MACHINE_IRQ_NONE;
+}
+
+void machine_irq_set_masked(unsigned irq, bool masked)
+{
+	uint64_t bit = 1ull << (irq % 64);
+
+	if (masked)
+		stub.masked[irq / 64] |= bit;
+	else
+		stub.masked[irq / 64] &= ~bit;
+}
+
+/* The device is content as soon as the kernel is: its line falls. */
+void machine_irq_complete(unsigned irq)
+{
+	stub.pending[irq / 64] &= ~(1ull << (irq % 64));
+}
+
+bool machine_preempt_step(void)
+{
+	stub.preempt_steps++;
+	if (stub.tick_every_step)
+		stub_raise(STUB_IRQ_MAX);
+	return machine_irq_claim() != MACHINE_IRQ_NONE;
+}
+
+/* --- console, end ------------------------------------------------------------------------------- */
+
+void machine_console_putc(char c)
+{
+	if (stub.console_length < STUB_CONSOLE_SIZE - 1)
+		stub.console[stub.console_length++] = c;
+}
+
+void machine_unhandled_fault(struct tcb *tcb, struct lookup_failure failure)
+{
+	(void)tcb;
+	(void)failure;
+	stub.unhandled_faults++;
+}
+
+void machine_halt(void)
+{
+	stub.halted = true;
+}

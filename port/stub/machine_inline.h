@@ -1,0 +1,32 @@
+/* The stub machine: kernel addresses as pointers into one piece of memory. See port/machine.h. */
+#ifndef SKERRY_MACHINE_INLINE_H
+#define SKERRY_MACHINE_INLINE_H
+
+#include "isa_inline.h"
+#include "kernel/core/types.h"
+
+#define STUB_RAM_BASE 0x80000000ull
+
+/* As in port/vm: `mask` + 1 is a power of two, and 64 KiB more lie behind it. */
+struct stub_window {
+	uint8_t *ram;
+	uint64_t mask;
+};
+extern struct stub_window stub_window;
+
+static inline void *machine_pointer(kref ref)
+{
+	return stub_window.ram + ((ref - (ISA_WINDOW + STUB_RAM_BASE)) & stub_window.mask);
+}
+
+static inline kref machine_ref(const void *pointer)
+{
+	return (uint64_t)((const uint8_t *)pointer - stub_window.ram) + ISA_WINDOW + STUB_RAM_BASE;
+}
+
+static inline struct kernel *machine_kernel(void)
+{
+	return (struct kernel *)(stub_window.ram + 0x200000);
+}
+
+#endif
