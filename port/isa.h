@@ -7,8 +7,7 @@
  * The inline half (message registers, addresses) is in the port's own isa_inline.h, because IPC is
  * made of it.
  */
-#ifndef SKERRY_PORT_ISA_H
-#define SKERRY_PORT_ISA_H
+#pragma once
 
 #include "kernel/core/types.h"
 
@@ -95,5 +94,3 @@ struct cap isa_boot_asid_pool(uint64_t paddr);
 
 /* NULL, or what is wrong with this architecture capability. */
 const char *isa_check_cap(const struct slot *slot);
-
-#endif

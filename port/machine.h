@@ -6,8 +6,7 @@
  * The inline half is in the port's own machine_inline.h: turning kernel addresses into pointers is on
  * every path.
  */
-#ifndef SKERRY_PORT_MACHINE_H
-#define SKERRY_PORT_MACHINE_H
+#pragma once
 
 #include "kernel/core/types.h"
 
@@ -74,5 +73,3 @@ void machine_unhandled_fault(struct tcb *tcb, struct lookup_failure failure);
 /* Switches the machine off, without success: the kernel cannot or must not go on. May return when hosted:
  * the core then runs nothing any more. */
 void machine_halt(void);
-
-#endif

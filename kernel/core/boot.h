@@ -1,6 +1,5 @@
 /* What a machine half tells the kernel when it boots (boot.md §7 has the loader's side of it). */
-#ifndef SKERRY_KERNEL_BOOT_H
-#define SKERRY_KERNEL_BOOT_H
+#pragma once
 
 #include "kernel/core/kernel.h"
 
@@ -23,5 +22,3 @@ struct boot {
 
 /* Sets up everything and makes the root server the current thread. NULL, or why it cannot be done. */
 const char *kernel_boot(struct kernel *kernel, const struct boot *boot);
-
-#endif

@@ -1,6 +1,5 @@
 /* Verifying the kernel's whole state. */
-#ifndef SKERRY_KERNEL_CHECK_H
-#define SKERRY_KERNEL_CHECK_H
+#pragma once
 
 #include "kernel/core/kernel.h"
 
@@ -19,5 +18,3 @@ static inline void kernel_check_if_built(struct kernel *kernel)
 	if (SKERRY_CHECK)
 		kernel_check_or_halt(kernel);
 }
-
-#endif

@@ -2,8 +2,7 @@
  * The kernel's own state, and what its files offer each other. Everything mutable is in struct kernel
  * or in objects; both lie in the node's memory.
  */
-#ifndef SKERRY_KERNEL_H
-#define SKERRY_KERNEL_H
+#pragma once
 
 #include <sel4/errors.h>
 #include <sel4/syscall.h>
@@ -298,5 +297,3 @@ bool fastpath(struct kernel *kernel, struct tcb *current);
 MUST_USE enum outcome syscall_slow(struct kernel *kernel, int64_t number);
 /* The unknown-syscall path: debug calls. False: it is to be a fault. */
 bool debug_syscall(struct kernel *kernel, struct tcb *caller, int64_t number);
-
-#endif

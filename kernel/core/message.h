@@ -1,6 +1,5 @@
 /* The message information word (types.md §1). */
-#ifndef SKERRY_KERNEL_MESSAGE_H
-#define SKERRY_KERNEL_MESSAGE_H
+#pragma once
 
 #include <sel4/constants.h>
 
@@ -34,5 +33,3 @@ static inline uint64_t info_make(uint64_t label, unsigned unwrapped, unsigned ex
 	return label << INFO_LABEL_SHIFT | (uint64_t)unwrapped << INFO_UNWRAP_SHIFT |
 	       (uint64_t)extra_caps << INFO_EXTRA_SHIFT | length;
 }
-
-#endif

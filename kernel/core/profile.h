@@ -2,8 +2,7 @@
  * ABI profiles: what depends on how upstream's kernel is configured is data, chosen when a system is
  * booted and independent of how our own kernel was built.
  */
-#ifndef SKERRY_KERNEL_PROFILE_H
-#define SKERRY_KERNEL_PROFILE_H
+#pragma once
 
 #include <sel4/invocation.h>
 
@@ -41,5 +40,3 @@ static inline enum label profile_label(const struct profile *profile, uint64_t n
 {
 	return number < PROFILE_LABELS ? (enum label)profile->label[number] : LABEL_InvalidInvocation;
 }
-
-#endif

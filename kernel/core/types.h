@@ -1,6 +1,5 @@
 /* The types that everything in the kernel shares. */
-#ifndef SKERRY_KERNEL_TYPES_H
-#define SKERRY_KERNEL_TYPES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,5 +33,3 @@ enum outcome {
 };
 
 #define MUST_USE __attribute__((warn_unused_result))
-
-#endif

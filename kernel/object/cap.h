@@ -23,8 +23,7 @@
  *   ASIDPool      5:7 index of the pool                             -
  *   IRQControl, ASIDControl, Domain: nothing else
  */
-#ifndef SKERRY_KERNEL_CAP_H
-#define SKERRY_KERNEL_CAP_H
+#pragma once
 
 #include <sel4/objecttype.h>
 
@@ -234,5 +233,3 @@ static inline unsigned cap_irq(struct cap cap)
 {
 	return (unsigned)cap_bits(cap.word[0], 5, 8);
 }
-
-#endif

@@ -2,8 +2,7 @@
  * The objects that users make out of untyped memory, as they lie in it. Their sizes are the ABI's
  * (types.md §8). Objects name each other by kref; a C pointer to one lives only within a kernel entry.
  */
-#ifndef SKERRY_KERNEL_OBJECTS_H
-#define SKERRY_KERNEL_OBJECTS_H
+#pragma once
 
 #include <sel4/constants.h>
 
@@ -170,5 +169,3 @@ static inline enum notification_state notification_state(const struct notificati
 {
 	return (enum notification_state)(notification->tail & 3);
 }
-
-#endif

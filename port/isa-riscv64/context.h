@@ -2,8 +2,7 @@
  * A thread's user registers on riscv64. The soft machine works on them in place (port/vm asserts that
  * the layout is its struct vm_regs), the metal half's assembler uses the same offsets.
  */
-#ifndef SKERRY_ISA_CONTEXT_H
-#define SKERRY_ISA_CONTEXT_H
+#pragma once
 
 #include <stdint.h>
 
@@ -23,5 +22,3 @@ enum {
 	REG_A2 = 12,
 	REG_A7 = 17,
 };
-
-#endif

@@ -1,6 +1,5 @@
 /* riscv64: message registers and the kernel's window of physical memory. See port/isa.h. */
-#ifndef SKERRY_ISA_INLINE_H
-#define SKERRY_ISA_INLINE_H
+#pragma once
 
 #include "kernel/core/types.h"
 #include "context.h"
@@ -64,5 +63,3 @@ static inline void isa_set_tls(struct context *context, uint64_t address)
 {
 	context->x[REG_TP] = address;
 }
-
-#endif

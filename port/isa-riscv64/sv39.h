@@ -4,8 +4,7 @@
  *
  * Levels count as the ISA does: 2 is the root, an entry of level L translates 2^(12 + 9 L) bytes.
  */
-#ifndef SKERRY_ISA_SV39_H
-#define SKERRY_ISA_SV39_H
+#pragma once
 
 #include "kernel/core/kernel.h"
 
@@ -130,5 +129,3 @@ void sv39_unmap_frame(struct cap cap);
 void sv39_unmap_table(struct cap cap);
 void sv39_delete_asid(uint16_t asid, kref root);
 void sv39_delete_pool(unsigned index);
-
-#endif

@@ -1,6 +1,5 @@
 /* What the files of the soft machine half share: the node behind the kernel that is running. */
-#ifndef SKERRY_PORT_VM_INTERNAL_H
-#define SKERRY_PORT_VM_INTERNAL_H
+#pragma once
 
 #include "kernel/core/kernel.h"
 #include "port/vm/node.h"
@@ -64,5 +63,3 @@ static inline bool irq_is_masked(const struct node *node, unsigned irq)
 unsigned node_pending_irq(const struct node *node);
 
 void node_describe_thread(const struct tcb *tcb, struct node_thread *thread);
-
-#endif

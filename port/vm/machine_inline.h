@@ -1,6 +1,5 @@
 /* The soft machine: kernel addresses as host pointers. See port/machine.h. */
-#ifndef SKERRY_MACHINE_INLINE_H
-#define SKERRY_MACHINE_INLINE_H
+#pragma once
 
 #include "isa_inline.h"
 #include "kernel/core/types.h"
@@ -33,5 +32,3 @@ static inline struct kernel *machine_kernel(void)
 	/* KERNEL_PADDR - MACHINE_RAM_BASE */
 	return (struct kernel *)(machine_window.ram + 0x200000);
 }
-
-#endif

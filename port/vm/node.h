@@ -3,8 +3,7 @@
  * browser page, a simulator) drives. Everything that can block is the caller's: node_step() always
  * returns, after a bounded amount of guest work.
  */
-#ifndef SKERRY_PORT_VM_NODE_H
-#define SKERRY_PORT_VM_NODE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -105,5 +104,3 @@ void node_set_report(struct node *node, node_report_fn *report, void *context);
 /* Reads guest virtual memory of a thread (for symbols, reports); returns bytes read. */
 size_t node_read_memory(struct node *node, const struct node_thread *thread, uint64_t vaddr, void *buffer,
 			size_t size);
-
-#endif
