@@ -221,6 +221,7 @@ void peer_new(struct peer *peer, seL4_Word priority, seL4_CPtr fault_ep)
 {
 	memset(peer, 0, sizeof *peer);
 	sk_thread_new(&peer->thread, NULL, priority, fault_ep);
+	peer->own_tcb = peer->thread.tcb;
 }
 
 static void peer_main(void *argument)
@@ -232,6 +233,8 @@ static void peer_main(void *argument)
 	peer->out = r;
 	peer->done++;
 	log_letter(peer->letter);
+	seL4_TCB_Suspend(peer->own_tcb);
+	__builtin_trap(); /* it cannot: a fault stops it, too */
 }
 
 void peer_trap(struct peer *peer, seL4_Word number, seL4_CPtr cap, seL4_MessageInfo_t info, seL4_Word mr0,

@@ -117,7 +117,8 @@ void checks_list(struct request good, const struct fault_of_call *list, unsigned
 #define WALK_CHECKS(source, depth_arg)                                                                       \
 	{"depth 65", OUT(RangeError, 1, 64), {ARG(depth_arg, 65)}},                                          \
 	{"depth inside the guard", FAILED(source, GuardMismatch, 10, 0, ROOT_GUARD), {ARG(depth_arg, 10)}},  \
-	{"depth too small", FAILED(source, DepthMismatch, 55, 64), {ARG(depth_arg, 55)}}
+	{"depth too small", FAILED(source, DepthMismatch, 55, 64),                                          \
+	 {ARG((depth_arg) - 1, 3), ARG(depth_arg, 55)}}
 #define ROOT_CHECKS(source, cap_index, depth_arg)                                                            \
 	{"root is not a CNode", FAILED(source, InvalidRoot), {CAP(cap_index, SELF)}},                        \
 	{"root is null", FAILED(source, InvalidRoot), {CAP(cap_index, 0)}},                                  \
@@ -146,6 +147,7 @@ struct peer {
 	struct sel4_registers in, out;
 	volatile unsigned done; /* calls that came back */
 	char letter;            /* appended to the log when one does */
+	seL4_CPtr own_tcb;      /* how it names itself, to stop: set this if it has a CSpace of its own */
 };
 
 void peer_new(struct peer *peer, seL4_Word priority, seL4_CPtr fault_ep);
