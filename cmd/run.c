@@ -201,6 +201,10 @@ static bool run_prepare(struct run *run)
 /* Ends the run: always true, for `return end(…)`. */
 static bool end(struct run *run, int status)
 {
+	const char *hint = status ? node_profile_hint(run->node) : NULL;
+
+	if (hint)
+		complain("%s: %s", run->image.user_name, hint);
 	run->status = status;
 	return true;
 }

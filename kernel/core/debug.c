@@ -161,6 +161,7 @@ bool debug_syscall(struct kernel *kernel, struct tcb *caller, int64_t number)
 	case seL4_SysDebugPutChar:
 		if (!profile->printing)
 			return false;
+		kernel->stats.put_char++;
 		machine_console_putc((char)isa_cptr(&caller->context));
 		return true;
 	case seL4_SysDebugDumpScheduler:
@@ -178,6 +179,7 @@ bool debug_syscall(struct kernel *kernel, struct tcb *caller, int64_t number)
 	case seL4_SysDebugCapIdentify:
 		if (!profile->debug)
 			return false;
+		kernel->stats.cap_identify++;
 		cap_identify(caller);
 		return true;
 	case seL4_SysDebugSnapshot:

@@ -69,6 +69,7 @@ struct kernel_stats {
 	uint64_t syscalls[8];
 	uint64_t unknown_syscalls, faults, exceptions, interrupts, ticks;
 	uint64_t fastpath_call, fastpath_reply_recv;
+	uint64_t put_char, cap_identify; /* the debug calls that tell a classic image from an MCS one */
 };
 
 struct kernel {

@@ -78,6 +78,8 @@ struct node_stats {
 	uint64_t tlb_misses[3]; /* load, store, fetch */
 	uint64_t blocks_decoded, blocks_invalidated;
 };
+/* NULL, or why the image may have been built for another kernel configuration, judged by its calls. */
+const char *node_profile_hint(const struct node *node);
 void node_get_stats(const struct node *node, struct node_stats *stats);
 
 /* One thread, for reports. `wait` is a sentence such as "receives on endpoint 0xffffffc0…". */

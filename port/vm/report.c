@@ -91,6 +91,22 @@ bool node_thread(struct node *node, unsigned index, struct node_thread *thread)
 	return false;
 }
 
+/*
+ * Under MCS every debug call's number is three lower: what was meant as DebugPutChar arrives here as
+ * DebugCapIdentify. A classic image identifies a few capabilities, and prints.
+ */
+#define MCS_IDENTIFIES 8
+
+const char *node_profile_hint(const struct node *node)
+{
+	const struct kernel_stats *stats = &node->kernel->stats;
+
+	if (stats->cap_identify >= MCS_IDENTIFIES && stats->put_char == 0)
+		return "it made many calls -12, which would be DebugPutChar under MCS, and printed nothing: is it "
+		       "built for a kernel with MCS? This machine's has the classic interface";
+	return NULL;
+}
+
 /* --- faults ---------------------------------------------------------------------------------------- */
 
 static int describe_lookup(struct lookup_failure failure, char *text, size_t size)

@@ -343,6 +343,21 @@ static void test_wrong_profile(void)
 	finish("wrong-profile-is-named");
 }
 
+/* Nothing in the file says so, but it prints as programs for an MCS kernel do. */
+static void test_mcs_calls(void)
+{
+	memset(&code, 0, sizeof code);
+	for (unsigned i = 0; i < 20; i++)
+		code_syscall(&code, -12);
+	code_suspend(&code);
+	guest = guest_create(&code);
+	guest_write("mcs.elf", &guest, &code);
+	run("run mcs.elf --timeout 10s");
+	want_status(125);
+	want(strstr(process.text[1], "MCS"), "does not say that it may be an MCS image");
+	finish("mcs-image-is-known-by-its-calls");
+}
+
 /* --- images that boot ------------------------------------------------------------------------------ */
 
 static void boots(const char *name)
@@ -644,6 +659,7 @@ int main(int argc, char **argv)
 	test_accepted_layouts();
 	test_loader_image();
 	test_wrong_profile();
+	test_mcs_calls();
 	test_expect();
 	test_signals();
 	test_closed_console();
