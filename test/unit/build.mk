@@ -1,0 +1,22 @@
+# Unit tests: parts of Skerry linked into small programs.
+include test/unit/stub.mk
+
+UNIT_KERNEL := fastpath delete regress
+UNIT_TESTS  := $(UNIT_KERNEL:%=$(BUILD)/test/unit/%)
+
+$(UNIT_TESTS): $(BUILD)/test/unit/%: $(BUILD)/stub/test/unit/%.o $(STUB_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^
+
+# The whole node, without the `skerry` program.
+$(BUILD)/test/unit/determinism: $(BUILD)/host/test/unit/determinism.o \
+                                $(filter-out $(BUILD)/host/cmd/%,$(SKERRY_OBJ)) $(BUILD)/host/cmd/elf.o
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+test-unit: $(UNIT_TESTS) $(BUILD)/test/unit/device $(BUILD)/test/unit/determinism examples
+	@set -e; for test in $(UNIT_TESTS) $(BUILD)/test/unit/device; do timeout -k 1 300 $$test; done
+	@timeout -k 1 300 $(BUILD)/test/unit/determinism $(BUILD)/example/*.elf
+
+-include $(wildcard $(BUILD)/host/test/unit/*.d)
+.PHONY: test-unit
