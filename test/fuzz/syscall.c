@@ -33,7 +33,9 @@ static struct {
 	uint64_t seed, step, calls;
 	bool verbose;
 	char text[TEXT_SIZE]; /* the step under way */
-	uint64_t done[64], failed[64], preempted, steps, worlds, dead_ends, ipc;
+	struct slot *root; /* the root CNode's */
+	struct tcb *root_tcb;
+	uint64_t result[64][seL4_NumErrors + 1], preempted, steps, worlds, dead_ends, ipc;
 } fuzz;
 
 static uint64_t below(uint64_t limit)
@@ -85,6 +87,9 @@ enum {
 	WANT_FULL = 100,
 	WANT_EMPTY,
 	WANT_ANY,
+	WANT_ROOM,        /* an untyped with room left */
+	WANT_VSPACE,      /* a root table with an ASID */
+	WANT_LOOSE_TABLE, /* a table that is not mapped */
 };
 
 struct place {
@@ -102,6 +107,9 @@ struct scan {
 
 static bool fits(const struct scan *scan, const struct slot *slot, unsigned bits)
 {
+	uint64_t root;
+	uint16_t asid;
+
 	if (scan->cptr && bits < 64 && cap_type(slot->cap) == CAP_CNode)
 		return false;
 	switch (scan->want) {
@@ -111,6 +119,15 @@ static bool fits(const struct scan *scan, const struct slot *slot, unsigned bits
 		return slot_is_empty(slot);
 	case WANT_ANY:
 		return true;
+	case WANT_ROOM:
+		return cap_type(slot->cap) == CAP_Untyped &&
+		       (cap_untyped_free(slot->cap) < 1ull << cap_untyped_bits(slot->cap) ||
+			!slot_has_children(slot)) &&
+		       (!cap_untyped_device(slot->cap) || chance(10));
+	case WANT_VSPACE:
+		return isa_vspace(slot->cap, &root, &asid);
+	case WANT_LOOSE_TABLE:
+		return cap_type(slot->cap) == CAP_PageTable && !cap_table_mapped(slot->cap);
 	default:
 		return cap_type(slot->cap) == (enum cap_type)scan->want;
 	}
@@ -229,8 +246,10 @@ static uint64_t rights_word(void)
 
 static uint64_t vaddr_word(void)
 {
-	uint64_t vaddr = (below(3) << 30) | (below(3) << 21) | (below(4) << 12);
+	uint64_t vaddr = (below(3) << 30) | (below(3) << 21) | (below(6) << 12);
 
+	if (chance(30))
+		vaddr &= ~((1ull << 21) - 1);
 	return chance(90) ? vaddr : strange_word();
 }
 
@@ -241,7 +260,7 @@ static void make_retype(struct op *op)
 		seL4_EndpointObject,	 seL4_EndpointObject, seL4_NotificationObject, seL4_CapTableObject,
 		seL4_CapTableObject,	 seL4_CapTableObject, seL4_RISCV_4K_Page,	 seL4_RISCV_4K_Page,
 		seL4_RISCV_PageTableObject, seL4_RISCV_PageTableObject, seL4_RISCV_Mega_Page, seL4_RISCV_Giga_Page};
-	struct cap untyped = invoked(op, UntypedRetype, CAP_Untyped);
+	struct cap untyped = invoked(op, UntypedRetype, chance(90) ? WANT_ROOM : CAP_Untyped);
 	unsigned type = types[below(sizeof types)], bits = 0;
 	struct cap node = extra(op, CAP_CNode);
 	struct place inner = {0};
@@ -270,20 +289,24 @@ static void make_retype(struct op *op)
 	word(op, chance(70) ? 1 : 1 + below(8));
 }
 
-/* A slot to delete or revoke: seldom what everything else stands on. */
+/* What the root server stands on: with this deleted, little goes on. */
+static bool is_vital(const struct slot *slot)
+{
+	enum cap_type type = cap_type(slot->cap);
+
+	return (slot >= fuzz.root && slot < fuzz.root + 80) || type == CAP_Domain || type == CAP_IRQControl ||
+	       type == CAP_ASIDControl || (type == CAP_Untyped && cap_untyped_bits(slot->cap) > 16) ||
+	       (type == CAP_Thread && tcb_at(cap_object(slot->cap)) == fuzz.root_tcb) ||
+	       (type == CAP_CNode && slot_at(cap_object(slot->cap)) == fuzz.root);
+}
+
+/* A slot to delete, revoke or move. */
 static struct place pick_victim(struct cap node)
 {
-	struct place place = pick_in(node, WANT_FULL);
+	struct place place = pick_in(node, chance(20) ? CAP_CNode : WANT_FULL);
 
-	for (unsigned i = 0; i < 4 && place.slot; i++) {
-		enum cap_type type = cap_type(place.slot->cap);
-
-		if (chance(3) || (type != CAP_IRQControl && type != CAP_Domain && type != CAP_ASIDControl &&
-				  type != CAP_Untyped && place.slot >= root_slot(80)) ||
-		    (type == CAP_Untyped && cap_untyped_bits(place.slot->cap) < 17))
-			break;
+	for (unsigned i = 0; i < 8 && place.slot && is_vital(place.slot) && !chance(1); i++)
 		place = pick_in(node, WANT_FULL);
-	}
 	return place;
 }
 
@@ -313,7 +336,10 @@ static void make_cnode(struct op *op)
 	default:
 		put_place(op, pick_in(node, WANT_EMPTY));
 		source = extra(op, CAP_CNode);
-		put_place(op, pick_in(source, chance(15) ? CAP_CNode : chance(15) ? CAP_Thread : WANT_FULL));
+		if (label == CNodeMove || label == CNodeMutate)
+			put_place(op, pick_victim(source));
+		else
+			put_place(op, pick_in(source, chance(15) ? CAP_CNode : chance(15) ? CAP_Thread : WANT_FULL));
 		if (label == CNodeMutate) {
 			word(op, guard_word());
 			return;
@@ -336,10 +362,10 @@ static void make_tcb(struct op *op)
 	if (chance(30))
 		label = TCBResume;
 	target = invoked(op, label, CAP_Thread);
-	/* A thread that stops itself ends the fun: half of these ask again. */
-	if (label == TCBSuspend && chance(60))
+	/* Little goes on when the root server has no CSpace, or stops itself. */
+	for (unsigned i = 0; i < 8 && tcb_at(cap_object(target)) == fuzz.root_tcb &&
+			     (label == TCBSuspend || label == TCBConfigure || label == TCBSetSpace); i++)
 		target = invoked(op, label, CAP_Thread);
-	(void)target;
 	switch (label) {
 	case TCBReadRegisters:
 		word(op, chance(80) ? 0 : 1);
@@ -439,10 +465,10 @@ static void make_paging(struct op *op)
 	switch (below(7)) {
 	case 0:
 	case 1:
-		invoked(op, RISCVPageTableMap, CAP_PageTable);
+		invoked(op, RISCVPageTableMap, chance(80) ? WANT_LOOSE_TABLE : CAP_PageTable);
 		word(op, vaddr_word());
 		word(op, below(2));
-		extra(op, CAP_PageTable);
+		extra(op, chance(90) ? WANT_VSPACE : CAP_PageTable);
 		break;
 	case 2:
 		invoked(op, RISCVPageTableUnmap, CAP_PageTable);
@@ -453,7 +479,7 @@ static void make_paging(struct op *op)
 		word(op, vaddr_word());
 		word(op, rights_word());
 		word(op, below(2));
-		extra(op, CAP_PageTable);
+		extra(op, chance(90) ? WANT_VSPACE : CAP_PageTable);
 		break;
 	case 5:
 		invoked(op, RISCVPageUnmap + (unsigned)below(2), CAP_Frame);
@@ -461,11 +487,11 @@ static void make_paging(struct op *op)
 	default:
 		if (chance(30)) {
 			invoked(op, RISCVASIDControlMakePool, CAP_ASIDControl);
-			extra(op, CAP_Untyped);
+			extra(op, WANT_ROOM);
 			put_place(op, pick_in(extra(op, CAP_CNode), WANT_EMPTY));
 		} else {
 			invoked(op, RISCVASIDPoolAssign, CAP_ASIDPool);
-			extra(op, CAP_PageTable);
+			extra(op, chance(80) ? WANT_LOOSE_TABLE : CAP_PageTable);
 		}
 		break;
 	}
@@ -523,10 +549,9 @@ static void do_invocation(struct tcb *tcb)
 	if (tcb->context.pc == pc && tcb->state == THREAD_RUNNING && number == seL4_SysCall) {
 		fuzz.preempted++;
 	} else if (number == seL4_SysCall && tcb == world_current() && op.label < 64) {
-		if (info_label(isa_info(&tcb->context)) == 0)
-			fuzz.done[op.label]++;
-		else
-			fuzz.failed[op.label]++;
+		uint64_t error = info_label(isa_info(&tcb->context));
+
+		fuzz.result[op.label][error < seL4_NumErrors ? error : seL4_NumErrors]++;
 	}
 }
 
@@ -618,12 +643,17 @@ static bool do_rescue(void)
 {
 	struct slot *head = &machine_kernel()->derivation;
 	struct tcb *tcb = NULL;
+	bool root = false;
 	unsigned met = 0;
 
+	for (struct slot *slot = slot_next(head); slot != head; slot = slot_next(slot))
+		root |= cap_type(slot->cap) == CAP_Thread && tcb_at(cap_object(slot->cap)) == fuzz.root_tcb;
 	for (struct slot *slot = slot_next(head); slot != head; slot = slot_next(slot))
 		if (cap_type(slot->cap) == CAP_Thread &&
 		    cap_type(tcb_at(cap_object(slot->cap))->slot[TCB_CSPACE].cap) == CAP_CNode && below(++met) == 0)
 			tcb = tcb_at(cap_object(slot->cap));
+	if (root && chance(70))
+		tcb = fuzz.root_tcb;
 	if (!tcb)
 		return false;
 	say("rescue of %#" PRIx64, machine_ref(tcb));
@@ -644,14 +674,14 @@ static bool do_step(void)
 	fuzz.text[0] = 0;
 	world_check = fuzz.step % MEMORY_EVERY == 0 ? CHECK_MEMORY : CHECK_AUDIT;
 	prepare_interrupts();
-	if (!tcb) {
-		if (chance(50) && !do_rescue())
+	if (!tcb || fuzz.step % 16 == 0) {
+		if (chance(70) && !do_rescue())
 			return false;
 		say(", timer");
 		world_interrupt(STUB_IRQ_MAX);
 		return true;
 	}
-	say("%s%#" PRIx64 " priority %u: ", tcb == tcb_at(cap_object(root_slot(1)->cap)) ? "root " : "",
+	say("%s%#" PRIx64 " priority %u: ", tcb == fuzz.root_tcb ? "root " : "",
 	    machine_ref(tcb), tcb->priority);
 	if (dice < 60)
 		do_invocation(tcb);
@@ -663,7 +693,9 @@ static bool do_step(void)
 		do_write();
 	else
 		world_interrupt(chance(50) ? STUB_IRQ_MAX : 1 + (unsigned)below(8));
-	return !machine_kernel()->halted;
+	/* DebugNameThread halts at a bad argument; nothing else is changed, so one can go on. */
+	machine_kernel()->halted = false;
+	return true;
 }
 
 /* --- a world ------------------------------------------------------------------------------------------------ */
@@ -718,6 +750,8 @@ static void run_world(void)
 	world_check = CHECK_AUDIT;
 	world_boot(&(struct world_config){
 		.ram_size = RAM_SIZE, .root_bits = ROOT_BITS, .domains = fuzz.seed % 2 ? 4 : 1});
+	fuzz.root = root_slot(0);
+	fuzz.root_tcb = world_current();
 	make_threads();
 	for (fuzz.step = 1; fuzz.step < fuzz.calls; fuzz.step++) {
 		bool on = do_step();
@@ -736,9 +770,13 @@ static void print_statistics(void)
 {
 	printf("# %" PRIu64 " steps, %" PRIu64 " preempted, %" PRIu64 " IPC, %" PRIu64 " worlds ended early\n",
 	       fuzz.steps, fuzz.preempted, fuzz.ipc, fuzz.dead_ends);
-	for (unsigned i = 1; i <= RISCVIRQIssueIRQHandlerTrigger; i++)
-		printf("#   %-30s %8" PRIu64 " done %8" PRIu64 " refused\n",
-		       label_name(profile_label(&machine_kernel()->profile, i)), fuzz.done[i], fuzz.failed[i]);
+	printf("#   %-31s%9s and errors 1 to %d\n", "method", "done", seL4_NumErrors - 1);
+	for (unsigned i = 1; i <= RISCVIRQIssueIRQHandlerTrigger; i++) {
+		printf("#   %-31s", label_name(profile_label(&machine_kernel()->profile, i)));
+		for (unsigned error = 0; error < seL4_NumErrors; error++)
+			printf(error ? "%6" PRIu64 : "%9" PRIu64, fuzz.result[i][error]);
+		printf("\n");
+	}
 }
 
 int main(int argc, char **argv)
