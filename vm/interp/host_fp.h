@@ -1,7 +1,7 @@
 /*
  * The host's floating-point unit, if its flags can be had cheaply and mean what RISC-V's do: sticky,
  * tininess detected after rounding. Where they do not (WebAssembly has none, AArch64 detects before
- * rounding) HOST_FP is 0 and the VM computes in software.
+ * rounding), or with VM_SOFT_FLOAT, HOST_FP is 0 and the VM computes in software.
  *
  * Between host_fp_begin() and host_fp_end() the unit rounds to nearest and gathers the flags of
  * guest operations only.
@@ -14,7 +14,7 @@
 
 #include "vm/interp/arith.h"
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(VM_SOFT_FLOAT)
 
 #include <emmintrin.h>
 
