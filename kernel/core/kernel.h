@@ -20,9 +20,16 @@
 #define TIME_SLICE_TICKS 5
 #define TICK_NS          2000000ull
 
-/* The layout of the node's memory: kernel image (on the metal) or struct kernel (hosted), then boot data. */
+/*
+ * The layout of the node's memory, the same on the metal and hosted: the kernel's window (its image, if
+ * it has one there, then struct kernel), room for the device tree, the root server's image.
+ */
 #define KERNEL_PADDR       0x80200000ull
-#define KERNEL_WINDOW_SIZE 0x200000ull
+#define KERNEL_STATE_PADDR 0x80300000ull
+#define KERNEL_WINDOW_END  0x80400000ull
+#define FDT_PADDR          KERNEL_WINDOW_END
+#define FDT_CAPACITY       0x10000ull
+#define IMAGE_PADDR        (FDT_PADDR + FDT_CAPACITY)
 
 struct queue {
 	kref head, tail;
@@ -93,7 +100,7 @@ struct kernel {
 	/* What boot gave out, for kernel_check() and reports. */
 	uint64_t ram_start, ram_end; /* physical; memory that objects may lie in */
 };
-_Static_assert(sizeof(struct kernel) <= KERNEL_WINDOW_SIZE, "struct kernel lies in the kernel's window");
+_Static_assert(sizeof(struct kernel) <= KERNEL_WINDOW_END - KERNEL_STATE_PADDR, "it lies in the window");
 
 /* --- entry ------------------------------------------------------------------------------------ */
 

@@ -29,6 +29,6 @@ static inline kref machine_ref(const void *pointer)
 
 static inline struct kernel *machine_kernel(void)
 {
-	/* KERNEL_PADDR - MACHINE_RAM_BASE */
-	return (struct kernel *)(machine_window.ram + 0x200000);
+	/* KERNEL_STATE_PADDR - MACHINE_RAM_BASE */
+	return (struct kernel *)(machine_window.ram + 0x300000);
 }

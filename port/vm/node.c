@@ -12,16 +12,15 @@
 #include "port/vm/internal.h"
 
 _Static_assert(MACHINE_RAM_BASE == BOARD_RAM_BASE, "the window begins where the board's RAM does");
-_Static_assert(KERNEL_PADDR - MACHINE_RAM_BASE == 0x200000, "where machine_kernel() looks");
+_Static_assert(KERNEL_STATE_PADDR - MACHINE_RAM_BASE == 0x300000, "where machine_kernel() looks");
 _Static_assert(offsetof(struct context, x) == offsetof(struct vm_regs, x), "the VM works on TCB contexts");
 _Static_assert(offsetof(struct context, pc) == offsetof(struct vm_regs, pc), "the VM works on TCB contexts");
 _Static_assert(offsetof(struct context, f) == offsetof(struct vm_regs, f), "the VM works on TCB contexts");
 _Static_assert(offsetof(struct context, fcsr) == offsetof(struct vm_regs, fcsr), "the VM works on TCB contexts");
 
-#define PAGE_SIZE    4096ull
-#define MIN_RAM      (16ull << 20)
-#define MAX_RAM      (64ull << 30)
-#define FDT_CAPACITY 65536
+#define PAGE_SIZE 4096ull
+#define MIN_RAM   (16ull << 20)
+#define MAX_RAM   (64ull << 30)
 /* In real time the clock is looked at this often, in instructions. */
 #define REAL_TIME_SLICE 200000
 
@@ -137,7 +136,7 @@ static bool make_memory(struct node *node, char *error, size_t error_size)
 	node->ram = host_memory_reserve(node->reserved);
 	if (!node->ram)
 		return fail(error, error_size, "the host has not enough memory");
-	node->kernel = (struct kernel *)(node->ram + (KERNEL_PADDR - MACHINE_RAM_BASE));
+	node->kernel = (struct kernel *)(node->ram + (KERNEL_STATE_PADDR - MACHINE_RAM_BASE));
 	return true;
 }
 
@@ -168,13 +167,12 @@ static bool make_machine(struct node *node, char *error, size_t error_size)
 	return true;
 }
 
-/* Copies the device tree to the first page behind the kernel's window; the image follows. */
+/* Puts the device tree where the kernel expects it; the image follows. */
 static bool place_fdt(struct node *node, struct boot *boot, char *error, size_t error_size)
 {
-	uint64_t paddr = KERNEL_PADDR + KERNEL_WINDOW_SIZE;
-	uint8_t *at = node->ram + (paddr - MACHINE_RAM_BASE);
+	uint8_t *at = node->ram + (FDT_PADDR - MACHINE_RAM_BASE);
 
-	boot->fdt = paddr;
+	boot->fdt = FDT_PADDR;
 	if (node->config.fdt) {
 		if (node->config.fdt_size > FDT_CAPACITY)
 			return fail(error, error_size, "the device tree is larger than 64 KiB");
@@ -185,7 +183,7 @@ static bool place_fdt(struct node *node, struct boot *boot, char *error, size_t 
 		if (boot->fdt_size == 0)
 			return fail(error, error_size, "the board's device tree could not be made");
 	}
-	boot->image.start = (paddr + boot->fdt_size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	boot->image.start = IMAGE_PADDR;
 	return true;
 }
 
