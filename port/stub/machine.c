@@ -124,6 +124,10 @@ void machine_irq_complete(unsigned irq)
 
 bool machine_preempt_step(void)
 {
+	uintptr_t stack = (uintptr_t)__builtin_frame_address(0);
+
+	if (stub.stack_low == 0 || stack < stub.stack_low)
+		stub.stack_low = stack;
 	stub.preempt_steps++;
 	if (stub.tick_every_step)
 		stub_raise(STUB_IRQ_MAX);

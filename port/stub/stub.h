@@ -24,6 +24,7 @@ struct stub {
 	uint16_t asid;
 	bool fpu;
 	bool halted;
+	uintptr_t stack_low; /* the lowest stack address at a preemption step; 0: none yet */
 	uint64_t preempt_steps, cleared_bytes, written_bytes;
 	uint64_t page_flushes, asid_flushes, vspace_switches;
 	uint64_t unhandled_faults;

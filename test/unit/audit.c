@@ -181,6 +181,10 @@ static void check_named(struct audit *audit)
 			fail(audit, i, "an ASID pool is registered without a capability, or not registered");
 }
 
+/*
+ * The machine translates through the table of the current thread. A thread whose own capability to it
+ * was revoked keeps it until something else runs, but never longer than the table exists.
+ */
 static void check_runner(struct audit *audit)
 {
 	struct core *core = this_core(machine_kernel());
@@ -192,7 +196,7 @@ static void check_runner(struct audit *audit)
 	if (!find(audit, isa_paddr(core->current), CAP_Thread))
 		fail(audit, core->current, "the current thread does not exist");
 	else if (!isa_vspace(tcb_at(core->current)->slot[TCB_VSPACE].cap, &root, &asid))
-		root = 0;
+		root = stub.root_paddr && sv39_root(stub.asid) == isa_kref(stub.root_paddr) ? stub.root_paddr : 0;
 	if (!audit->why && stub.root_paddr != root)
 		fail(audit, core->current, "the machine translates through another table than the thread's");
 }

@@ -44,7 +44,7 @@ void world_boot(const struct world_config *config)
 {
 	struct boot boot = {
 		.ram = {KERNEL_PADDR, STUB_RAM_BASE + config->ram_size},
-		.image = {KERNEL_PADDR + KERNEL_WINDOW_SIZE, KERNEL_PADDR + KERNEL_WINDOW_SIZE + 0x1000},
+		.image = {IMAGE_PADDR, IMAGE_PADDR + 0x1000},
 		.image_vaddr = IMAGE_VADDR,
 		.entry = IMAGE_VADDR,
 		.memory_is_clear = true,
