@@ -282,9 +282,9 @@ static void own_parts(void)
 
 	peer_new(&a, HIGH, fault_ep);
 	seL4_CPtr own = cnode_new(4);
-	sk_must(seL4_CNode_Copy(own, 1, 4, ROOT, own, 64, seL4_AllRights));
-	sk_must(seL4_TCB_SetSpace(a.thread.tcb, 0, own, 0, VSPACE, 0));
-	peer_trap(&a, seL4_SysCall, 1ul << 60, INFO(CNodeDelete, 0, 2), 1, 4);
+	sk_must(seL4_CNode_Mint(own, 1, 4, ROOT, own, 64, seL4_AllRights, 60));
+	sk_must(seL4_TCB_SetSpace(a.thread.tcb, 0, own, 60, VSPACE, 0));
+	peer_trap(&a, seL4_SysCall, 1, INFO(CNodeDelete, 0, 2), 1, 64);
 	check("it deletes a copy of its CNode", a.done == 1 && peer_label(&a) == 0);
 	sk_must(cap_delete(own));
 	sk_must(cap_delete(a.thread.tcb));
