@@ -220,6 +220,11 @@ struct vm {
 	struct hart *harts;
 };
 
+#if defined(__SANITIZE_ADDRESS__) || !defined(__OPTIMIZE__)
+#undef VM_FEW_PAIRS
+#define VM_FEW_PAIRS
+#endif
+
 /* Handlers that are no instruction. */
 enum vm_internal {
 	INTERNAL_END = ID_COUNT, /* on to the address imm from the block's start */
@@ -252,7 +257,8 @@ bool vm_blocks_create(struct vm *vm);
 void vm_blocks_destroy(struct vm *vm);
 struct block *vm_block_find(struct hart *h, uint64_t pc);
 struct block *vm_block_measured(struct hart *h, uint64_t pc, uint64_t count);
-bool vm_block_straddle_valid(struct hart *h, const struct block *block, uint64_t pc, bool *fault);
+enum vm_straddle { STRADDLE_VALID, STRADDLE_CHANGED, STRADDLE_FAULT };
+enum vm_straddle vm_block_straddle(struct hart *h, const struct block *block, uint64_t pc);
 void vm_code_store(struct vm *vm, uint64_t paddr, uint64_t size);
 
 /* --- mmu/walk.c --- */

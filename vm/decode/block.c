@@ -405,21 +405,20 @@ static bool build(struct hart *h, struct block *block, uint64_t pc, uint64_t pad
 	return true;
 }
 
-/* Is the second half of a straddling instruction still what was decoded? On a fault, neither. */
-bool vm_block_straddle_valid(struct hart *h, const struct block *block, uint64_t pc, bool *fault)
+/* Is the second half of a straddling instruction still what was decoded? If not, the block is dead. */
+enum vm_straddle vm_block_straddle(struct hart *h, const struct block *block, uint64_t pc)
 {
 	uint8_t *host;
 	uint64_t paddr;
 	uint16_t high;
 
-	*fault = !vm_access(h, pc + 2, ACCESS_FETCH, &host, &paddr);
-	if (*fault)
-		return false;
+	if (!vm_access(h, pc + 2, ACCESS_FETCH, &host, &paddr))
+		return STRADDLE_FAULT;
 	memcpy(&high, host, sizeof(high));
 	if (high == block->straddle_word >> 16)
-		return true;
+		return STRADDLE_VALID;
 	kill_page(h->vm, vm_page(h->vm, block->paddr));
-	return false;
+	return STRADDLE_CHANGED;
 }
 
 /* --- finding --- */

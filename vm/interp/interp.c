@@ -19,6 +19,10 @@
 #define VM_SWITCH
 #endif
 
+#ifndef VM_SWITCH
+#pragma GCC optimize("O2") /* also where the rest is built with less: calls in tail position must be jumps */
+#endif
+
 #include "vm/internal.h"
 #include "vm/interp/arith.h"
 #include "vm/interp/host_fp.h"
