@@ -31,7 +31,7 @@ KERNEL_SRC := $(wildcard kernel/*/*.c) $(wildcard port/isa-riscv64/*.c)
 VM_SRC     := $(wildcard vm/*.c vm/*/*.c)
 HOST_SRC   := $(wildcard port/vm/*.c host/linux/*.c cmd/*.c)
 SKERRY_SRC := $(KERNEL_SRC) $(VM_SRC) $(HOST_SRC)
-SKERRY_OBJ := $(SKERRY_SRC:%.c=$(BUILD)/host/%.o)
+SKERRY_OBJ := $(SKERRY_SRC:%.c=$(BUILD)/host/%.o) $(BUILD)/host/cmd/metal_kernel.o
 
 all: $(BUILD)/skerry examples
 
@@ -42,8 +42,35 @@ $(BUILD)/host/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(HOSTINC) -DSKERRY_CHECK=$(CHECK) -DSKERRY_VERSION='"$(VERSION)"' $(FLAGS_$(<)) -c -o $@ $<
 
+$(BUILD)/host/cmd/metal_kernel.o: cmd/metal_kernel.S $(BUILD)/metal/kernel.elf
+	@mkdir -p $(@D)
+	$(CC) -DMETAL_KERNEL='"$(BUILD)/metal/kernel.elf"' -c -o $@ $<
+
 # The dispatch loop keeps one indirect jump per operation.
 FLAGS_vm/interp/interp.c := -fno-gcse -fno-crossjumping
+
+# --- the kernel for bare metal -----------------------------------------------------------------
+
+METAL_CC     := riscv64-unknown-elf-gcc
+METAL_CFLAGS := --specs=picolibc.specs -march=rv64imac -misa-spec=2.2 -mabi=lp64 -mcmodel=medany -std=gnu11 \
+                -O2 -g $(WARN) -fno-strict-aliasing -ffreestanding -ffunction-sections -MMD -MP \
+                -I. -Iabi -Iabi/riscv64 -Iport/isa-riscv64 -Iport/metal-riscv64 -DSKERRY_CHECK=$(CHECK)
+METAL_SRC    := $(wildcard kernel/*/*.c port/isa-riscv64/*.c port/metal-riscv64/*.c port/metal-riscv64/*.S)
+METAL_OBJ    := $(patsubst %,$(BUILD)/metal/%.o,$(basename $(METAL_SRC)))
+
+metal: $(BUILD)/metal/kernel.elf
+
+$(BUILD)/metal/kernel.elf: $(METAL_OBJ) port/metal-riscv64/kernel.ld
+	$(METAL_CC) $(METAL_CFLAGS) -nostartfiles -nostdlib -static -Tport/metal-riscv64/kernel.ld \
+		-Wl,--no-warn-rwx-segments,--gc-sections,-z,max-page-size=4096 -o $@ $(METAL_OBJ) -lc -lgcc
+
+$(BUILD)/metal/%.o: %.c
+	@mkdir -p $(@D)
+	$(METAL_CC) $(METAL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/metal/%.o: %.S
+	@mkdir -p $(@D)
+	$(METAL_CC) $(METAL_CFLAGS) -c -o $@ $<
 
 include lib/build.mk
 include test/build.mk
@@ -54,5 +81,5 @@ clean:
 help:
 	@sed -n 's/^#   //p' Makefile
 
--include $(SKERRY_OBJ:.o=.d)
-.PHONY: all clean help
+-include $(SKERRY_OBJ:.o=.d) $(METAL_OBJ:.o=.d)
+.PHONY: all metal clean help

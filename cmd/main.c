@@ -36,6 +36,7 @@ static const struct command {
 } commands[] = {
 	{"run", "boot an image", command_run, help_run},
 	{"inspect", "say what is in an image, and why it would not boot", command_inspect, help_inspect},
+	{"image", "make a bootable file for bare metal", command_image, help_image},
 	{"help", "show this, or help on one command", command_help, NULL},
 	{"version", "show the version", command_version, NULL},
 };

@@ -51,11 +51,13 @@ void options_free(struct run_options *options);
 
 void help_run(void);
 void help_inspect(void);
+void help_image(void);
 
 /* Prints one line "skerry: …" to standard error. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 int command_run(int argc, char **argv);
 int command_inspect(int argc, char **argv);
+int command_image(int argc, char **argv);
 
 #endif

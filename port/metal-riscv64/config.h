@@ -1,0 +1,20 @@
+/*
+ * What `skerry image` writes into the bare-metal kernel's image: the root server's place, and the choices
+ * that `skerry run` has as options. It finds the structure in the kernel's data by its magic.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define METAL_CONFIG_MAGIC "Skerry metal config 1"
+
+struct metal_config {
+	char magic[24];
+	char profile[16];
+	uint64_t root_cnode_bits; /* 0: the profile's */
+	uint64_t domains;         /* 0: the profile's */
+	uint64_t image_size;      /* bytes at IMAGE_PADDR, whole pages; 0: no root server in here */
+	uint64_t image_vaddr;
+	uint64_t entry;
+	uint64_t fdt_size; /* bytes at FDT_PADDR; 0: the firmware's device tree is used */
+};

@@ -1,0 +1,247 @@
+/*
+ * Bare metal riscv64: boot, traps, translation. The rest of port/machine.h is in devices.c (interrupts,
+ * time, console, floating point) and tables.c (the kernel's address space).
+ */
+#include <string.h>
+
+#include "port/metal-riscv64/metal.h"
+#include "port/isa-riscv64/sv39.h"
+
+_Static_assert(offsetof(struct context, pc) == 264, "start.S");
+_Static_assert(offsetof(struct context, f) == 272, "start.S");
+_Static_assert(offsetof(struct context, fcsr) == 528, "start.S");
+_Static_assert(KERNEL_STATE_PADDR == 0x80300000, "machine_kernel()");
+
+#define CAUSE_INTERRUPT (1ull << 63)
+
+enum {
+	CAUSE_FETCH_ACCESS = 1,
+	CAUSE_ILLEGAL = 2,
+	CAUSE_LOAD_ACCESS = 5,
+	CAUSE_STORE_ACCESS = 7,
+	CAUSE_ECALL = 8,
+	CAUSE_FETCH_PAGE = 12,
+	CAUSE_LOAD_PAGE = 13,
+	CAUSE_STORE_PAGE = 15,
+};
+
+/* In the image's data, where `skerry image` finds and fills it. */
+struct metal_config metal_config __attribute__((used, section(".data"))) = {
+	.magic = METAL_CONFIG_MAGIC,
+	.profile = "debug",
+};
+
+/* --- memory and translation -------------------------------------------------------------------- */
+
+void machine_memory_written(uint64_t paddr, uint64_t size)
+{
+	/* Whoever executes what was delivered to it fences, as the ISA has it. */
+	(void)paddr;
+	(void)size;
+}
+
+void machine_memory_clear(uint64_t paddr, uint64_t size)
+{
+	memset(machine_pointer(isa_kref(paddr)), 0, size);
+}
+
+static uint64_t kernel_root_paddr; /* of metal_root */
+
+void machine_set_vspace(uint64_t root_paddr, uint16_t asid)
+{
+	uint64_t satp = root_paddr ? metal_satp(root_paddr, asid) : metal_satp(kernel_root_paddr, 0);
+
+	if (CSR_READ(satp) != satp)
+		CSR_WRITE(satp, satp);
+}
+
+void machine_flush_page(uint16_t asid, uint64_t vaddr)
+{
+	__asm__ volatile("sfence.vma %0, %1" ::"r"(vaddr), "r"((uint64_t)asid) : "memory");
+}
+
+void machine_flush_asid(uint16_t asid)
+{
+	__asm__ volatile("sfence.vma zero, %0" ::"r"((uint64_t)asid) : "memory");
+}
+
+/* --- traps ----------------------------------------------------------------------------------------- */
+
+static struct context *resume(struct tcb *tcb)
+{
+	return tcb ? &tcb->context : NULL;
+}
+
+static struct tcb *enter_fault(struct kernel *kernel, uint64_t cause)
+{
+	struct trap trap = {.address = CSR_READ(stval)};
+
+	switch (cause) {
+	case CAUSE_FETCH_ACCESS:
+	case CAUSE_FETCH_PAGE:
+		trap.kind = TRAP_VM_FAULT;
+		trap.instruction = true;
+		trap.code = CAUSE_FETCH_ACCESS;
+		break;
+	case CAUSE_LOAD_ACCESS:
+	case CAUSE_LOAD_PAGE:
+		trap.kind = TRAP_VM_FAULT;
+		trap.code = CAUSE_LOAD_ACCESS;
+		break;
+	case CAUSE_STORE_ACCESS:
+	case CAUSE_STORE_PAGE:
+		trap.kind = TRAP_VM_FAULT;
+		trap.code = CAUSE_STORE_ACCESS;
+		break;
+	default:
+		trap.kind = TRAP_EXCEPTION;
+		trap.address = cause;
+		break;
+	}
+	return kernel_enter(kernel, &trap);
+}
+
+/* The instruction that an illegal-instruction trap is about, where stval does not hold it. */
+static uint32_t trapped_instruction(const struct tcb *tcb)
+{
+	uint64_t root = 0, word = CSR_READ(stval), pc = tcb->context.pc;
+	uint16_t asid;
+	uint32_t halves = 0;
+
+	if (word || !isa_vspace(tcb->slot[TCB_VSPACE].cap, &root, &asid))
+		return (uint32_t)word;
+	for (unsigned i = 0; i < 2; i++, pc += 2) {
+		struct walk walk = sv39_walk(isa_kref(root), pc);
+		uint64_t offset = pc & ((1ull << level_bits(walk.level)) - 1);
+
+		if (!(*walk.pte & PTE_X))
+			break;
+		halves |= (uint32_t)*(uint16_t *)isa_kref(pte_paddr(*walk.pte) + offset) << (16 * i);
+	}
+	return halves;
+}
+
+struct context *metal_trap(uint64_t cause)
+{
+	static const struct trap syscall = {.kind = TRAP_SYSCALL}, interrupt = {.kind = TRAP_INTERRUPT};
+	struct kernel *kernel = machine_kernel();
+	struct tcb *current;
+
+	if (cause == CAUSE_ECALL)
+		return resume(kernel_enter(kernel, &syscall));
+	if (cause & CAUSE_INTERRUPT)
+		return resume(kernel_enter(kernel, &interrupt));
+	if (cause == CAUSE_ILLEGAL) {
+		current = tcb_at(this_core(kernel)->current);
+		if (metal_fpu_claim(current, trapped_instruction(current)))
+			return &current->context;
+	}
+	return resume(enter_fault(kernel, cause));
+}
+
+struct context *metal_idle(void)
+{
+	static const struct trap interrupt = {.kind = TRAP_INTERRUPT};
+
+	return resume(kernel_enter(machine_kernel(), &interrupt));
+}
+
+_Noreturn void metal_kernel_fault(uint64_t cause, uint64_t pc, uint64_t address)
+{
+	metal_print("\r\nskerry: the kernel faulted: cause ");
+	metal_print_hex(cause);
+	metal_print(" at ");
+	metal_print_hex(pc);
+	metal_print(", address ");
+	metal_print_hex(address);
+	metal_print("\r\n");
+	metal_power_off(1);
+}
+
+/* A person sees this where the kernel prints at all. */
+void machine_unhandled_fault(struct tcb *tcb, struct lookup_failure failure)
+{
+	(void)failure;
+	if (!machine_kernel()->profile.printing)
+		return;
+	metal_print("skerry: thread \"");
+	metal_print(tcb->name);
+	metal_print("\" faulted and nobody handles it: fault ");
+	metal_print_hex(tcb->fault.type);
+	metal_print(" at ");
+	metal_print_hex(tcb->context.pc);
+	metal_print(", address ");
+	metal_print_hex(tcb->fault.address);
+	metal_print("\r\n");
+}
+
+/* --- boot -------------------------------------------------------------------------------------------- */
+
+static _Noreturn void boot_failed(const char *why)
+{
+	metal_print("skerry: cannot boot: ");
+	metal_print(why);
+	metal_print("\r\n");
+	metal_power_off(1);
+}
+
+/* From the firmware: the image was linked in by `skerry image`, the device tree is the firmware's. */
+static void from_firmware(const struct hand_over *hand_over, struct boot *boot)
+{
+	const void *fdt = machine_pointer(isa_kref(hand_over->a[1]));
+	uint64_t size = fdt_size(fdt);
+
+	if (metal_config.image_size == 0)
+		boot_failed("there is no root server in this image; `skerry image ROOT.elf -o FILE` makes one");
+	boot->fdt = FDT_PADDR;
+	boot->fdt_size = metal_config.fdt_size;
+	if (boot->fdt_size == 0 && size > 0) {
+		memmove(machine_pointer(isa_kref(FDT_PADDR)), fdt, size);
+		boot->fdt_size = size;
+	}
+	boot->ram.end = fdt_memory_end(machine_pointer(isa_kref(FDT_PADDR)), KERNEL_PADDR);
+	boot->image = (struct region){IMAGE_PADDR, IMAGE_PADDR + metal_config.image_size};
+	boot->image_vaddr = metal_config.image_vaddr;
+	boot->entry = metal_config.entry;
+}
+
+/* From upstream's loader (boot.md §7). */
+static void from_loader(const struct hand_over *hand_over, struct boot *boot)
+{
+	boot->image = (struct region){hand_over->a[0], hand_over->a[1]};
+	boot->image_vaddr = hand_over->a[0] - hand_over->a[2];
+	boot->entry = hand_over->a[3];
+	boot->fdt = hand_over->a[4];
+	boot->fdt_size = hand_over->a[5];
+	boot->ram.end = boot->fdt_size ? fdt_memory_end(machine_pointer(isa_kref(boot->fdt)), KERNEL_PADDR) : 0;
+}
+
+struct context *metal_boot(const struct hand_over *hand_over)
+{
+	struct boot boot = {
+		.ram = {KERNEL_PADDR, 0},
+		.reserved = {{0x2000000, 0x2200000}, {0xc000000, 0xc600000}}, /* CLINT, PLIC */
+		.reserved_count = 2,
+	};
+	const char *why;
+
+	kernel_root_paddr = (uint64_t)metal_root - 0xffffffff00000000ull;
+	if (!profile_find(metal_config.profile, &boot.profile))
+		boot_failed("the ABI profile is unknown");
+	if (metal_config.root_cnode_bits)
+		boot.profile.root_cnode_bits = (uint8_t)metal_config.root_cnode_bits;
+	if (metal_config.domains)
+		boot.profile.domains = (uint8_t)metal_config.domains;
+	if (hand_over->from_loader)
+		from_loader(hand_over, &boot);
+	else
+		from_firmware(hand_over, &boot);
+	if (boot.ram.end == 0)
+		boot_failed("the device tree does not say where memory ends");
+	CSR_CLEAR(sstatus, SSTATUS_SPP | SSTATUS_FS);
+	metal_interrupts_init(hand_over->from_loader ? 0 : hand_over->a[0]);
+	why = kernel_boot(machine_kernel(), &boot);
+	if (why)
+		boot_failed(why);
+	return resume(kernel_resume(machine_kernel()));
+}

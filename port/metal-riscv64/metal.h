@@ -1,0 +1,52 @@
+/* What the files of the bare-metal half share. */
+#pragma once
+
+#include "kernel/core/boot.h"
+#include "port/metal-riscv64/config.h"
+
+/* Registers as _start found them, and who called. */
+struct hand_over {
+	uint64_t a[6];
+	uint64_t from_loader; /* upstream's loader; else the firmware */
+};
+
+#define CSR_READ(name)                                       \
+	({                                                   \
+		uint64_t csr_value;                          \
+		__asm__ volatile("csrr %0, " #name : "=r"(csr_value)); \
+		csr_value;                                   \
+	})
+#define CSR_WRITE(name, value) __asm__ volatile("csrw " #name ", %0" ::"r"((uint64_t)(value)) : "memory")
+#define CSR_SET(name, value)   __asm__ volatile("csrs " #name ", %0" ::"r"((uint64_t)(value)) : "memory")
+#define CSR_CLEAR(name, value) __asm__ volatile("csrc " #name ", %0" ::"r"((uint64_t)(value)) : "memory")
+
+#define SIP_STIP (1u << 5)
+#define SIP_SEIP (1u << 9)
+
+#define SSTATUS_SPP  (1u << 8)
+#define SSTATUS_SPIE (1u << 5)
+#define SSTATUS_FS   (3u << 13)
+#define SSTATUS_FS_ON (2u << 13) /* clean */
+
+/* The root table that runs while no thread's is valid (tables.c). */
+extern uint64_t metal_root[512];
+uint64_t metal_satp(uint64_t root_paddr, uint16_t asid);
+
+/* Physical memory in the window: for devices. */
+static inline volatile uint32_t *device_word(uint64_t paddr)
+{
+	return (volatile uint32_t *)isa_kref(paddr);
+}
+
+/* --- devices.c --- */
+void metal_interrupts_init(uint64_t hart);
+void metal_print(const char *text);
+void metal_print_hex(uint64_t value);
+_Noreturn void metal_power_off(unsigned status);
+/* A thread without the floating-point unit executed something that needs it: true if it has it now. */
+bool metal_fpu_claim(struct tcb *tcb, uint32_t instruction);
+
+/* --- fdt.c --- */
+/* The end of the memory region that holds `inside`, from a flattened device tree; 0: not found. */
+uint64_t fdt_memory_end(const void *fdt, uint64_t inside);
+uint64_t fdt_size(const void *fdt);

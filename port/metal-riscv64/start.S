@@ -1,0 +1,128 @@
+/*
+ * All of the assembler: the way in at boot, traps in and out.
+ *
+ * Boot comes from the firmware (paging off, a0 = hart, a1 = device tree) or from upstream's loader
+ * (paging on in its own tables, a0..a5 as boot.md §7 says). metal_tables() makes the kernel's tables; it
+ * and all it calls run where they were loaded, so they must be position independent.
+ *
+ * Traps: while a thread runs, sscratch holds the address of its context; in the kernel it is 0. The
+ * offsets are those of struct context, asserted in machine.c.
+ */
+#define CONTEXT_PC   264
+#define CONTEXT_F    272
+#define CONTEXT_FCSR 528
+
+#define LINK_OFFSET 0xffffffff00000000
+
+	.section .text.start, "ax"
+	.globl _start
+_start:
+	csrw	sie, zero
+	csrw	sscratch, zero
+	la	t0, _bss_start
+	la	t1, _bss_end
+1:	sd	zero, 0(t0)
+	addi	t0, t0, 8
+	bltu	t0, t1, 1b
+	la	sp, _stack_top
+	addi	sp, sp, -64
+	sd	a0, 0(sp)
+	sd	a1, 8(sp)
+	sd	a2, 16(sp)
+	sd	a3, 24(sp)
+	sd	a4, 32(sp)
+	sd	a5, 40(sp)
+	csrr	t0, satp
+	snez	t0, t0
+	sd	t0, 48(sp)
+
+	la	a0, _start
+	li	s0, LINK_OFFSET + 0x80200000
+	sub	s0, s0, a0		/* what separates where we are from where we are linked */
+	li	a1, 0x80200000
+	sub	a0, a1, a0		/* and from where we lie physically */
+	call	metal_tables		/* a0 = satp value */
+	la	t0, 2f
+	add	t0, t0, s0
+	csrw	stvec, t0		/* if this address is not mapped any more, we fault to the next */
+	sfence.vma
+	csrw	satp, a0
+	sfence.vma
+	jr	t0
+	.balign	4
+2:	add	sp, sp, s0
+	la	t0, trap_entry
+	csrw	stvec, t0
+	mv	a0, sp
+	call	metal_boot		/* a0 = first thread */
+	j	leave
+
+/* --- traps ------------------------------------------------------------------------------------- */
+
+	.section .text.trap, "ax"
+	.balign	4
+	.globl	trap_entry
+trap_entry:
+	csrrw	sp, sscratch, sp
+	beqz	sp, kernel_fault
+	sd	x1, 8(sp)
+	.irp	n, 3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+	sd	x\n, 8*\n(sp)
+	.endr
+	csrrw	t0, sscratch, zero
+	sd	t0, 16(sp)
+	csrr	t1, sepc
+	sd	t1, CONTEXT_PC(sp)
+	csrr	a0, scause
+	la	sp, _stack_top
+	call	metal_trap		/* a0 = scause; returns the context to resume, or 0 */
+
+leave:	beqz	a0, idle
+	csrw	sscratch, a0
+	mv	sp, a0
+	ld	t1, CONTEXT_PC(sp)
+	csrw	sepc, t1
+	sc.w	zero, zero, (sp)	/* no reservation survives the kernel */
+	ld	x1, 8(sp)
+	.irp	n, 3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+	ld	x\n, 8*\n(sp)
+	.endr
+	ld	sp, 16(sp)
+	sret
+
+/* Nothing to run: wait until an interrupt is pending, then deal with it. */
+idle:	wfi
+	la	sp, _stack_top
+	call	metal_idle
+	j	leave
+
+/* A trap of the kernel itself: say where, and stop. */
+kernel_fault:
+	la	sp, _fault_stack_top
+	csrr	a0, scause
+	csrr	a1, sepc
+	csrr	a2, stval
+	call	metal_kernel_fault
+3:	wfi
+	j	3b
+
+/* --- floating point: a0 = struct context ------------------------------------------------------------ */
+
+	.option	arch, +d
+	.globl	metal_fpu_save
+metal_fpu_save:
+	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+	fsd	f\n, CONTEXT_F+8*\n(a0)
+	.endr
+	frcsr	t0
+	sd	t0, CONTEXT_FCSR(a0)
+	ret
+
+	.globl	metal_fpu_load
+metal_fpu_load:
+	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+	fld	f\n, CONTEXT_F+8*\n(a0)
+	.endr
+	ld	t0, CONTEXT_FCSR(a0)
+	fscsr	t0
+	ret
