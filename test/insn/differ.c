@@ -293,7 +293,7 @@ int main(int argc, char **argv)
 	}
 	snprintf(path, sizeof(path), "/tmp/skerry-insn-%d.elf", (int)getpid());
 	if (!qemu)
-		printf("# skipped: " QEMU " is not installed; nothing is compared with it\n");
+		printf("skip instructions against QEMU: " QEMU " is not installed\n");
 	for (uint64_t seed = first; seed < first + count; seed++)
 		seed_run(seed, sequences, qemu, keep ? keep : path);
 	if (fresh)

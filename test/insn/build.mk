@@ -1,0 +1,46 @@
+# The instruction set against QEMU, and the VM's hand-written cases, on four builds of the VM: as it is
+# used; with tiny tables; with the switch and software floating point, as WebAssembly will have it; and
+# tiny under sanitizers. See the headers of differ.c and cases.c.
+
+INSN_FLAGS_plain     :=
+INSN_FLAGS_small     := -DVM_SMALL -DVM_FEW_PAIRS
+INSN_FLAGS_switch    := -DVM_SWITCH -DVM_SOFT_FLOAT -DVM_FEW_PAIRS
+INSN_FLAGS_sanitized := -DVM_SMALL -fsanitize=address,undefined -fno-sanitize-recover=all
+INSN_SEEDS_plain     := --seeds 1 60 --fresh
+INSN_SEEDS_small     := --seeds 101 20
+INSN_SEEDS_switch    := --seeds 201 20
+INSN_SEEDS_sanitized := --seeds 301 6
+
+INSN_VM_SRC   := $(filter-out vm/device/%,$(VM_SRC))
+INSN_TEST_SRC := $(wildcard test/insn/*.c)
+
+define insn_variant
+INSN_OBJ_$(1) := $$(INSN_VM_SRC:%.c=$(2)/%.o)
+INSN_TEST_OBJ_$(1) := $$(INSN_TEST_SRC:%.c=$$(BUILD)/insn/$(1)/%.o)
+
+$$(BUILD)/insn/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$$(CC) -std=gnu11 -O2 -g $$(WARN) -fno-strict-aliasing -MMD -MP -I. $$(INSN_FLAGS_$(1)) $$(FLAGS_$$(<)) -c -o $$@ $$<
+
+$$(BUILD)/insn/$(1)/differ: $$(INSN_OBJ_$(1)) $$(filter-out %/cases.o,$$(INSN_TEST_OBJ_$(1)))
+	$$(CC) $$(LDFLAGS) $$(INSN_FLAGS_$(1)) -o $$@ $$^ -lm
+
+$$(BUILD)/insn/$(1)/cases: $$(INSN_OBJ_$(1)) $$(filter %/cases.o %/machine.o,$$(INSN_TEST_OBJ_$(1)))
+	$$(CC) $$(LDFLAGS) $$(INSN_FLAGS_$(1)) -o $$@ $$^ -lm
+
+test-insn-$(1): $$(BUILD)/insn/$(1)/differ $$(BUILD)/insn/$(1)/cases
+	@$$(BUILD)/insn/$(1)/cases
+	@$$(BUILD)/insn/$(1)/differ $$(INSN_SEEDS_$(1))
+
+-include $$(INSN_OBJ_$(1):.o=.d) $$(INSN_TEST_OBJ_$(1):.o=.d)
+TESTS += test-insn-$(1)
+endef
+$(eval $(call insn_variant,plain,$(BUILD)/host))
+$(foreach v,small switch sanitized,$(eval $(call insn_variant,$(v),$(BUILD)/insn/$(v))))
+
+# Handlers end in jumps; a call among them would grow the host's stack with every instruction.
+TESTS += test-insn-stack
+test-insn-stack: $(BUILD)/host/vm/interp/interp.o
+	@if objdump -d --no-show-raw-insn $< | grep -q 'call.*\*'; \
+		then echo "not ok handlers end in jumps: see objdump -d $<"; exit 1; \
+		else echo "ok handlers end in jumps"; fi
