@@ -152,11 +152,11 @@ static void deleting(void)
 
 static void clearing(void)
 {
-	section("clearing 16 MiB", "invocations.md §4");
-	seL4_CPtr big = sk_untyped_new(24), frame = sk_slots_new(8);
+	section("clearing 64 MiB", "invocations.md §4");
+	seL4_CPtr big = sk_untyped_new(26), frame = sk_slots_new(32);
 	volatile seL4_Word *page = sk_address_new(1);
 	sk_must(seL4_Untyped_Retype(big, 6, 0, ROOT, 0, 0, frame, 1));
-	sk_must(seL4_Untyped_Retype(big, 7, 0, ROOT, 0, 0, frame + 1, 7));
+	sk_must(seL4_Untyped_Retype(big, 7, 0, ROOT, 0, 0, frame + 1, 31));
 	sk_must(sk_map(VSPACE, frame, (seL4_Word)page, seL4_ReadWrite, 0));
 	page[5] = 77;
 	sk_must(cap_revoke(big));
