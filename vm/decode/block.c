@@ -246,7 +246,7 @@ static enum goes insn_put(struct block *block, struct insn *insn, int32_t at)
 
 /* --- pairs --- */
 
-enum pair_form { FORM_N, FORM_S, FORM_T };
+enum pair_form { FORM_N, FORM_S, FORM_T, FORM_M };
 
 static const struct {
 	uint8_t first, second, form;
@@ -291,6 +291,8 @@ static unsigned pair_handler(const struct vm *vm, const struct op *op)
 		handler = pair_find(vm, op, FORM_S);
 	else if (op[1].rs2 == op[0].rd)
 		handler = pair_find(vm, op, FORM_T);
+	else if (op[1].rs1 == op[0].rs1)
+		handler = pair_find(vm, op, FORM_M);
 	return handler ? handler : pair_find(vm, op, FORM_N);
 }
 

@@ -69,38 +69,56 @@ register int64_t budget __asm__("r15");
 		return FLOW_NEXT;                                                                             \
 	}
 
+/* Where the TLB may have the address. */
+#define ENTRY(access, vaddr) (&space->tlb[access][((vaddr) >> PAGE_BITS) % TLB_SIZE])
+#define ENTRY_LOAD(vaddr) ENTRY(ACCESS_LOAD, vaddr)
+#define ENTRY_STORE(vaddr) ENTRY(ACCESS_STORE, vaddr)
+
 /*
- * Finds the host address. Where the entry is the page's, tag ^ vaddr is the offset in it (see struct
+ * Finds the host address. Where `entry` is the page's, tag ^ vaddr is the offset in it (see struct
  * tlb_entry); an access that crosses into the next page is left to vm_load() and vm_store(), as all
  * misses are.
  */
-#define TRANSLATE(access, size)                                                                               \
-	uint64_t vaddr = A + IMM;                                                                             \
-	const struct tlb_entry *entry = &space->tlb[access][(vaddr >> PAGE_BITS) % TLB_SIZE];                 \
+#define TRANSLATE(size)                                                                                       \
 	if (unlikely((entry->tag ^ vaddr) > PAGE_SIZE - (size)))                                              \
 		return FLOW_SLOW;                                                                             \
 	void *host = (void *)((uintptr_t)vaddr + entry->add)
 
-#define LOAD(name, operands, match, mask, type, value)                                                        \
+/* A memory access in two: with the entry given, as a pair in one page can, and whole. */
+#define MEMORY(name, ENTRY_OF)                                                                                \
 	FAST(name)                                                                                            \
 	{                                                                                                     \
 		UNUSED;                                                                                       \
-		TRANSLATE(ACCESS_LOAD, sizeof(type));                                                         \
+		return near_##name(PASS ENTRY_OF(A + IMM), a_value, b_value, result);                         \
+	}
+#define NEAR(name)                                                                                            \
+	static inline __attribute__((always_inline)) enum vm_flow near_##name(                                \
+		STATE const struct tlb_entry *entry, uint64_t a_value, uint64_t b_value, uint64_t *result)
+
+#define LOAD(name, operands, match, mask, type, value)                                                        \
+	NEAR(name)                                                                                            \
+	{                                                                                                     \
+		UNUSED;                                                                                       \
+		uint64_t vaddr = A + IMM;                                                                     \
+		TRANSLATE(sizeof(type));                                                                      \
 		type v;                                                                                       \
 		memcpy(&v, host, sizeof(v));                                                                  \
-		RESULT(value);                                                                               \
+		RESULT(value);                                                                                \
 		return FLOW_NEXT;                                                                             \
-	}
+	}                                                                                                     \
+	MEMORY(name, ENTRY_LOAD)
 
 #define STORE(name, operands, match, mask, type)                                                              \
-	FAST(name)                                                                                            \
+	NEAR(name)                                                                                            \
 	{                                                                                                     \
 		UNUSED;                                                                                       \
-		TRANSLATE(ACCESS_STORE, sizeof(type));                                                        \
+		uint64_t vaddr = A + IMM;                                                                     \
+		TRANSLATE(sizeof(type));                                                                      \
 		type v = (type)B;                                                                             \
 		memcpy(host, &v, sizeof(v));                                                                  \
 		return FLOW_NEXT;                                                                             \
-	}
+	}                                                                                                     \
+	MEMORY(name, ENTRY_STORE)
 
 #define BRANCH(name, operands, match, mask, condition)                                                        \
 	FAST(name)                                                                                            \
