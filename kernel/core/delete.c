@@ -15,8 +15,12 @@
  *                └ B[0]: x                 └ A[last]: x
  *
  * B's other slots are emptied, and when only B[0] is left, its zombie moves up into S and B is gone.
- * Every step leaves each zombie in a slot of its own and every object with at most one zombie, so the
- * system is consistent at any preemption, and anybody may go on with the work by deleting S again.
+ * A zombie may lie in its own object, or two in each other's (S in A or in B above): then the first slot
+ * of an object is where a zombie stays until nothing else is left.
+ *
+ * After every step each object has at most one zombie, and the slots that it no longer counts are empty:
+ * so when a zombie goes, nothing in its object is lost. The system is consistent at any preemption, and
+ * anybody may go on with the work, at any zombie.
  */
 #include "kernel/core/kernel.h"
 
@@ -40,7 +44,7 @@ static struct cap finalise(struct kernel *kernel, struct cap cap, bool final)
 	struct tcb *tcb;
 
 	if (cap_type(cap) == CAP_Zombie)
-		return cap;
+		return cap_zombie_left(cap) > 0 ? cap : cap_null();
 	if (!final && cap_type(cap) != CAP_Frame)
 		return cap_null();
 	switch (cap_type(cap)) {
@@ -82,67 +86,68 @@ static struct cap zombie_with_left(struct cap zombie, uint64_t left)
 	return zombie;
 }
 
-static bool slot_lies_in(const struct slot *slot, struct cap zombie)
+static struct slot *zombie_slot(struct cap zombie, uint64_t index)
 {
-	uint64_t start, size;
-	uint64_t at = isa_paddr(machine_ref(slot));
-
-	return cap_memory(zombie, &start, &size) && at >= start && at - start < size;
+	return slot_at(cap_object(zombie) + (index << seL4_SlotBits));
 }
 
-/* `last` of head's object holds a zombie too: go on with that one first. */
+/* The last slot of head's object holds a zombie too: `head` gets that one, to be worked on first. */
 static void zombie_descend(struct slot *head, struct slot *last)
 {
 	struct cap outer = head->cap, inner = last->cap;
-	struct slot *first = slot_at(cap_object(inner));
+	struct slot *first = zombie_slot(inner, 0);
 
 	slot_swap(head, outer, last, inner);
 	if (first != head)
 		slot_swap(last, outer, first, first->cap);
 }
 
-/* One short step towards emptying `head`, which holds a zombie. */
-static void zombie_step(struct kernel *kernel, struct slot *head)
+/* The zombie to work on for `head`: its own, unless that waits in the first slot of the next one's object. */
+static struct slot *zombie_next(struct slot *head)
+{
+	uint64_t left = cap_zombie_left(head->cap);
+	struct slot *last = left > 0 ? zombie_slot(head->cap, left - 1) : head;
+
+	if (cap_type(last->cap) == CAP_Zombie && cap_zombie_left(last->cap) > 0 && last != head &&
+	    zombie_slot(last->cap, 0) == head)
+		return last;
+	return head;
+}
+
+/* One short step towards emptying `head`, which holds a zombie. Returns where to go on, or NULL: done. */
+static struct slot *zombie_step(struct kernel *kernel, struct slot *head)
 {
 	struct cap zombie = head->cap, rest;
 	uint64_t left = cap_zombie_left(zombie);
-	struct slot *last;
+	struct slot *last, *first = zombie_slot(zombie, 0);
 
-	if (left == 0) {
+	if (left == 0 || (left == 1 && head == first)) {
 		slot_remove(head);
-		return;
+		return NULL;
 	}
-	last = slot_at(cap_object(zombie) + ((left - 1) << seL4_SlotBits));
-	if (last == head || slot_is_empty(last)) {
-		head->cap = zombie_with_left(zombie, left - 1);
-		return;
+	last = zombie_slot(zombie, left - 1);
+	if (last == head) {
+		/* A zombie in its own object goes to the first slot, the last one to be emptied. */
+		slot_swap(head, zombie, first, first->cap);
+		return first;
 	}
-	rest = finalise(kernel, last->cap, slot_is_final(last));
+	rest = slot_is_empty(last) ? cap_null() : finalise(kernel, last->cap, slot_is_final(last));
 	if (cap_is_null(rest)) {
-		slot_remove(last);
+		if (!slot_is_empty(last))
+			slot_remove(last);
 		head->cap = zombie_with_left(zombie, left - 1);
-		return;
+		return head;
 	}
 	last->cap = rest;
 	if (left > 1) {
-		zombie_descend(head, last);
-	} else if (!slot_lies_in(head, zombie)) {
+		if (zombie_next(head) == head)
+			zombie_descend(head, last);
+	} else {
 		/* The object holds nothing but this zombie, which can as well lie in its place. */
 		slot_remove(head);
 		slot_move(head, last, last->cap);
 	}
-}
-
-/* The zombie to work on for `slot`: its own, unless that waits for one inside its own object. */
-static struct slot *zombie_head(struct slot *slot)
-{
-	struct cap zombie = slot->cap;
-	struct slot *first = slot_at(cap_object(zombie));
-
-	if (cap_zombie_left(zombie) == 1 && first != slot && cap_type(first->cap) == CAP_Zombie &&
-	    slot_lies_in(slot, zombie))
-		return first;
-	return slot;
+	return head;
 }
 
 enum outcome slot_delete(struct kernel *kernel, struct slot *slot)
@@ -157,9 +162,9 @@ enum outcome slot_delete(struct kernel *kernel, struct slot *slot)
 		return OUTCOME_DONE;
 	}
 	slot->cap = rest;
-	while (cap_type(slot->cap) == CAP_Zombie) {
-		zombie_step(kernel, zombie_head(slot));
-		if (preemption_point(kernel, 1) && !slot_is_empty(slot))
+	while (slot) {
+		slot = zombie_step(kernel, zombie_next(slot));
+		if (preemption_point(kernel, 1) && slot)
 			return OUTCOME_PREEMPTED;
 	}
 	return OUTCOME_DONE;

@@ -201,6 +201,29 @@ static void check_runner(struct audit *audit)
 		fail(audit, core->current, "the machine translates through another table than the thread's");
 }
 
+/* The first slot on the list that lies in no CNode or thread. */
+static uint64_t homeless_slot(const struct audit *audit)
+{
+	struct kernel *kernel = machine_kernel();
+	struct slot *head = &kernel->derivation;
+
+	for (struct slot *slot = slot_next(head); slot != head; slot = slot_next(slot)) {
+		uint64_t at = isa_paddr(machine_ref(slot));
+		bool home = slot >= kernel->irq_slot && slot < kernel->irq_slot + MAX_IRQS;
+
+		for (size_t i = 0; i < audit->objects && !home; i++) {
+			const struct object *object = &audit->object[i];
+
+			home = (object->type == CAP_CNode || object->type == CAP_Thread ||
+				object->type == CAP_Zombie) &&
+			       at >= object->start && at - object->start < object->size;
+		}
+		if (!home)
+			return machine_ref(slot);
+	}
+	return 0;
+}
+
 static void audit_all(struct audit *audit)
 {
 	collect(audit);
@@ -232,7 +255,7 @@ static void audit_all(struct audit *audit)
 	check_named(audit);
 	check_runner(audit);
 	if (audit->in_containers != audit->on_list)
-		fail(audit, audit->on_list - audit->in_containers, "a slot on the list lies in no live object");
+		fail(audit, homeless_slot(audit), "a slot on the list lies in no live object");
 	if (audit->blocked != audit->in_queues)
 		fail(audit, 0, "blocked threads and threads in queues are not the same number");
 }
