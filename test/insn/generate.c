@@ -42,6 +42,15 @@ static const struct {
 #include "vm/rvc.def"
 };
 
+/* What the interpreter does two at a time. */
+static const struct {
+	uint8_t first, second;
+	char form;
+} pairs[] = {
+#define PAIR(form, first, second) { ID_##first, ID_##second, #form[0] },
+#include "vm/pair.def"
+};
+
 #define RVC_COUNT (sizeof(rvcs) / sizeof(rvcs[0]))
 
 static bool seen_insn[ID_COUNT], seen_rvc[RVC_COUNT];
@@ -117,6 +126,7 @@ static uint16_t short_jump_bits(int64_t offset)
 	                  (o >> 6 & 1) << 7 | (o >> 7 & 1) << 6 | (o >> 1 & 7) << 3 | (o >> 5 & 1) << 2);
 }
 
+#define R_ADD(rd, rs1, rs2) (0x33u | (uint32_t)(rd) << 7 | (uint32_t)(rs1) << 15 | (uint32_t)(rs2) << 20)
 #define ADDI 0x13u
 #define LD 0x3003u
 #define SD 0x3023u
@@ -418,6 +428,73 @@ static void put_csr(struct generator *g)
 
 static void put_one(struct generator *g);
 
+/* --- pairs --- */
+
+#define RD(reg) ((uint32_t)(reg) << 7)
+#define RS1(reg) ((uint32_t)(reg) << 15)
+#define RS2(reg) ((uint32_t)(reg) << 20)
+
+/* An instruction that the decoder makes `id` of, special cases included; jumps and branches without target. */
+static uint32_t encode(struct generator *g, unsigned id)
+{
+	switch (id) {
+	case ID_li:
+		return below(g, 2) ? random_operands(g, ID_lui) : random_operands(g, ID_addi) & ~RS1(31);
+	case ID_mv:
+		return random_operands(g, ID_addi) & 0xfffff;
+	case ID_beqz:
+		return random_operands(g, ID_beq) & ~RS2(31);
+	case ID_bnez:
+		return random_operands(g, ID_bne) & ~RS2(31);
+	case ID_j:
+		return insns[ID_jal].match;
+	case ID_jal:
+		return insns[ID_jal].match | RD(random_rd(g));
+	default:
+		return random_operands(g, id);
+	}
+}
+
+static bool is_memory(unsigned id)
+{
+	return insns[id].class == CLASS_LOAD || insns[id].class == CLASS_STORE;
+}
+
+/*
+ * Two instructions that have a handler together, with the operands that its form asks for. Where
+ * the second's address is what the first computes, only those that can compute one are made.
+ */
+static void put_pair(struct generator *g)
+{
+	unsigned i = (unsigned)below(g, sizeof(pairs) / sizeof(pairs[0]));
+	unsigned a = pairs[i].first, b = pairs[i].second;
+	bool ends = insns[b].class == CLASS_BRANCH || insns[b].class == CLASS_JUMP;
+	uint32_t first, second, rd;
+
+	if (b == ID_jr || b == ID_jalr)
+		return;
+	first = encode(g, a);
+	second = encode(g, b);
+	rd = first >> 7 & 31;
+	if (pairs[i].form == 'S' && is_memory(b)) {
+		if (a != ID_addi && a != ID_mv && a != ID_add)
+			return;
+		rd = random_temporary(g);
+		first = a == ID_add ? R_ADD(rd, random_base(g), 0) :
+		                      enc_i(ADDI, rd, random_base(g), a == ID_mv ? 0 : (int)below(g, 64) - 32);
+	}
+	if (pairs[i].form == 'S')
+		second = (second & ~RS1(31)) | RS1(rd);
+	else if (pairs[i].form == 'T')
+		second = (second & ~RS2(31)) | RS2(rd);
+	else if (pairs[i].form == 'M')
+		second = (second & ~RS1(31)) | (first & RS1(31));
+	put32(g, first);
+	if (ends)
+		fix_later(g, g->at);
+	put32(g, second);
+}
+
 /* A loop of a few instructions. */
 static void put_loop(struct generator *g)
 {
@@ -464,6 +541,10 @@ static void put_one(struct generator *g)
 	}
 	if (kind < 7) {
 		put_special(g);
+		return;
+	}
+	if (kind < 10) {
+		put_pair(g);
 		return;
 	}
 	do
