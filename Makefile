@@ -53,7 +53,7 @@ FLAGS_vm/interp/interp.c := -fno-gcse -fno-crossjumping
 
 METAL_CC     := riscv64-unknown-elf-gcc
 METAL_CFLAGS := --specs=picolibc.specs -march=rv64imac -misa-spec=2.2 -mabi=lp64 -mcmodel=medany -std=gnu11 \
-                -O2 -g $(WARN) -fno-strict-aliasing -ffreestanding -ffunction-sections -MMD -MP \
+                -O2 -g $(WARN) -fno-strict-aliasing -ffreestanding -ffunction-sections -flto -MMD -MP \
                 -I. -Iabi -Iabi/riscv64 -Iport/isa-riscv64 -Iport/metal-riscv64 -DSKERRY_CHECK=$(CHECK)
 METAL_SRC    := $(wildcard kernel/*/*.c port/isa-riscv64/*.c port/metal-riscv64/*.c port/metal-riscv64/*.S)
 METAL_OBJ    := $(patsubst %,$(BUILD)/metal/%.o,$(basename $(METAL_SRC)))

@@ -20,6 +20,8 @@
  *   isa_set_badge, isa_set_info, isa_set_message  output registers
  *   isa_advance(context)                        address after the trapping system call instruction
  *   isa_set_tls(context, address)
+ * and isa_vspace.h, for the fast path:
+ *   isa_switch_vspace(kernel, tcb)              isa_set_vspace(), inline
  */
 
 struct call;

@@ -20,6 +20,12 @@ struct tcb;
  *                                          pointer into (or within 64 KiB behind) the node's memory.
  *   kref machine_ref(const void *pointer)  the inverse, for pointers got from machine_pointer().
  *   struct kernel *machine_kernel(void)    the kernel of the node that this core runs.
+ *   void machine_set_vspace(uint64_t root_paddr, uint16_t asid)
+ *                                          this core translates through that table from now on; root 0: no
+ *                                          user mapping at all
+ *   void machine_set_fpu(struct tcb *tcb, bool enabled)
+ *                                          the thread runs next, and may (or may not) use floating point
+ *   MACHINE_COUNTS                         constant: does anybody look at kernel->stats?
  */
 
 /* --- memory ---------------------------------------------------------------------------------- */
@@ -33,16 +39,12 @@ void machine_vspace_init(uint64_t root_paddr);
 
 /* --- translation ----------------------------------------------------------------------------- */
 
-/* This core translates through the table at root_paddr from now on; 0: no user mapping at all. */
-void machine_set_vspace(uint64_t root_paddr, uint16_t asid);
 /* Forget translations: one page, or a whole ASID. */
 void machine_flush_page(uint16_t asid, uint64_t vaddr);
 void machine_flush_asid(uint16_t asid);
 
 /* --- floating point -------------------------------------------------------------------------- */
 
-/* The thread that runs next may (or may not) use the floating-point unit. */
-void machine_set_fpu(struct tcb *tcb, bool enabled);
 /* The thread is being deleted: no core holds its floating-point registers any more. */
 void machine_fpu_release(struct tcb *tcb);
 

@@ -62,6 +62,17 @@ struct tcb *kernel_resume(struct kernel *kernel)
 	return tcb;
 }
 
+struct tcb *enter_slow_syscall(struct kernel *kernel, struct tcb *current)
+{
+	if (kernel->halted)
+		return NULL;
+	current->next_pc = isa_advance(&current->context);
+	handle_syscall(kernel, current);
+	schedule(kernel);
+	kernel_check_if_built(kernel);
+	return kernel_resume(kernel);
+}
+
 struct tcb *kernel_enter(struct kernel *kernel, const struct trap *trap)
 {
 	struct tcb *current = tcb_at(this_core(kernel)->current);
@@ -70,13 +81,7 @@ struct tcb *kernel_enter(struct kernel *kernel, const struct trap *trap)
 		return NULL;
 	switch (trap->kind) {
 	case TRAP_SYSCALL:
-		current->next_pc = isa_advance(&current->context);
-		if (fastpath(kernel, current)) {
-			kernel_check_if_built(kernel);
-			return kernel_resume(kernel);
-		}
-		handle_syscall(kernel, current);
-		break;
+		return kernel_enter_syscall(kernel, current);
 	case TRAP_VM_FAULT:
 	case TRAP_EXCEPTION:
 		handle_fault(kernel, current, trap);

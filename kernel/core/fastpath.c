@@ -2,136 +2,240 @@
  * The fast path: Call and ReplyRecv with a short message, between two threads of which the other side
  * runs next. It does what the slow path does in these cases, no more and no less (test/unit/fastpath.c
  * compares the whole state after both), without its generality: no scheduling pass, nothing copied
- * but registers.
+ * but registers. Everything is checked before anything is changed.
  */
+#include "kernel/core/check.h"
 #include "kernel/core/kernel.h"
 #include "kernel/core/message.h"
+#include "isa_vspace.h"
 
-#define INFO_EXTRA_MASK (3ull << INFO_EXTRA_SHIFT)
+#define LIKELY(condition)   __builtin_expect(!!(condition), 1)
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
-static bool message_is_short(uint64_t info)
+#define FAST static inline __attribute__((always_inline))
+
+/* Length and extra caps in one: at most the message registers, and no capability. */
+FAST bool message_is_short(uint64_t info)
 {
-	return !(info & INFO_EXTRA_MASK) && (info & INFO_LENGTH_MASK) <= ISA_MESSAGE_REGISTERS;
+	return (info & (INFO_LENGTH_MASK | 3ull << INFO_EXTRA_SHIFT)) <= ISA_MESSAGE_REGISTERS;
+}
+
+/* The usual CSpace: one CNode, whose guard and radix take all 64 bits. */
+FAST bool cspace_is_flat(const struct tcb *tcb)
+{
+	struct cap cap = tcb->slot[TCB_CSPACE].cap;
+
+	return cap_type(cap) == CAP_CNode && cap_cnode_guard_size(cap) + cap_cnode_radix(cap) == seL4_WordBits;
+}
+
+FAST struct cap resolve_flat(const struct tcb *tcb, uint64_t cptr)
+{
+	struct cap cap = tcb->slot[TCB_CSPACE].cap;
+	unsigned radix = cap_cnode_radix(cap);
+	uint64_t index = cptr & ((1ull << radix) - 1);
+
+	if (UNLIKELY(radix == 64 || cptr >> radix != cap_cnode_guard(cap)))
+		return cap_null();
+	return slot_at(cap_object(cap) + (index << seL4_SlotBits))->cap;
+}
+
+/* Any other CSpace; null when the slow path must say why nothing is found. */
+FAST struct cap resolve_deep(const struct tcb *tcb, uint64_t cptr)
+{
+	struct cap cap = tcb->slot[TCB_CSPACE].cap;
+	unsigned left = seL4_WordBits;
+
+	do {
+		unsigned radix = cap_cnode_radix(cap), guard_size = cap_cnode_guard_size(cap);
+
+		if (cap_type(cap) != CAP_CNode || guard_size + radix > left)
+			return cap_null();
+		if (guard_size && ((cptr >> (left - guard_size)) ^ cap_cnode_guard(cap)) << (64 - guard_size))
+			return cap_null();
+		left -= guard_size + radix;
+		cap = slot_at(cap_object(cap) + ((cptr >> left & ((1ull << radix) - 1)) << seL4_SlotBits))->cap;
+	} while (left > 0 && cap_type(cap) == CAP_CNode);
+	return cap;
+}
+
+FAST struct cap resolve(const struct tcb *tcb, uint64_t cptr, bool flat)
+{
+	return flat ? resolve_flat(tcb, cptr) : resolve_deep(tcb, cptr);
+}
+
+/* Is a thread of a higher priority ready? (Without counting zeros, for which not every machine has an instruction.) */
+FAST bool ready_above(const struct core *core, unsigned priority)
+{
+	unsigned word = priority / 64, summary = core->ready_summary[core->domain];
+
+	return summary >> word >> 1 || core->ready_bits[core->domain][word] >> (priority % 64) >> 1;
 }
 
 /* Would the scheduler switch from the current thread, which blocks, directly to `next`? */
-static bool runs_next(struct core *core, const struct tcb *current, const struct tcb *next)
+FAST bool runs_next(const struct core *core, const struct tcb *current, const struct tcb *next)
 {
-	return next->domain == core->domain && core->action == SCHEDULE_RESUME &&
-	       (next->priority >= current->priority || (int)next->priority >= ready_highest(core));
+	return next->domain == core->domain &&
+	       (next->priority >= current->priority || !ready_above(core, next->priority));
 }
 
-static void copy_message(const struct tcb *from, struct tcb *to, uint64_t info, uint64_t badge)
+FAST void copy_message(const struct tcb *from, struct tcb *to, uint64_t info, uint64_t badge)
 {
 	unsigned length = (unsigned)(info & INFO_LENGTH_MASK);
 
-	for (unsigned i = 0; i < length; i++)
-		isa_set_message(&to->context, i, isa_message(&from->context, i));
 	isa_set_badge(&to->context, badge);
-	isa_set_info(&to->context, info_make(info_label(info), 0, 0, length));
+	isa_set_info(&to->context, info & ~(7ull << INFO_UNWRAP_SHIFT));
+	for (unsigned i = 0; UNLIKELY(i < length); i++)
+		isa_set_message(&to->context, i, isa_message(&from->context, i));
 }
 
-/* The endpoint's only or first thread leaves its queue. */
-static void pop_receiver(struct endpoint *endpoint, struct tcb *receiver)
+/* The receiver takes over: address space, floating point, and on it goes behind its system call. */
+FAST struct tcb *run(struct kernel *kernel, struct tcb *tcb)
 {
-	endpoint->head = receiver->queue_next;
-	if (receiver->queue_next)
-		tcb_at(receiver->queue_next)->queue_prev = 0;
-	else
-		endpoint->tail = ENDPOINT_IDLE;
+	tcb->state = THREAD_RUNNING;
+	tcb->context.pc = tcb->next_pc;
+	this_core(kernel)->current = machine_ref(tcb);
+	machine_set_fpu(tcb, !(tcb->flags & seL4_TCBFlag_fpuDisabled));
+	isa_switch_vspace(kernel, tcb);
+	return tcb;
 }
 
-static bool fastpath_call(struct kernel *kernel, struct tcb *caller)
+/* A reply capability for the caller into the receiver's caller slot: a child of the caller's master. */
+FAST void give_reply(struct tcb *caller, struct tcb *receiver)
+{
+	struct slot *master = &caller->slot[TCB_REPLY], *slot = &receiver->slot[TCB_CALLER];
+	uint64_t next = master->next_flags;
+	kref ref = machine_ref(slot);
+
+	slot->cap = cap_reply(machine_ref(caller), false, receiver->receiver_can_grant);
+	slot->prev = machine_ref(master);
+	slot->next_flags = next & ~SLOT_FLAGS;
+	master->next_flags = ref | (next & SLOT_FLAGS);
+	slot_at(next & ~SLOT_FLAGS)->prev = ref;
+}
+
+/* The reply capability is used up. It is no parent and no first of badged ones. */
+FAST void take_reply(struct tcb *server)
+{
+	struct slot *slot = &server->slot[TCB_CALLER];
+	struct slot *prev = slot_at(slot->prev);
+	uint64_t next = slot->next_flags;
+
+	prev->next_flags = next | (prev->next_flags & SLOT_FLAGS);
+	slot_at(next)->prev = slot->prev;
+	*slot = (struct slot){0};
+}
+
+FAST struct tcb *call(struct kernel *kernel, struct tcb *caller, bool flat)
 {
 	struct core *core = this_core(kernel);
 	uint64_t info = isa_info(&caller->context);
-	struct lookup lookup;
-	struct cap cap;
+	struct cap cap = resolve(caller, isa_cptr(&caller->context), flat);
+	unsigned rights = cap_rights(cap);
 	struct endpoint *endpoint;
 	struct tcb *receiver;
 
-	if (!message_is_short(info))
-		return false;
-	lookup = lookup_cptr(caller, isa_cptr(&caller->context));
-	if (!lookup.slot)
-		return false;
-	cap = lookup.slot->cap;
-	if (cap_type(cap) != CAP_Endpoint || !(cap_rights(cap) & RIGHT_WRITE) ||
-	    !(cap_rights(cap) & (RIGHT_GRANT | RIGHT_GRANT_REPLY)))
-		return false;
+	if (UNLIKELY(!message_is_short(info) || cap_type(cap) != CAP_Endpoint || !(rights & RIGHT_WRITE) ||
+		     !(rights & (RIGHT_GRANT | RIGHT_GRANT_REPLY))))
+		return NULL;
 	endpoint = endpoint_at(cap_object(cap));
-	if (endpoint_state(endpoint) != ENDPOINT_RECV)
-		return false;
+	if (UNLIKELY(endpoint_state(endpoint) != ENDPOINT_RECV))
+		return NULL;
 	receiver = tcb_at(endpoint->head);
-	if (!runs_next(core, caller, receiver))
-		return false;
+	if (UNLIKELY(!runs_next(core, caller, receiver)))
+		return NULL;
 
-	pop_receiver(endpoint, receiver);
+	endpoint->head = receiver->queue_next;
+	if (UNLIKELY(receiver->queue_next))
+		tcb_at(receiver->queue_next)->queue_prev = 0;
+	else
+		endpoint->tail = ENDPOINT_IDLE;
 	copy_message(caller, receiver, info, cap_badge(cap));
 	caller->state = THREAD_BLOCKED_ON_REPLY;
-	slot_insert(&receiver->slot[TCB_CALLER],
-		    cap_reply(machine_ref(caller), false, receiver->receiver_can_grant),
-		    &caller->slot[TCB_REPLY]);
-	receiver->state = THREAD_RUNNING;
-	switch_to(kernel, receiver);
-	kernel->stats.syscalls[-seL4_SysCall - 1]++;
-	kernel->stats.fastpath_call++;
-	return true;
+	caller->next_pc = isa_advance(&caller->context);
+	give_reply(caller, receiver);
+	if (MACHINE_COUNTS) {
+		kernel->stats.syscalls[-seL4_SysCall - 1]++;
+		kernel->stats.fastpath_call++;
+	}
+	return run(kernel, receiver);
 }
 
-static bool fastpath_reply_recv(struct kernel *kernel, struct tcb *server)
+FAST void append_receiver(struct endpoint *endpoint, struct tcb *tcb)
+{
+	kref ref = machine_ref(tcb), tail = endpoint->tail & ~3ull;
+
+	tcb->blocked_on = machine_ref(endpoint);
+	tcb->queue_prev = tail;
+	tcb->queue_next = 0;
+	if (UNLIKELY(tail))
+		tcb_at(tail)->queue_next = ref;
+	else
+		endpoint->head = ref;
+	endpoint->tail = ref | ENDPOINT_RECV;
+}
+
+FAST struct tcb *reply_recv(struct kernel *kernel, struct tcb *server, bool flat)
 {
 	struct core *core = this_core(kernel);
 	uint64_t info = isa_info(&server->context);
 	struct cap reply = server->slot[TCB_CALLER].cap, cap;
-	struct lookup lookup;
 	struct endpoint *endpoint;
-	struct queue queue;
 	struct tcb *client;
 
-	if (!message_is_short(info) || cap_type(reply) != CAP_Reply)
-		return false;
+	if (UNLIKELY(!message_is_short(info) || cap_type(reply) != CAP_Reply))
+		return NULL;
 	client = tcb_at(cap_object(reply));
-	if (client->fault.type != FAULT_NONE || !runs_next(core, server, client))
-		return false;
-	lookup = lookup_cptr(server, isa_cptr(&server->context));
-	if (!lookup.slot)
-		return false;
-	cap = lookup.slot->cap;
-	if (cap_type(cap) != CAP_Endpoint || !(cap_rights(cap) & RIGHT_READ))
-		return false;
+	if (UNLIKELY(client->fault.type != FAULT_NONE || !runs_next(core, server, client)))
+		return NULL;
+	cap = resolve(server, isa_cptr(&server->context), flat);
+	if (UNLIKELY(cap_type(cap) != CAP_Endpoint || !(cap_rights(cap) & RIGHT_READ)))
+		return NULL;
 	endpoint = endpoint_at(cap_object(cap));
-	if (endpoint_state(endpoint) == ENDPOINT_SEND)
-		return false;
-	if (server->bound_notification &&
+	if (UNLIKELY(endpoint_state(endpoint) == ENDPOINT_SEND))
+		return NULL;
+	if (UNLIKELY(server->bound_notification) &&
 	    notification_state(notification_at(server->bound_notification)) == NOTIFICATION_ACTIVE)
-		return false;
+		return NULL;
 
-	slot_remove(&server->slot[TCB_CALLER]);
+	take_reply(server);
 	copy_message(server, client, info, 0);
 	server->state = THREAD_BLOCKED_ON_RECEIVE;
-	server->blocked_on = machine_ref(endpoint);
+	server->next_pc = isa_advance(&server->context);
 	server->receiver_can_grant = cap_rights(cap) & RIGHT_GRANT;
-	queue = (struct queue){endpoint->head, endpoint->tail & ~3ull};
-	queue_append(&queue, server);
-	endpoint->head = queue.head;
-	endpoint->tail = queue.tail | ENDPOINT_RECV;
-	client->state = THREAD_RUNNING;
-	switch_to(kernel, client);
-	kernel->stats.syscalls[-seL4_SysReplyRecv - 1]++;
-	kernel->stats.fastpath_reply_recv++;
-	return true;
+	append_receiver(endpoint, server);
+	if (MACHINE_COUNTS) {
+		kernel->stats.syscalls[-seL4_SysReplyRecv - 1]++;
+		kernel->stats.fastpath_reply_recv++;
+	}
+	return run(kernel, client);
 }
 
-bool fastpath(struct kernel *kernel, struct tcb *current)
+/* Made twice: for flat CSpaces it needs no register but those that a call may destroy. */
+FAST struct tcb *enter(struct kernel *kernel, struct tcb *current, bool flat)
 {
 	int64_t number = isa_syscall(&current->context);
+	struct tcb *next = NULL;
 
-	if (kernel->slow_only)
-		return false;
 	if (number == seL4_SysCall)
-		return fastpath_call(kernel, current);
-	if (number == seL4_SysReplyRecv)
-		return fastpath_reply_recv(kernel, current);
-	return false;
+		next = call(kernel, current, flat);
+	else if (number == seL4_SysReplyRecv)
+		next = reply_recv(kernel, current, flat);
+	if (UNLIKELY(!next))
+		return enter_slow_syscall(kernel, current);
+	kernel_check_if_built(kernel);
+	return next;
+}
+
+static __attribute__((noinline)) struct tcb *enter_deep(struct kernel *kernel, struct tcb *current)
+{
+	return enter(kernel, current, false);
+}
+
+struct tcb *kernel_enter_syscall(struct kernel *kernel, struct tcb *current)
+{
+	if (UNLIKELY(kernel->slow_only))
+		return enter_slow_syscall(kernel, current);
+	if (UNLIKELY(!cspace_is_flat(current)))
+		return enter_deep(kernel, current);
+	return enter(kernel, current, true);
 }

@@ -58,11 +58,11 @@ struct core {
 	uint64_t schedule_index;
 
 	/* One bit for each priority that has a ready thread; summary has one for each non-zero word. */
-	uint64_t ready_bits[MAX_DOMAINS][PRIORITIES / 64];
 	uint8_t ready_summary[MAX_DOMAINS];
+	uint64_t ready_bits[MAX_DOMAINS][PRIORITIES / 64];
 	struct queue ready[MAX_DOMAINS][PRIORITIES];
 
-	struct tcb idle_tcb __attribute__((aligned(2048)));
+	struct tcb idle_tcb;
 };
 
 enum irq_state {
@@ -80,20 +80,21 @@ struct kernel_stats {
 };
 
 struct kernel {
+	/* What the fast path looks at comes first, within reach of short offsets. */
 	struct slot derivation; /* head of the list of all full slots; holds no capability */
+	bool halted;
+	bool slow_only; /* tests: do without the fast path */
+	kref asid_pool[ASID_POOLS]; /* 0, or the page-sized object of an ASID pool */
 	struct core core[MAX_CORES];
 
 	struct slot irq_slot[MAX_IRQS]; /* the notification of each interrupt */
 	uint8_t irq_state[MAX_IRQS];
-	kref asid_pool[ASID_POOLS]; /* 0, or the page-sized object of an ASID pool */
 
 	struct domain_slot schedule[MAX_SCHEDULE];
 	uint64_t schedule_length;
 	uint64_t schedule_start;
 
 	struct profile profile;
-	bool halted;
-	bool slow_only; /* tests: do without the fast path */
 	unsigned preempt_count; /* work units since interrupts were last looked for */
 	struct kernel_stats stats;
 
@@ -123,6 +124,8 @@ struct trap {
  * is to be resumed, or NULL if there is none (idle, or halted). It never blocks.
  */
 struct tcb *kernel_enter(struct kernel *kernel, const struct trap *trap);
+/* The same for a system call of the current thread: the hottest of the traps. */
+struct tcb *kernel_enter_syscall(struct kernel *kernel, struct tcb *current);
 /* The thread to resume as things stand: how a core starts after kernel_boot(). */
 struct tcb *kernel_resume(struct kernel *kernel);
 
@@ -299,8 +302,8 @@ void irq_delete_handler(struct kernel *kernel, unsigned irq);
 
 /* --- the paths through kernel_enter ------------------------------------------------------------------- */
 
-/* True: done, the core's current thread is the one to resume. False: nothing was changed. */
-bool fastpath(struct kernel *kernel, struct tcb *current);
+/* Any system call, the general way. Never inlined: the fast path saves no registers on its account. */
+__attribute__((noinline)) struct tcb *enter_slow_syscall(struct kernel *kernel, struct tcb *current);
 /* One of the eight system calls; FAILED does not come out. */
 MUST_USE enum outcome syscall_slow(struct kernel *kernel, int64_t number);
 /* The unknown-syscall path: debug calls. False: it is to be a fault. */

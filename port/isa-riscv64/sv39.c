@@ -17,45 +17,23 @@ struct walk sv39_walk(kref root, uint64_t vaddr)
 	}
 }
 
-static struct asid_pool *pool_of(uint16_t asid)
-{
-	kref pool = machine_kernel()->asid_pool[asid >> seL4_ASIDPoolIndexBits];
-
-	return pool ? machine_pointer(pool) : NULL;
-}
-
-static kref *pool_entry(uint16_t asid)
-{
-	struct asid_pool *pool = pool_of(asid);
-
-	return pool ? &pool->root[asid & ((1u << seL4_ASIDPoolIndexBits) - 1)] : NULL;
-}
-
 kref sv39_root(uint16_t asid)
 {
-	kref *entry = pool_entry(asid);
+	kref *entry = asid_entry(machine_kernel(), asid);
 
 	return entry ? *entry : 0;
 }
 
 bool isa_vspace(struct cap vspace, uint64_t *root_paddr, uint16_t *asid)
 {
-	if (cap_type(vspace) != CAP_PageTable || !cap_table_mapped(vspace) ||
-	    sv39_root(cap_asid(vspace)) != cap_object(vspace))
-		return false;
 	*root_paddr = isa_paddr(cap_object(vspace));
 	*asid = cap_asid(vspace);
-	return true;
+	return vspace_is_valid(machine_kernel(), vspace);
 }
 
 void isa_set_vspace(const struct tcb *tcb)
 {
-	uint64_t root = 0;
-	uint16_t asid = 0;
-
-	if (!isa_vspace(tcb->slot[TCB_VSPACE].cap, &root, &asid))
-		root = 0;
-	machine_set_vspace(root, asid);
+	isa_switch_vspace(machine_kernel(), tcb);
 }
 
 /* A thread may be running in an address space that is just being taken away. */
@@ -124,7 +102,7 @@ void sv39_unmap_table(struct cap cap)
 
 void sv39_delete_asid(uint16_t asid, kref root)
 {
-	kref *entry = pool_entry(asid);
+	kref *entry = asid_entry(machine_kernel(), asid);
 
 	if (!entry || *entry != root)
 		return;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "kernel/core/kernel.h"
+#include "isa_vspace.h"
 
 #define PTE_V 0x01ull
 #define PTE_R 0x02ull
@@ -47,18 +48,6 @@ static inline bool pte_is_table(uint64_t pte)
 	return (pte & PTE_V) && !(pte & (PTE_R | PTE_W | PTE_X));
 }
 
-/* --- the mapping that a Frame or PageTable capability stands for: word[1] --- */
-
-static inline uint16_t cap_asid(struct cap cap)
-{
-	return (uint16_t)(cap.word[1] >> 48);
-}
-
-static inline uint64_t cap_vaddr(struct cap cap)
-{
-	return cap.word[1] & CAP_ADDRESS_MASK;
-}
-
 static inline struct cap cap_with_mapping(struct cap cap, uint16_t asid, uint64_t vaddr)
 {
 	cap.word[1] = (uint64_t)asid << 48 | (vaddr & CAP_ADDRESS_MASK);
@@ -92,11 +81,6 @@ static inline bool cap_frame_device(struct cap cap)
 
 /* --- PageTable; a root is "mapped" as soon as it has an ASID --- */
 
-static inline bool cap_table_mapped(struct cap cap)
-{
-	return cap_bits(cap.word[0], 5, 1);
-}
-
 static inline struct cap cap_table_with_mapped(struct cap cap, bool mapped)
 {
 	cap.word[0] = cap_with_bits(cap.word[0], 5, 1, mapped);
@@ -104,11 +88,6 @@ static inline struct cap cap_table_with_mapped(struct cap cap, bool mapped)
 }
 
 /* --- ASIDPool --- */
-
-struct asid_pool {
-	kref root[1 << seL4_ASIDPoolIndexBits]; /* the root table of each ASID, or 0 */
-};
-_Static_assert(sizeof(struct asid_pool) == 1 << seL4_ASIDPoolBits, "the ABI's pool size");
 
 static inline unsigned cap_pool_index(struct cap cap)
 {

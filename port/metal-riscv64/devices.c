@@ -141,20 +141,21 @@ bool machine_preempt_step(void)
 void metal_fpu_save(struct context *context);
 void metal_fpu_load(const struct context *context);
 
-static struct tcb *fpu_owner;
+const struct tcb *metal_fpu_owner;
+bool metal_fpu_on;
 
-void machine_set_fpu(struct tcb *tcb, bool enabled)
+/* In the owner's TCB lie the values that the registers had when it last lost them. */
+static struct context *owner_context(void)
 {
-	if (enabled && fpu_owner == tcb)
-		CSR_SET(sstatus, SSTATUS_FS_ON);
-	else
-		CSR_CLEAR(sstatus, SSTATUS_FS);
+	return &tcb_at(machine_ref(metal_fpu_owner))->context;
 }
 
 void machine_fpu_release(struct tcb *tcb)
 {
-	if (fpu_owner == tcb)
-		fpu_owner = NULL;
+	if (metal_fpu_owner != tcb)
+		return;
+	metal_fpu_owner = NULL;
+	metal_fpu_set(false);
 }
 
 /* Does the instruction need the unit? (ISA manual, opcode map and chapter on C) */
@@ -187,12 +188,12 @@ static bool is_fp_instruction(uint32_t word)
 
 bool metal_fpu_claim(struct tcb *tcb, uint32_t instruction)
 {
-	if ((tcb->flags & seL4_TCBFlag_fpuDisabled) || fpu_owner == tcb || !is_fp_instruction(instruction))
+	if ((tcb->flags & seL4_TCBFlag_fpuDisabled) || metal_fpu_owner == tcb || !is_fp_instruction(instruction))
 		return false;
-	CSR_SET(sstatus, SSTATUS_FS_ON);
-	if (fpu_owner)
-		metal_fpu_save(&fpu_owner->context);
+	metal_fpu_set(true);
+	if (metal_fpu_owner)
+		metal_fpu_save(owner_context());
 	metal_fpu_load(&tcb->context);
-	fpu_owner = tcb;
+	metal_fpu_owner = tcb;
 	return true;
 }

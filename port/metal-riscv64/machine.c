@@ -7,6 +7,7 @@
 #include "port/metal-riscv64/metal.h"
 #include "port/isa-riscv64/sv39.h"
 
+_Static_assert(offsetof(struct tcb, context) == 160, "start.S");
 _Static_assert(offsetof(struct context, pc) == 264, "start.S");
 _Static_assert(offsetof(struct context, f) == 272, "start.S");
 _Static_assert(offsetof(struct context, fcsr) == 528, "start.S");
@@ -19,7 +20,6 @@ enum {
 	CAUSE_ILLEGAL = 2,
 	CAUSE_LOAD_ACCESS = 5,
 	CAUSE_STORE_ACCESS = 7,
-	CAUSE_ECALL = 8,
 	CAUSE_FETCH_PAGE = 12,
 	CAUSE_LOAD_PAGE = 13,
 	CAUSE_STORE_PAGE = 15,
@@ -30,6 +30,8 @@ struct metal_config metal_config __attribute__((used, section(".data"))) = {
 	.magic = METAL_CONFIG_MAGIC,
 	.profile = "debug",
 };
+
+uint64_t metal_kernel_satp;
 
 /* --- memory and translation -------------------------------------------------------------------- */
 
@@ -45,16 +47,6 @@ void machine_memory_clear(uint64_t paddr, uint64_t size)
 	memset(machine_pointer(isa_kref(paddr)), 0, size);
 }
 
-static uint64_t kernel_root_paddr; /* of metal_root */
-
-void machine_set_vspace(uint64_t root_paddr, uint16_t asid)
-{
-	uint64_t satp = root_paddr ? metal_satp(root_paddr, asid) : metal_satp(kernel_root_paddr, 0);
-
-	if (CSR_READ(satp) != satp)
-		CSR_WRITE(satp, satp);
-}
-
 void machine_flush_page(uint16_t asid, uint64_t vaddr)
 {
 	__asm__ volatile("sfence.vma %0, %1" ::"r"(vaddr), "r"((uint64_t)asid) : "memory");
@@ -66,11 +58,6 @@ void machine_flush_asid(uint16_t asid)
 }
 
 /* --- traps ----------------------------------------------------------------------------------------- */
-
-static struct context *resume(struct tcb *tcb)
-{
-	return tcb ? &tcb->context : NULL;
-}
 
 static struct tcb *enter_fault(struct kernel *kernel, uint64_t cause)
 {
@@ -121,29 +108,28 @@ static uint32_t trapped_instruction(const struct tcb *tcb)
 	return halves;
 }
 
-struct context *metal_trap(uint64_t cause)
+/* Every trap but system calls, which start.S hands to the kernel itself. */
+struct tcb *metal_trap(uint64_t cause)
 {
-	static const struct trap syscall = {.kind = TRAP_SYSCALL}, interrupt = {.kind = TRAP_INTERRUPT};
+	static const struct trap interrupt = {.kind = TRAP_INTERRUPT};
 	struct kernel *kernel = machine_kernel();
 	struct tcb *current;
 
-	if (cause == CAUSE_ECALL)
-		return resume(kernel_enter(kernel, &syscall));
 	if (cause & CAUSE_INTERRUPT)
-		return resume(kernel_enter(kernel, &interrupt));
+		return kernel_enter(kernel, &interrupt);
 	if (cause == CAUSE_ILLEGAL) {
 		current = tcb_at(this_core(kernel)->current);
 		if (metal_fpu_claim(current, trapped_instruction(current)))
-			return &current->context;
+			return current;
 	}
-	return resume(enter_fault(kernel, cause));
+	return enter_fault(kernel, cause);
 }
 
-struct context *metal_idle(void)
+struct tcb *metal_idle(void)
 {
 	static const struct trap interrupt = {.kind = TRAP_INTERRUPT};
 
-	return resume(kernel_enter(machine_kernel(), &interrupt));
+	return kernel_enter(machine_kernel(), &interrupt);
 }
 
 _Noreturn void metal_kernel_fault(uint64_t cause, uint64_t pc, uint64_t address)
@@ -216,7 +202,7 @@ static void from_loader(const struct hand_over *hand_over, struct boot *boot)
 	boot->ram.end = boot->fdt_size ? fdt_memory_end(machine_pointer(isa_kref(boot->fdt)), KERNEL_PADDR) : 0;
 }
 
-struct context *metal_boot(const struct hand_over *hand_over)
+struct tcb *metal_boot(const struct hand_over *hand_over)
 {
 	struct boot boot = {
 		.ram = {KERNEL_PADDR, 0},
@@ -225,7 +211,7 @@ struct context *metal_boot(const struct hand_over *hand_over)
 	};
 	const char *why;
 
-	kernel_root_paddr = (uint64_t)metal_root - 0xffffffff00000000ull;
+	metal_kernel_satp = CSR_READ(satp);
 	if (!profile_find(metal_config.profile, &boot.profile))
 		boot_failed("the ABI profile is unknown");
 	if (metal_config.root_cnode_bits)
@@ -243,5 +229,5 @@ struct context *metal_boot(const struct hand_over *hand_over)
 	why = kernel_boot(machine_kernel(), &boot);
 	if (why)
 		boot_failed(why);
-	return resume(kernel_resume(machine_kernel()));
+	return kernel_resume(machine_kernel());
 }

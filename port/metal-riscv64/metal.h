@@ -10,27 +10,6 @@ struct hand_over {
 	uint64_t from_loader; /* upstream's loader; else the firmware */
 };
 
-#define CSR_READ(name)                                       \
-	({                                                   \
-		uint64_t csr_value;                          \
-		__asm__ volatile("csrr %0, " #name : "=r"(csr_value)); \
-		csr_value;                                   \
-	})
-#define CSR_WRITE(name, value) __asm__ volatile("csrw " #name ", %0" ::"r"((uint64_t)(value)) : "memory")
-#define CSR_SET(name, value)   __asm__ volatile("csrs " #name ", %0" ::"r"((uint64_t)(value)) : "memory")
-#define CSR_CLEAR(name, value) __asm__ volatile("csrc " #name ", %0" ::"r"((uint64_t)(value)) : "memory")
-
-#define SIP_STIP (1u << 5)
-#define SIP_SEIP (1u << 9)
-
-#define SSTATUS_SPP  (1u << 8)
-#define SSTATUS_SPIE (1u << 5)
-#define SSTATUS_FS   (3u << 13)
-#define SSTATUS_FS_ON (2u << 13) /* clean */
-
-/* The root table that runs while no thread's is valid (tables.c). */
-extern uint64_t metal_root[512];
-uint64_t metal_satp(uint64_t root_paddr, uint16_t asid);
 
 /* Physical memory in the window: for devices. */
 static inline volatile uint32_t *device_word(uint64_t paddr)

@@ -12,6 +12,9 @@
 #define CONTEXT_F    272
 #define CONTEXT_FCSR 528
 
+#define TCB_CONTEXT  160
+#define CAUSE_ECALL  8
+
 #define LINK_OFFSET 0xffffffff00000000
 
 	.section .text.start, "ax"
@@ -74,12 +77,19 @@ trap_entry:
 	csrr	t1, sepc
 	sd	t1, CONTEXT_PC(sp)
 	csrr	a0, scause
+	li	t0, CAUSE_ECALL
+	addi	a1, sp, -TCB_CONTEXT	/* the thread whose context this is */
 	la	sp, _stack_top
-	call	metal_trap		/* a0 = scause; returns the context to resume, or 0 */
+	bne	a0, t0, 1f
+	ld	a0, kernel_state
+	call	kernel_enter_syscall	/* returns the thread to resume, or 0 */
+	beqz	a0, idle
+	j	resume
+1:	call	metal_trap		/* a0 = scause; returns likewise */
 
 leave:	beqz	a0, idle
-	csrw	sscratch, a0
-	mv	sp, a0
+resume:	addi	sp, a0, TCB_CONTEXT
+	csrw	sscratch, sp
 	ld	t1, CONTEXT_PC(sp)
 	csrw	sepc, t1
 	sc.w	zero, zero, (sp)	/* no reservation survives the kernel */
@@ -89,6 +99,10 @@ leave:	beqz	a0, idle
 	.endr
 	ld	sp, 16(sp)
 	sret
+
+	.balign	8
+kernel_state:
+	.dword	0xffffffc080300000	/* machine_kernel() */
 
 /* Nothing to run: wait until an interrupt is pending, then deal with it. */
 idle:	wfi

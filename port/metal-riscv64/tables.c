@@ -13,7 +13,6 @@
 #define MEGA        (1ull << 21)
 #define GIGA        (1ull << 30)
 #define PTE_G       0x20ull
-#define SATP_SV39   (8ull << 60)
 #define LINK_BASE   0xffffffff80000000ull
 #define WINDOW_SLOT 256 /* of the root: where ISA_WINDOW begins */
 
@@ -21,18 +20,13 @@
 #define RX (PTE_V | PTE_R | PTE_X | PTE_A | PTE_G)
 #define RO (PTE_V | PTE_R | PTE_A | PTE_G)
 
-uint64_t metal_root[ENTRIES] __attribute__((aligned(4096)));
+static uint64_t metal_root[ENTRIES] __attribute__((aligned(4096)));
 static uint64_t link_l1[ENTRIES] __attribute__((aligned(4096)));   /* the GiB where we are linked */
 static uint64_t link_l0[ENTRIES] __attribute__((aligned(4096)));   /* its 2 MiB with the image */
 static uint64_t window_l1[ENTRIES] __attribute__((aligned(4096))); /* the GiB of the window with RAM's start */
 static uint64_t window_l0[ENTRIES] __attribute__((aligned(4096))); /* its 2 MiB with the image */
 
 extern char _text_end[], _rodata_end[], _stack_guard[], _start[];
-
-uint64_t metal_satp(uint64_t root_paddr, uint16_t asid)
-{
-	return SATP_SV39 | (uint64_t)asid << 44 | root_paddr >> seL4_PageBits;
-}
 
 uint64_t metal_tables(uint64_t to_physical)
 {
@@ -58,7 +52,7 @@ uint64_t metal_tables(uint64_t to_physical)
 		if (paddr == guard)
 			link_l0[i] = 0;
 	}
-	return metal_satp((uint64_t)metal_root + to_physical, 0);
+	return SATP_SV39 | ((uint64_t)metal_root + to_physical) >> seL4_PageBits;
 #undef TABLE
 }
 

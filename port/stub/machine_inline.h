@@ -24,9 +24,14 @@ static inline kref machine_ref(const void *pointer)
 	return (uint64_t)((const uint8_t *)pointer - stub_window.ram) + ISA_WINDOW + STUB_RAM_BASE;
 }
 
+#define MACHINE_COUNTS true
+
 static inline struct kernel *machine_kernel(void)
 {
 	return (struct kernel *)(stub_window.ram + 0x200000);
 }
+
+void machine_set_vspace(uint64_t root_paddr, uint16_t asid);
+void machine_set_fpu(struct tcb *tcb, bool enabled);
 
 #endif

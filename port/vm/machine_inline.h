@@ -27,8 +27,14 @@ static inline kref machine_ref(const void *pointer)
 	return (uint64_t)((const uint8_t *)pointer - machine_window.ram) + ISA_WINDOW + MACHINE_RAM_BASE;
 }
 
+/* The kernel counts its entries for `--stats`. */
+#define MACHINE_COUNTS true
+
 static inline struct kernel *machine_kernel(void)
 {
 	/* KERNEL_STATE_PADDR - MACHINE_RAM_BASE */
 	return (struct kernel *)(machine_window.ram + 0x300000);
 }
+
+void machine_set_vspace(uint64_t root_paddr, uint16_t asid);
+void machine_set_fpu(struct tcb *tcb, bool enabled);

@@ -377,12 +377,13 @@ static enum node_state idle(struct node *node, uint64_t *until)
 
 static void run_user(struct node *node, uint64_t budget)
 {
-	static const struct trap syscall = {.kind = TRAP_SYSCALL};
 	struct tcb *tcb = node->running;
 
 	switch (vm_run(node->hart, (struct vm_regs *)&tcb->context, budget)) {
 	case VM_STOP_ECALL:
-		enter(node, &syscall, CHARGE_SYSCALL);
+		node->clock_offset += CHARGE_SYSCALL;
+		node->running = kernel_enter_syscall(node->kernel, tcb);
+		vm_hart_clear_reservation(node->hart);
 		break;
 	case VM_STOP_EXCEPTION:
 		enter_exception(node);
