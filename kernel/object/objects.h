@@ -19,7 +19,7 @@ struct slot {
 	struct cap cap;
 	kref prev;
 	uint64_t next_flags; /* kref of the next slot, and SLOT_… in its low bits */
-};
+} __attribute__((aligned(1 << seL4_SlotBits)));
 _Static_assert(sizeof(struct slot) == 1 << seL4_SlotBits, "the ABI's slot size");
 
 #define SLOT_REVOCABLE    1ull

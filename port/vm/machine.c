@@ -111,6 +111,8 @@ bool machine_preempt_step(void)
 	struct node *node = current_node;
 
 	node->clock_offset += CHARGE_PREEMPT_STEP;
+	if (node_time(node) >= node->next_event)
+		board_advance(node->board, node_time(node));
 	return node_pending_irq(node) != MACHINE_IRQ_NONE;
 }
 
