@@ -7,7 +7,7 @@
 /* Bytes behind the window, so that an object at its very end can be read whole. */
 #define WINDOW_SLACK 0x10000ull
 
-_Static_assert(KERNEL_PADDR - STUB_RAM_BASE == 0x200000, "where machine_kernel() looks");
+_Static_assert(KERNEL_STATE_PADDR - STUB_RAM_BASE == 0x300000, "where machine_kernel() looks");
 
 struct stub_window stub_window;
 struct stub stub;

@@ -28,7 +28,8 @@ static inline kref machine_ref(const void *pointer)
 
 static inline struct kernel *machine_kernel(void)
 {
-	return (struct kernel *)(stub_window.ram + 0x200000);
+	/* KERNEL_STATE_PADDR - STUB_RAM_BASE */
+	return (struct kernel *)(stub_window.ram + 0x300000);
 }
 
 void machine_set_vspace(uint64_t root_paddr, uint16_t asid);
