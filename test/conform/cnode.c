@@ -214,6 +214,69 @@ static void lookup(void)
 	TRY("old guard does not", FAILED(0, GuardMismatch, 8, 3, 2), unused, CNodeDelete, CAPS(), ARGS(0xa4, 8));
 }
 
+/* What the lookup of an address reports; the handler is a slot that can be found. */
+static void cap_fault_of(const char *name, struct peer *peer, seL4_CPtr fault_ep, seL4_CPtr address, seL4_Word length,
+			 seL4_Word type, seL4_Word left, seL4_Word second, seL4_Word third)
+{
+	peer_trap(peer, seL4_SysSend, address, INFO(0, 0, 0), 0, 0);
+	struct received f = poll(fault_ep);
+	check(name, f.came && f.label == 1 && f.length == length && f.mr[1] == address && f.mr[3] == type &&
+			    seL4_GetMR(4) == left && seL4_GetMR(5) == second && (length < 7 || seL4_GetMR(6) == third));
+}
+
+static void cap_faults(void)
+{
+	seL4_CPtr fault_ep = sk_endpoint_new(), level0 = cnode_new(4), level1 = cnode_new(4);
+	struct peer peer;
+
+	section("CapFault", "capabilities.md §4, types.md §6.1, 7.1");
+	sk_must(seL4_CNode_Copy(level0, 1, 4, ROOT, fault_ep, 64, seL4_AllRights));
+	sk_must(seL4_CNode_Mint(level0, 2, 4, ROOT, level1, 64, seL4_AllRights, 0));
+	sk_must(seL4_CNode_Mint(level0, 3, 4, ROOT, level1, 64, seL4_AllRights,
+				seL4_CNode_CapData_new(1, 2).words[0]));
+	peer_new(&peer, HIGH, 0);
+	/* guard 58 bits of 0, radix 4: 2 bits are left */
+	sk_must(seL4_TCB_SetSpace(peer.thread.tcb, 1 << 2, level0, 58, VSPACE, 0));
+	sk_must(seL4_CNode_Copy(level0, 5, 4, ROOT, peer.thread.tcb, 64, seL4_AllRights));
+	peer.own_tcb = 5 << 2;
+	cap_fault_of("depth mismatch at the second level", &peer, fault_ep, 2 << 2, 6, 3, 2, 4, 0);
+	cap_fault_of("depth mismatch after a guard that matches", &peer, fault_ep, 3 << 2 | 1, 6, 3, 2, 6, 0);
+	cap_fault_of("guard mismatch at the second level", &peer, fault_ep, 3 << 2 | 2, 7, 4, 2, 1, 2);
+	cap_fault_of("guard mismatch at the first level", &peer, fault_ep, 1ul << 63 | 1 << 2, 7, 4, 64, 0, 58);
+	peer_trap(&peer, seL4_SysRecv, 4 << 2, INFO(0, 0, 0), 0, 0);
+	struct received f = poll(fault_ep);
+	check("an empty slot, received from: 0 bits left",
+	      f.length == 5 && f.mr[2] == 1 && f.mr[3] == 2 && seL4_GetMR(4) == 0);
+	peer_trap(&peer, seL4_SysNBSend, 1 << 2 | 3, INFO(5, 0, 0), 0, 0);
+	check("two bits left at an endpoint: found (nobody waits)", !poll(fault_ep).came);
+	sk_thread_delete(&peer.thread);
+}
+
+static void rights(void)
+{
+	static const seL4_Word masks[] = {15, 14, 13, 11, 7, 3, 0};
+	seL4_CPtr from, to;
+	char name[60];
+
+	/* CancelBadgedSends wants all four rights: whether any was lost. */
+	section("rights", "capabilities.md §3.1");
+	for (unsigned i = 0; i < LENGTH_OF(masks); i++) {
+		from = sk_cap_mint(ep, (seL4_CapRights_t){{masks[i]}}, 0);
+		to = sk_cap_mint(from, seL4_AllRights, 5);
+		snprintf(name, sizeof name, "%#lx is never raised by a copy", masks[i]);
+		try(name, masks[i] == 15 ? (struct outcome)OUT(NoError) : (struct outcome)OUT(IllegalOperation),
+		    REQUEST(ROOT, CNodeCancelBadgedSends, CAPS(), ARGS(to, 64)));
+		sk_cap_delete(from);
+		sk_cap_delete(to);
+	}
+	to = sk_cap_mint(ep, (seL4_CapRights_t){{~0ul}}, 5);
+	TRY("bits above the fourth are ignored", OUT(NoError), ROOT, CNodeCancelBadgedSends, CAPS(), ARGS(to, 64));
+	sk_cap_delete(to);
+	to = sk_cap_mint(SELF, seL4_NoRights, 0);
+	TRY("a TCB has no rights to lose", OUT(NoError), to, TCBSetMCPriority, CAPS(to), ARGS(255));
+	sk_cap_delete(to);
+}
+
 /* cptr lookups: leftover bits are ignored, and the failure is a CapFault's (syscall.c). */
 static void identify(void)
 {
@@ -246,5 +309,7 @@ int main(void)
 	rotation();
 	lookup();
 	identify();
+	cap_faults();
+	rights();
 	return conform_end();
 }

@@ -92,6 +92,38 @@ static void lengths(void)
 	sk_must(seL4_TCB_SetIPCBuffer(b.thread.tcb, (seL4_Word)b.thread.ipc_buffer, b.thread.ipc_frame));
 }
 
+/* The buffer is found by its frame's capability and the low bits of its address, not by page tables. */
+static void buffers(void)
+{
+	seL4_CPtr frame, other = sk_object_new(seL4_RISCV_Mega_Page, 0);
+	char *window = sk_pages_new(1, &frame);
+	seL4_CPtr copy = sk_cap_copy(frame);
+
+	section("IPC buffer", "types.md §4");
+	for (seL4_Word offset = 0; offset < 4096; offset += 1024) {
+		fill((seL4_IPCBuffer *)(window + offset), offset);
+		sk_must(seL4_TCB_SetIPCBuffer(b.thread.tcb, 0x123000 + offset, copy));
+		peer_trap(&b, seL4_SysSend, ep, INFO(1, 0, 120), 1, 2);
+		fill(seL4_GetIPCBuffer(), 0x2000);
+		equal("each quarter of a page that is mapped nowhere there", poll(ep).length, 120);
+		check("its words", arrived(seL4_GetIPCBuffer(), 120, offset, 0));
+	}
+	sk_must(seL4_TCB_SetIPCBuffer(b.thread.tcb, 0x155400, other));
+	peer_trap(&b, seL4_SysSend, ep, INFO(1, 0, 120), 1, 2);
+	fill(seL4_GetIPCBuffer(), 0x2000);
+	equal("inside a 2 MiB page", poll(ep).length, 120);
+	check("its words are 0", seL4_GetMR(4) == 0 && seL4_GetMR(119) == 0);
+	sk_must(seL4_TCB_SetIPCBuffer(b.thread.tcb, 0x123000, copy));
+	sk_must(cap_delete(copy));
+	peer_trap(&b, seL4_SysSend, ep, INFO(1, 0, 120), 1, 2);
+	equal("the given capability deleted: the thread has its own", poll(ep).length, 120);
+	copy = sk_cap_copy(frame);
+	sk_must(cap_revoke(frame));
+	peer_trap(&b, seL4_SysSend, ep, INFO(1, 0, 120), 1, 2);
+	equal("the original revoked: no buffer", poll(ep).length, 4);
+	sk_must(seL4_TCB_SetIPCBuffer(b.thread.tcb, (seL4_Word)b.thread.ipc_buffer, b.thread.ipc_frame));
+}
+
 /* --- badges and grant -------------------------------------------------------------------------------- */
 
 static void badges_and_grants(void)
@@ -362,6 +394,7 @@ int main(void)
 	conform_begin("ipc");
 	setup();
 	lengths();
+	buffers();
 	badges_and_grants();
 	transfers();
 	replies();

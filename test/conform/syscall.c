@@ -171,8 +171,9 @@ static void cap_faults(void)
 extern const char trap_then_stop[];
 __asm__(".text\n.option push\n.option norvc\ntrap_then_stop: ecall\n.word 0\n.option pop\n");
 
-/* All registers before and after a call that stops at the next instruction. */
-static void registers_kept(const char *name, seL4_Word number, seL4_CPtr cap, seL4_Word info, bool *changed)
+/* All registers before and after a call that stops at the next instruction; `serve` lets it return. */
+static void registers_kept_serving(const char *name, seL4_Word number, seL4_CPtr cap, seL4_Word info, bool *changed,
+				   void (*serve)(void))
 {
 	seL4_UserContext in, out;
 	seL4_Word *before = (seL4_Word *)&in, *after = (seL4_Word *)&out;
@@ -184,6 +185,8 @@ static void registers_kept(const char *name, seL4_Word number, seL4_CPtr cap, se
 	in.a1 = info;
 	in.a7 = number;
 	sk_must(seL4_TCB_WriteRegisters(peer.thread.tcb, 1, 0, 32, &in));
+	if (serve)
+		serve();
 	struct received f = poll(fault_ep);
 	sk_must(seL4_TCB_ReadRegisters(peer.thread.tcb, 0, 0, 32, &out));
 	bool same = f.came && f.label == seL4_Fault_UserException && out.pc == in.pc + 4;
@@ -194,6 +197,52 @@ static void registers_kept(const char *name, seL4_Word number, seL4_CPtr cap, se
 		}
 	}
 	check(name, same);
+}
+
+static void registers_kept(const char *name, seL4_Word number, seL4_CPtr cap, seL4_Word info, bool *changed)
+{
+	registers_kept_serving(name, number, cap, info, changed, NULL);
+}
+
+static seL4_CPtr served;
+
+static void answer_two_words(void)
+{
+	seL4_Recv(served, NULL);
+	trap(seL4_SysReply, 0, INFO(1, 0, 2).words[0], 1, 2);
+}
+
+static void send_five_words(void)
+{
+	trap(seL4_SysSend, served, INFO(1, 0, 5).words[0], 1, 2);
+}
+
+/* Each of two threads sees its own floating-point registers. */
+static volatile double peers_double;
+
+static void compute_double(void *argument)
+{
+	register double value __asm__("fs3") = 0;
+	(void)argument;
+	__asm__ volatile("fcvt.d.w %0, %1" : "=f"(value) : "r"(7));
+	seL4_Yield();
+	__asm__ volatile("fadd.d %0, %0, %0" : "+f"(value));
+	seL4_Send(served, INFO(2, 0, 0));
+	__asm__ volatile("fadd.d %0, %0, %0" : "+f"(value));
+	peers_double = value;
+}
+
+static void floating_point(void)
+{
+	register double value __asm__("fs3");
+
+	section("floating-point registers kept", "syscalls.md §2.1");
+	peer_run(&peer, compute_double, NULL);
+	__asm__ volatile("fcvt.d.w %0, %1" : "=f"(value) : "r"(1000));
+	seL4_Recv(served, NULL);
+	__asm__ volatile("fadd.d %0, %0, %0" : "+f"(value));
+	check("ours", value == 2000.0);
+	check("the other's", peers_double == 28.0);
 }
 
 static void registers(void)
@@ -213,6 +262,13 @@ static void registers(void)
 	registers_kept("Call of null: badge, info, MR0", seL4_SysCall, 0, 0, mr0);
 	registers_kept("DebugCapIdentify: a0", seL4_SysDebugCapIdentify, SELF, 0, badge);
 	registers_kept("DebugPutChar: all", seL4_SysDebugPutChar, '\n', 0, none);
+	bool two[32] = {[16] = true, [17] = true, [18] = true, [19] = true};
+	bool four[32] = {[16] = true, [17] = true, [18] = true, [19] = true, [20] = true, [21] = true};
+	served = sk_endpoint_new();
+	registers_kept_serving("Call, answered by two words", seL4_SysCall, served, 0, two, answer_two_words);
+	registers_kept_serving("Recv of five words", seL4_SysRecv, served, 0, four, send_five_words);
+	registers_kept_serving("ReplyRecv of five words", seL4_SysReplyRecv, served, 0, four, send_five_words);
+	floating_point();
 	section("worked examples", "syscalls.md §4");
 	struct sel4_registers r = trap(seL4_SysCall, 0, INFO(1, 0, 0).words[0], 5, 6);
 	check("1: Call on slot 0", r.info == INFO(2, 0, 1).words[0] && r.mr[0] == 0 && r.cap_or_badge == 0);

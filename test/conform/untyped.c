@@ -64,6 +64,8 @@ static void order_of_checks(void)
 	TRY("page table from a device", OUT(InvalidArgument, 1), device, UntypedRetype, CAPS(ROOT),
 	    ARGS(8, 0, 0, 0, slots + 2, 1));
 	TRY("frame from a device", OUT(NoError), device, UntypedRetype, CAPS(ROOT), ARGS(6, 0, 0, 0, slots + 2, 1));
+	TRY("a full device: no room, before its type", OUT(NotEnoughMemory, 0), device, UntypedRetype, CAPS(ROOT),
+	    ARGS(2, 0, 0, 0, slots + 3, 1));
 	for (seL4_CPtr slot = slots; slot < slots + 3; slot++)
 		cap_delete(slot);
 	sk_must(cap_revoke(ut));
