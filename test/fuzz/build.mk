@@ -11,6 +11,7 @@ FUZZ_WORLDS ?= 100
 HUNT_SEED   ?= 1000
 HUNT_WORLDS ?= 20000
 
+TESTS += test-fuzz
 test-fuzz: $(BUILD)/test/fuzz/syscall
 	timeout -k 1 300 $< --seed 1 --worlds $(FUZZ_WORLDS) --calls 3000
 

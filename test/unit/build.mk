@@ -10,10 +10,12 @@ $(UNIT_TESTS): $(BUILD)/test/unit/%: $(BUILD)/stub/test/unit/%.o $(STUB_OBJ)
 
 # The whole node, without the `skerry` program.
 $(BUILD)/test/unit/determinism: $(BUILD)/host/test/unit/determinism.o \
-                                $(filter-out $(BUILD)/host/cmd/%,$(SKERRY_OBJ)) $(BUILD)/host/cmd/elf.o
+                                $(filter-out $(BUILD)/host/cmd/%,$(SKERRY_OBJ)) \
+                                $(BUILD)/host/cmd/elf.o $(BUILD)/host/cmd/image.o
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+TESTS += test-unit
 test-unit: $(UNIT_TESTS) $(BUILD)/test/unit/device $(BUILD)/test/unit/determinism examples
 	@set -e; for test in $(UNIT_TESTS) $(BUILD)/test/unit/device; do timeout -k 1 300 $$test; done
 	@timeout -k 1 300 $(BUILD)/test/unit/determinism $(BUILD)/example/*.elf
