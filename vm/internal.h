@@ -29,31 +29,31 @@
 #error "the VM copies guest values as they are: little-endian hosts only"
 #endif
 
-#define likely(condition) __builtin_expect(!!(condition), 1)
+#define likely(condition)   __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
-#define PAGE_BITS 12
-#define PAGE_SIZE (UINT64_C(1) << PAGE_BITS)
-#define PAGE_MASK (~(PAGE_SIZE - 1))
-#define LINE_BITS 6 /* 64 lines in a page: one bit each of a word */
+#define PAGE_BITS           12
+#define PAGE_SIZE           (UINT64_C(1) << PAGE_BITS)
+#define PAGE_MASK           (~(PAGE_SIZE - 1))
+#define LINE_BITS           6 /* 64 lines in a page: one bit each of a word */
 
 /* Sizes; VM_SMALL makes all of them tiny, so that tests meet every rare path. */
 #ifdef VM_SMALL
-#define TLB_SIZE 2
-#define JUMP_SIZE 1
+#define TLB_SIZE    2
+#define JUMP_SIZE   1
 #define SPACE_COUNT 2
 #define BLOCK_INSNS 2
-#define ARENA_SIZE (4096)
-#define HASH_SIZE 4
-#define SLICE 3
+#define ARENA_SIZE  (4096)
+#define HASH_SIZE   4
+#define SLICE       3
 #else
-#define TLB_SIZE 256
-#define JUMP_SIZE 1024
+#define TLB_SIZE    256
+#define JUMP_SIZE   1024
 #define SPACE_COUNT 64
 #define BLOCK_INSNS 60
-#define ARENA_SIZE (8u << 20)
-#define HASH_SIZE 16384
-#define SLICE 16384
+#define ARENA_SIZE  (8u << 20)
+#define HASH_SIZE   16384
+#define SLICE       16384
 #endif
 
 /* Two at least: see struct tlb_entry. */
@@ -61,8 +61,8 @@ _Static_assert(TLB_SIZE >= 2, "TLB_SIZE");
 
 /* Places in struct vm_regs, counted in registers: operations name registers by these. */
 #define REG_SINK 32
-#define REG_PC (offsetof(struct vm_regs, pc) / 8)
-#define REG_F (offsetof(struct vm_regs, f) / 8)
+#define REG_PC   (offsetof(struct vm_regs, pc) / 8)
+#define REG_F    (offsetof(struct vm_regs, f) / 8)
 #define REG_FCSR (offsetof(struct vm_regs, fcsr) / 8)
 
 enum insn_id {
@@ -117,16 +117,16 @@ struct op {
 #define BLOCK_SLOTS 62
 
 struct block {
-	uint64_t starts;          /* bit n: slot n is an instruction */
-	uint64_t wide;            /* and is 4 bytes long */
-	uint64_t paddr;           /* of the first byte */
-	struct block *hash_next;  /* in vm->hash */
-	struct block *page_next;  /* in its code page */
+	uint64_t starts;         /* bit n: slot n is an instruction */
+	uint64_t wide;           /* and is 4 bytes long */
+	uint64_t paddr;          /* of the first byte */
+	struct block *hash_next; /* in vm->hash */
+	struct block *page_next; /* in its code page */
 	uint16_t slots;
-	uint16_t bytes;           /* in its page */
-	bool fp_off;              /* made for a thread without floating point */
-	uint32_t straddle_word;   /* of the one instruction that crosses into the next page, or 0 */
-	int64_t count;            /* instructions */
+	uint16_t bytes;         /* in its page */
+	bool fp_off;            /* made for a thread without floating point */
+	uint32_t straddle_word; /* of the one instruction that crosses into the next page, or 0 */
+	int64_t count;          /* instructions */
 	struct op ops[];
 };
 
@@ -153,8 +153,8 @@ struct tlb_entry {
 	uintptr_t add; /* host address - virtual address */
 };
 
-#define TAG_UNMATCHED PAGE_SIZE /* this bit inverted */
-#define TAG_EMPTY 2
+#define TAG_UNMATCHED    PAGE_SIZE /* this bit inverted */
+#define TAG_EMPTY        2
 #define TAG_STORE_SLOWLY 1 /* the page holds decoded code */
 
 struct jump_entry {
@@ -170,7 +170,7 @@ struct space {
 	struct jump_entry jump[JUMP_SIZE];
 	struct hart *hart;
 	const struct block *block; /* while it runs: the block */
-	bool fp_ready;             /* while it runs: the host's unit computes, flags collect there, frm is RNE */
+	bool fp_ready;       /* while it runs: the host's unit computes, flags collect there, frm is RNE */
 	uint64_t jump_pages; /* bit by page number mod 64: the jump cache may hold such a page */
 	uint64_t root;
 	uint16_t asid;
@@ -213,8 +213,8 @@ struct vm {
 	struct block **hash;
 	uint8_t *arena;
 	size_t arena_used;
-	uint64_t epoch;   /* counts kills: whoever was in a block must leave it */
-	uint64_t flushes; /* counts losses of the whole arena: pointers into it are void */
+	uint64_t epoch;                      /* counts kills: whoever was in a block must leave it */
+	uint64_t flushes;                    /* counts losses of the whole arena: pointers into it are void */
 	uint8_t first[256], chain[ID_COUNT]; /* decoder: by opcode and funct3 */
 	uint16_t pair_first[ID_COUNT], *pair_next; /* pairs by first instruction */
 	struct hart *harts;

@@ -75,6 +75,7 @@ enum vm_stop vm_run(struct vm_hart *hart, struct vm_regs *regs, uint64_t budget)
 	h->reserve = budget - slice;
 	h->slice_end = h->pub.instret + slice;
 	stop = vm_interpret(h);
+	regs->x[REG_SINK] = 0;
 	if (h->fp_live)
 		vm_fp_leave(h, (uint64_t *)regs);
 	return stop;

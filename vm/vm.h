@@ -6,6 +6,9 @@
  * it (port/vm) hands it registers and an address space, runs it for a number of instructions, and
  * is told why it stopped. No guest state lies on the C stack between two calls of vm_run().
  *
+ * One thread at a time may be inside this interface for one machine; only vm_hart_stop() may come from
+ * anywhere. Harts therefore run in turns, and memory is sequentially consistent.
+ *
  * The guest is hostile: nothing it executes reads or writes outside the memory described in
  * `struct vm_config`, or what the MMIO functions do.
  */
@@ -18,8 +21,8 @@
 /*
  * A thread's registers. They lie wherever the owner keeps them (a TCB in guest memory): the VM
  * works on them in place, so that switching threads copies nothing. x[0] is 0 before and after
- * vm_run(); x[32] is the sink of writes to x0 and has no meaning outside. `f` holds NaN-boxed
- * values. `fcsr` holds frm in bits 5..7 and fflags in bits 0..4, exact whenever vm_run() has returned.
+ * vm_run(); x[32] is the sink of writes to x0, and 0 outside. `f` holds NaN-boxed values. `fcsr` holds frm in
+ * bits 5..7 and fflags in bits 0..4, exact whenever vm_run() has returned.
  */
 struct vm_regs {
 	uint64_t x[33];
@@ -56,7 +59,8 @@ enum vm_counter { VM_COUNTER_CYCLE, VM_COUNTER_TIME, VM_COUNTER_INSTRET };
 /*
  * What the machine around the processor provides. MMIO functions are called for naturally aligned
  * accesses of 1, 2, 4 or 8 bytes outside RAM; they return false where no device answers (an access
- * fault). hart->instret is exact while they and `counter` run.
+ * fault; so are misaligned accesses and atomics there). hart->instret is exact while they and
+ * `counter` run. Of this interface they may call vm_hart_stop(), vm_written() and vm_translate().
  */
 struct vm_bus {
 	void *context;
@@ -98,8 +102,11 @@ struct vm_hart *vm_hart(struct vm *vm, unsigned index);
  */
 enum vm_stop vm_run(struct vm_hart *hart, struct vm_regs *regs, uint64_t budget);
 
-/* Asks vm_run() to return: from a bus function, after the instruction under way; from another
- * thread or a signal handler, soon (within a block or two). */
+/*
+ * Asks vm_run() to return: from a bus function, after the instruction under way; from another thread
+ * or a signal handler, soon (some ten thousand instructions). If the hart is not running, the next
+ * vm_run() returns at once, having done nothing.
+ */
 void vm_hart_stop(struct vm_hart *hart);
 
 /*
@@ -135,7 +142,8 @@ void vm_get_stats(const struct vm *vm, struct vm_stats *stats);
 /* Translates for a debugger or a fault report; false if unmapped. Access rights are not checked. */
 bool vm_translate(const struct vm *vm, uint64_t root_paddr, uint64_t vaddr, uint64_t *paddr);
 
-/* Disassembles one instruction at `pc` into `text` (always terminated); returns its length in bytes, 2 or 4. */
+/* Disassembles one instruction at `pc` into `text` (always terminated); returns its length in bytes, 2 or 4.
+ */
 unsigned vm_disassemble(uint64_t pc, uint32_t word, char *text, unsigned size);
 
 #endif

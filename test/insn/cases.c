@@ -13,23 +13,23 @@
 #include "test/insn/asm.h"
 #include "test/insn/machine.h"
 
-#define CODE UINT64_C(0x10000)
-#define DATA UINT64_C(0x20000) /* two pages, then nothing */
+#define CODE       UINT64_C(0x10000)
+#define DATA       UINT64_C(0x20000) /* two pages, then nothing */
 #define DATA_PAGES 2
-#define MANY 1000000
+#define MANY       1000000
 
 static unsigned failures;
 static char why[400];
 
 /* Fails the case if they differ, and says so. */
-#define EXPECT(what, is, should)                                                                              \
-	do {                                                                                                  \
-		uint64_t is_ = (uint64_t)(is), should_ = (uint64_t)(should);                                  \
-		if (is_ != should_) {                                                                         \
-			snprintf(why, sizeof(why), "line %d: %s is %#" PRIx64 ", not %#" PRIx64, __LINE__, what, \
-			         is_, should_);                                                               \
-			return false;                                                                         \
-		}                                                                                             \
+#define EXPECT(what, is, should)                                                                             \
+	do {                                                                                                 \
+		uint64_t is_ = (uint64_t)(is), should_ = (uint64_t)(should);                                 \
+		if (is_ != should_) {                                                                        \
+			snprintf(why, sizeof(why), "line %d: %s is %#" PRIx64 ", not %#" PRIx64, __LINE__,   \
+				 what, is_, should_);                                                        \
+			return false;                                                                        \
+		}                                                                                            \
 	} while (0)
 
 static void code_at(struct machine *m, uint64_t va, const uint32_t *words, unsigned count)
@@ -37,9 +37,9 @@ static void code_at(struct machine *m, uint64_t va, const uint32_t *words, unsig
 	poke(m, va, words, count * 4);
 }
 
-#define PROGRAM(m, ...)                                                                                       \
-	code_at(m, CODE, (const uint32_t[]){ __VA_ARGS__ },                                                   \
-	        sizeof((const uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t))
+#define PROGRAM(m, ...)                                                                                      \
+	code_at(m, CODE, (const uint32_t[]){__VA_ARGS__},                                                    \
+		sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
 
 static enum vm_stop go(struct machine *m, uint64_t pc, uint64_t budget)
 {
@@ -48,14 +48,14 @@ static enum vm_stop go(struct machine *m, uint64_t pc, uint64_t budget)
 }
 
 /* Runs from pc, and expects an exception there with this much retired. */
-#define EXPECT_FAULT(m, from, expected_cause, expected_tval, at, retired)                                     \
-	do {                                                                                                  \
-		uint64_t before_ = (m)->hart->instret;                                                        \
-		EXPECT("stop", go(m, from, MANY), VM_STOP_EXCEPTION);                                         \
-		EXPECT("cause", (m)->hart->cause, expected_cause);                                            \
-		EXPECT("tval", (m)->hart->tval, expected_tval);                                               \
-		EXPECT("pc", (m)->regs.pc, at);                                                               \
-		EXPECT("retired", (m)->hart->instret - before_, retired);                                     \
+#define EXPECT_FAULT(m, from, expected_cause, expected_tval, at, retired)                                    \
+	do {                                                                                                 \
+		uint64_t before_ = (m)->hart->instret;                                                       \
+		EXPECT("stop", go(m, from, MANY), VM_STOP_EXCEPTION);                                        \
+		EXPECT("cause", (m)->hart->cause, expected_cause);                                           \
+		EXPECT("tval", (m)->hart->tval, expected_tval);                                              \
+		EXPECT("pc", (m)->regs.pc, at);                                                              \
+		EXPECT("retired", (m)->hart->instret - before_, retired);                                    \
 	} while (0)
 
 /* --- traps --- */
@@ -92,21 +92,21 @@ static bool illegal_instructions(struct machine *m)
 		I_TYPE(0x2073, 5, 0, 0x100),          /* sstatus */
 		I_TYPE(0x2073, 5, 0, 0xc03),          /* hpmcounter3 */
 		I_TYPE(0x2073, 5, 0, 0x000),
-		I_TYPE(0x2073, 5, 1, 0xc00),          /* cycle is read-only */
-		I_TYPE(0x1073, 0, 0, 0xc02),          /* instret, too */
-		I_TYPE(0x6073, 0, 1, 0xc01),          /* time, too */
+		I_TYPE(0x2073, 5, 1, 0xc00),           /* cycle is read-only */
+		I_TYPE(0x1073, 0, 0, 0xc02),           /* instret, too */
+		I_TYPE(0x6073, 0, 1, 0xc01),           /* time, too */
 		R_TYPE(0x02000053, 1, 2, 3) | 5 << 12, /* fadd.d, reserved rounding */
 		R_TYPE(0x02000053, 1, 2, 3) | 6 << 12,
-		R_TYPE(0x04000053, 1, 2, 3),          /* half precision */
-		R_TYPE(0x06000053, 1, 2, 3),          /* quad */
-		I_TYPE(0x1013, 5, 6, 0x400 | 3),      /* slli with a wild funct6 */
-		I_TYPE(0x501b, 5, 6, 32),             /* srliw by 32 */
+		R_TYPE(0x04000053, 1, 2, 3),              /* half precision */
+		R_TYPE(0x06000053, 1, 2, 3),              /* quad */
+		I_TYPE(0x1013, 5, 6, 0x400 | 3),          /* slli with a wild funct6 */
+		I_TYPE(0x501b, 5, 6, 32),                 /* srliw by 32 */
 		R_TYPE(0x4000202f | 0x10000000, 1, 2, 3), /* no such amo */
-		R_TYPE(0x1000202f, 1, 2, 3),          /* lr with rs2 */
-		0x0000000b,                           /* custom-0 */
-		0x00002067,                           /* jalr, wild funct3 */
-		0x00002063,                           /* branch, wild funct3 */
-		0x20000033 | 2 << 12,                 /* zba, sh1add */
+		R_TYPE(0x1000202f, 1, 2, 3),              /* lr with rs2 */
+		0x0000000b,                               /* custom-0 */
+		0x00002067,                               /* jalr, wild funct3 */
+		0x00002063,                               /* branch, wild funct3 */
+		0x20000033 | 2 << 12,                     /* zba, sh1add */
 	};
 
 	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -205,7 +205,8 @@ static bool misaligned_accesses(struct machine *m)
 
 		m->regs.x[6] = DATA + offset;
 		m->regs.x[7] = UINT64_C(0x0123456789abcdef) * (offset + 1);
-		PROGRAM(m, SD(7, 6, 0), LD(8, 6, 0), LW(9, 6, 1), LH(10, 6, 3), SW(7, 6, 3), SH(9, 6, -1), ECALL);
+		PROGRAM(m, SD(7, 6, 0), LD(8, 6, 0), LW(9, 6, 1), LH(10, 6, 3), SW(7, 6, 3), SH(9, 6, -1),
+			ECALL);
 		EXPECT("stop", go(m, CODE, MANY), VM_STOP_ECALL);
 		EXPECT("ld", m->regs.x[8], m->regs.x[7]);
 		EXPECT("lw", m->regs.x[9], (int64_t)(int32_t)(m->regs.x[7] >> 8));
@@ -245,7 +246,8 @@ static bool reservations(struct machine *m)
 {
 	m->regs.x[6] = DATA;
 	m->regs.x[7] = DATA + 8;
-	PROGRAM(m, LR_D(5, 6), SC_D(8, 6, 7), SC_D(9, 6, 6), LR_D(5, 6), ECALL, SC_D(10, 6, 6), SC_D(11, 6, 6), ECALL);
+	PROGRAM(m, LR_D(5, 6), SC_D(8, 6, 7), SC_D(9, 6, 6), LR_D(5, 6), ECALL, SC_D(10, 6, 6),
+		SC_D(11, 6, 6), ECALL);
 	EXPECT("stop", go(m, CODE, MANY), VM_STOP_ECALL);
 	EXPECT("other address", m->regs.x[8], 1);
 	EXPECT("once only", m->regs.x[9], 1);
@@ -287,7 +289,7 @@ static bool fetch_faults(struct machine *m)
 	EXPECT_FAULT(m, end - 2, VM_CAUSE_FETCH_PAGE, end, end - 2, 0);
 	PROGRAM(m, JAL(0, 8192));
 	EXPECT_FAULT(m, CODE, VM_CAUSE_FETCH_PAGE, CODE + 8192, CODE + 8192, 1);
-	code_at(m, end - 8, (const uint32_t[]){ NOP, NOP }, 2); /* running over the end */
+	code_at(m, end - 8, (const uint32_t[]){NOP, NOP}, 2); /* running over the end */
 	EXPECT_FAULT(m, end - 8, VM_CAUSE_FETCH_PAGE, end, end, 2);
 	map(m, end, DEVICE, PTE_ALL);
 	EXPECT_FAULT(m, end - 8, VM_CAUSE_FETCH_ACCESS, end, end, 2);
@@ -307,12 +309,12 @@ static bool fetch_faults(struct machine *m)
 static bool straddling_instruction(struct machine *m)
 {
 	uint64_t end = CODE + 4096, one = page_new(m), two = page_new(m);
-	uint32_t words[2] = { LI(5, 1), LI(5, 2) };
+	uint32_t words[2] = {LI(5, 1), LI(5, 2)};
 
 	memcpy(host_of(m, one), (const uint16_t *)&words[0] + 1, 2);
 	memcpy(host_of(m, two), (const uint16_t *)&words[1] + 1, 2);
-	memcpy((uint8_t *)host_of(m, one) + 2, (const uint32_t[]){ ECALL }, 4);
-	memcpy((uint8_t *)host_of(m, two) + 2, (const uint32_t[]){ ECALL }, 4);
+	memcpy((uint8_t *)host_of(m, one) + 2, (const uint32_t[]){ECALL}, 4);
+	memcpy((uint8_t *)host_of(m, two) + 2, (const uint32_t[]){ECALL}, 4);
 	poke(m, end - 2, words, 2);
 	for (unsigned i = 0; i < 6; i++) {
 		map(m, end, i & 1 ? two : one, PTE_ALL);
@@ -477,7 +479,8 @@ static bool device_accesses(struct machine *m)
 
 static bool counters_count(struct machine *m)
 {
-	PROGRAM(m, CSRRS(5, 0xc02, 0), NOP, BEQ(0, 0, 8), EBREAK, CSRRS(6, 0xc00, 0), CSRRS(7, 0xc02, 0), ECALL);
+	PROGRAM(m, CSRRS(5, 0xc02, 0), NOP, BEQ(0, 0, 8), EBREAK, CSRRS(6, 0xc00, 0), CSRRS(7, 0xc02, 0),
+		ECALL);
 	for (uint64_t i = 0; i < 3; i++) {
 		EXPECT("stop", go(m, CODE, MANY), VM_STOP_ECALL);
 		EXPECT("first", m->regs.x[5], i * 5);
@@ -536,7 +539,7 @@ static bool long_budgets(struct machine *m)
 /* What a load, a store and a fetch say of DATA mapped by `pte`: 0 is none. */
 static bool rights(struct machine *m, uint64_t pte, unsigned load, unsigned store, unsigned fetch)
 {
-	unsigned causes[3] = { load, store, fetch };
+	unsigned causes[3] = {load, store, fetch};
 
 	*pte_of(m, m->root, DATA) = pte;
 	vm_flush_page(m->vm, 1, DATA);
@@ -556,19 +559,21 @@ static bool page_rights(struct machine *m)
 {
 	uint64_t paddr = page_new(m), page = paddr >> 12 << 10;
 
-	memcpy(host_of(m, paddr), (const uint32_t[]){ ECALL, ECALL }, 8);
+	memcpy(host_of(m, paddr), (const uint32_t[]){ECALL, ECALL}, 8);
 	return rights(m, page | PTE_ALL, 0, 0, 0) && rights(m, page | (PTE_ALL & ~PTE_V), 13, 15, 12) &&
 	       rights(m, page | (PTE_ALL & ~PTE_U), 13, 15, 12) &&
 	       rights(m, page | (PTE_ALL & ~PTE_R), 13, 15, 12) && /* W without R is reserved */
 	       rights(m, page | (PTE_ALL & ~PTE_R & ~PTE_W), 13, 15, 0) &&
-	       rights(m, page | (PTE_ALL & ~PTE_W), 0, 15, 0) && rights(m, page | (PTE_ALL & ~PTE_X), 0, 0, 12) &&
-	       rights(m, page | (PTE_ALL & ~PTE_A), 13, 15, 12) && rights(m, page | (PTE_ALL & ~PTE_D), 0, 15, 0) &&
+	       rights(m, page | (PTE_ALL & ~PTE_W), 0, 15, 0) &&
+	       rights(m, page | (PTE_ALL & ~PTE_X), 0, 0, 12) &&
+	       rights(m, page | (PTE_ALL & ~PTE_A), 13, 15, 12) &&
+	       rights(m, page | (PTE_ALL & ~PTE_D), 0, 15, 0) &&
 	       rights(m, page | PTE_ALL | UINT64_C(1) << 63, 13, 15, 12) && /* Svnapot */
 	       rights(m, page | PTE_ALL | UINT64_C(1) << 61, 13, 15, 12) && /* Svpbmt */
 	       rights(m, page | PTE_ALL | UINT64_C(1) << 54, 13, 15, 12) &&
-	       rights(m, page | PTE_ALL | 0x300, 0, 0, 0) &&               /* for software */
-	       rights(m, page | PTE_ALL | 0x20, 0, 0, 0) &&                /* global */
-	       rights(m, page | PTE_V, 13, 15, 12) &&                      /* a table at the last level */
+	       rights(m, page | PTE_ALL | 0x300, 0, 0, 0) && /* for software */
+	       rights(m, page | PTE_ALL | 0x20, 0, 0, 0) &&  /* global */
+	       rights(m, page | PTE_V, 13, 15, 12) &&        /* a table at the last level */
 	       rights(m, (RAM_BASE + RAM_SIZE) >> 12 << 10 | PTE_ALL, 5, 7, 1) &&
 	       rights(m, (RAM_BASE - 4096) >> 12 << 10 | PTE_ALL, 5, 7, 1) &&
 	       rights(m, UINT64_C(0x3ffffffffffc00) | PTE_ALL, 5, 7, 1) && rights(m, PTE_ALL, 5, 7, 1);
@@ -583,10 +588,16 @@ static bool table_entries(struct machine *m)
 		uint64_t pte;
 		unsigned cause;
 	} bad[] = {
-		{ 0, 13 }, { PTE_V | PTE_A, 13 }, { PTE_V | PTE_D, 13 }, { PTE_V | PTE_U, 13 },
-		{ PTE_V | UINT64_C(1) << 60, 13 }, { PTE_V | PTE_W, 13 }, { PTE_V, 5 },
-		{ UINT64_C(0x3ffffffffffc00) | PTE_V, 5 }, { (RAM_BASE + RAM_SIZE) >> 12 << 10 | PTE_V, 5 },
-		{ (RAM_BASE + 4096) >> 12 << 10 | PTE_ALL, 13 }, /* misaligned superpage */
+		{0, 13},
+		{PTE_V | PTE_A, 13},
+		{PTE_V | PTE_D, 13},
+		{PTE_V | PTE_U, 13},
+		{PTE_V | UINT64_C(1) << 60, 13},
+		{PTE_V | PTE_W, 13},
+		{PTE_V, 5},
+		{UINT64_C(0x3ffffffffffc00) | PTE_V, 5},
+		{(RAM_BASE + RAM_SIZE) >> 12 << 10 | PTE_V, 5},
+		{(RAM_BASE + 4096) >> 12 << 10 | PTE_ALL, 13}, /* misaligned superpage */
 	};
 
 	m->regs.x[6] = va + 0x123450;
@@ -651,7 +662,7 @@ static bool flushes(struct machine *m)
 		EXPECT("value", m->regs.x[5], i & 1 ? 2 : 1);
 	}
 	*pte_of(m, m->root, DATA) = 0; /* code that is no longer mapped does not run */
-	memcpy(host_of(m, one), (const uint32_t[]){ LI(5, 7), ECALL }, 8);
+	memcpy(host_of(m, one), (const uint32_t[]){LI(5, 7), ECALL}, 8);
 	vm_written(m->vm, one, 8);
 	map(m, DATA, one, PTE_ALL);
 	EXPECT("stop", go(m, DATA, MANY), VM_STOP_ECALL);
@@ -715,11 +726,18 @@ static bool disassembles(struct machine *m)
 		uint32_t word;
 		const char *text;
 	} expected[] = {
-		{ ADDI(10, 11, -5), "addi a0,a1,-5" }, { LD(5, 2, 16), "ld t0,16(sp)" }, { SD(5, 2, -8), "sd t0,-8(sp)" },
-		{ BNE(5, 0, -16), "bne t0,zero,0xfff0" }, { JAL(1, 2048), "jal ra,0x10800" },
-		{ LUI(7, 0xfffff), "lui t2,0xfffff" }, { FADD_D(1, 2, 3, 7), "fadd.d ft1,ft2,ft3,dyn" },
-		{ CSRRS(5, 0xc02, 0), "csrrs t0,instret,zero" }, { AMOADD_W(5, 6, 7), "amoadd.w t0,t1,(t2)" },
-		{ 0x4501, "c.li a0,zero,0" }, { 0, ".half 0x0000" }, { 0xffffffff, ".word 0xffffffff" },
+		{ADDI(10, 11, -5), "addi a0,a1,-5"},
+		{LD(5, 2, 16), "ld t0,16(sp)"},
+		{SD(5, 2, -8), "sd t0,-8(sp)"},
+		{BNE(5, 0, -16), "bne t0,zero,0xfff0"},
+		{JAL(1, 2048), "jal ra,0x10800"},
+		{LUI(7, 0xfffff), "lui t2,0xfffff"},
+		{FADD_D(1, 2, 3, 7), "fadd.d ft1,ft2,ft3,dyn"},
+		{CSRRS(5, 0xc02, 0), "csrrs t0,instret,zero"},
+		{AMOADD_W(5, 6, 7), "amoadd.w t0,t1,(t2)"},
+		{0x4501, "c.li a0,zero,0"},
+		{0, ".half 0x0000"},
+		{0xffffffff, ".word 0xffffffff"},
 	};
 	char text[64];
 
@@ -755,15 +773,19 @@ static void case_run(const char *name, bool (*function)(struct machine *m))
 	machine_destroy(m);
 }
 
-#define CASES(DO)                                                                                             \
-	DO(ecall_does_not_retire) DO(ebreak_is_a_breakpoint) DO(illegal_instructions) DO(illegal_compressed)  \
-	DO(illegal_dynamic_rounding) DO(flags_are_exact_on_return) DO(faults_of_loads_and_stores)             \
-	DO(misaligned_accesses) DO(atomics_fault) DO(reservations) DO(x0_stays_zero) DO(fetch_faults)         \
-	DO(straddling_instruction) DO(straddling_branch) DO(overwrites_next_instruction)                      \
-	DO(overwrites_in_a_loop) DO(overwrites_through_an_alias) DO(data_beside_code) DO(owner_writes_code)   \
-	DO(device_accesses) DO(counters_count) DO(stops_when_asked) DO(budgets_are_exact) DO(long_budgets)    \
-	DO(page_rights) DO(table_entries) DO(root_nowhere) DO(flushes) DO(many_spaces) DO(much_code)          \
-	DO(disassembles)
+#define CASES(DO)                                                                                            \
+	DO(ecall_does_not_retire)                                                                            \
+	DO(ebreak_is_a_breakpoint) DO(illegal_instructions) DO(illegal_compressed) DO(                       \
+		illegal_dynamic_rounding) DO(flags_are_exact_on_return) DO(faults_of_loads_and_stores)       \
+		DO(misaligned_accesses) DO(atomics_fault) DO(reservations) DO(x0_stays_zero)                 \
+			DO(fetch_faults) DO(straddling_instruction) DO(straddling_branch) DO(                \
+				overwrites_next_instruction) DO(overwrites_in_a_loop)                        \
+				DO(overwrites_through_an_alias) DO(data_beside_code) DO(owner_writes_code)   \
+					DO(device_accesses) DO(counters_count) DO(stops_when_asked)          \
+						DO(budgets_are_exact) DO(long_budgets) DO(page_rights)       \
+							DO(table_entries) DO(root_nowhere) DO(flushes)       \
+								DO(many_spaces) DO(much_code)                \
+									DO(disassembles)
 
 int main(void)
 {

@@ -23,7 +23,7 @@
 #include "test/insn/generate.h"
 #include "test/insn/machine.h"
 
-#define QEMU "qemu-riscv64"
+#define QEMU     "qemu-riscv64"
 #define QEMU_CPU "rv64,zba=false,zbb=false,zbc=false,zbs=false,h=false"
 
 static unsigned failures;
@@ -40,14 +40,25 @@ static void result(bool good, const char *name, uint64_t seed, const char *why)
 static void elf_write(const struct program *program, const char *path)
 {
 	Elf64_Ehdr header = {
-		.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-		.e_type = ET_EXEC, .e_machine = EM_RISCV, .e_version = EV_CURRENT,
-		.e_entry = PROGRAM_BASE + program->entry, .e_phoff = sizeof(header), .e_flags = 5 /* rvc, double */,
-		.e_ehsize = sizeof(header), .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1,
+		.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+		.e_type = ET_EXEC,
+		.e_machine = EM_RISCV,
+		.e_version = EV_CURRENT,
+		.e_entry = PROGRAM_BASE + program->entry,
+		.e_phoff = sizeof(header),
+		.e_flags = 5 /* rvc, double */,
+		.e_ehsize = sizeof(header),
+		.e_phentsize = sizeof(Elf64_Phdr),
+		.e_phnum = 1,
 	};
 	Elf64_Phdr segment = {
-		.p_type = PT_LOAD, .p_flags = PF_R | PF_W | PF_X, .p_vaddr = PROGRAM_BASE, .p_paddr = PROGRAM_BASE,
-		.p_filesz = program->size, .p_memsz = program->size, .p_align = 4096,
+		.p_type = PT_LOAD,
+		.p_flags = PF_R | PF_W | PF_X,
+		.p_vaddr = PROGRAM_BASE,
+		.p_paddr = PROGRAM_BASE,
+		.p_filesz = program->size,
+		.p_memsz = program->size,
+		.p_align = 4096,
 	};
 	FILE *file = fopen(path, "wb");
 
@@ -83,7 +94,8 @@ static bool qemu_run(const struct program *program, const char *path, uint8_t *o
 		got += n > 0 ? (uint64_t)n : 0;
 	close(ends[0]);
 	waitpid(child, &status, 0);
-	sprintf(why, "qemu: status %#x, %" PRIu64 " of %" PRIu64 " bytes", status, got, program->results_size);
+	sprintf(why, "qemu: status %#x, %" PRIu64 " of %" PRIu64 " bytes", status, got,
+		program->results_size);
 	return status == 0 && got == program->results_size;
 }
 
@@ -113,19 +125,25 @@ enum pattern { HUGE_BUDGET, ONE, TWO, SEVEN, RANDOM_SMALL, RANDOM_LARGE, PATTERN
 static uint64_t next_budget(enum pattern pattern, struct random *r)
 {
 	switch (pattern) {
-	case ONE: return 1;
-	case TWO: return 2;
-	case SEVEN: return 7;
-	case RANDOM_SMALL: return random_below(r, 20);
-	case RANDOM_LARGE: return random_below(r, 5000);
-	default: return 100000000;
+	case ONE:
+		return 1;
+	case TWO:
+		return 2;
+	case SEVEN:
+		return 7;
+	case RANDOM_SMALL:
+		return random_below(r, 20);
+	case RANDOM_LARGE:
+		return random_below(r, 5000);
+	default:
+		return 100000000;
 	}
 }
 
 /* Runs to the exit() in pieces; false, with the reason, if something else happens. */
 static bool run(struct machine *m, enum pattern pattern, uint64_t seed, char *why)
 {
-	struct random r = { seed };
+	struct random r = {seed};
 	uint64_t steps = 0;
 
 	while (steps++ < 10000000) {
@@ -141,8 +159,10 @@ static bool run(struct machine *m, enum pattern pattern, uint64_t seed, char *wh
 			m->regs.pc += 4;
 			continue;
 		}
-		sprintf(why, "stop %d after %" PRIu64 " of %" PRIu64 ", pc %#" PRIx64 ", cause %" PRIu64
-		        ", tval %#" PRIx64, stop, done, budget, m->regs.pc, m->hart->cause, m->hart->tval);
+		sprintf(why,
+			"stop %d after %" PRIu64 " of %" PRIu64 ", pc %#" PRIx64 ", cause %" PRIu64
+			", tval %#" PRIx64,
+			stop, done, budget, m->regs.pc, m->hart->cause, m->hart->tval);
 		return false;
 	}
 	strcpy(why, "does not end");
@@ -187,7 +207,10 @@ static bool compare(struct machine *m, const struct program *program, const uint
 			break;
 		}
 		printf("# sequence %" PRIu64 " %s%" PRIu64 ": %#" PRIx64 ", qemu %#" PRIx64 "\n", sequence,
-		       reg == 64 ? "fcsr" : reg < 32 ? "x" : "f", reg & 31, a, b);
+		       reg == 64  ? "fcsr"
+		       : reg < 32 ? "x"
+				  : "f",
+		       reg & 31, a, b);
 		if (i + 1 == program->results_size / 8 || (i + 1) / STATE_WORDS != sequence) {
 			print_code(m, program, (unsigned)sequence);
 			break;
@@ -197,7 +220,9 @@ static bool compare(struct machine *m, const struct program *program, const uint
 			memcpy(&b, theirs + k * 8, 8);
 			if (a != b)
 				printf("# and %s%" PRIu64 ": %#" PRIx64 ", qemu %#" PRIx64 "\n",
-				       k % STATE_WORDS == 64 ? "fcsr" : k % STATE_WORDS < 32 ? "x" : "f",
+				       k % STATE_WORDS == 64  ? "fcsr"
+				       : k % STATE_WORDS < 32 ? "x"
+							      : "f",
 				       k % STATE_WORDS & 31, a, b);
 		}
 		print_code(m, program, (unsigned)sequence);
@@ -243,7 +268,8 @@ static void with_budgets(const struct program *program, uint64_t seed)
 			instret = m->hart->instret;
 		} else if (good && (hash != machine_hash(m) || instret != m->hart->instret)) {
 			good = false;
-			sprintf(why, "pattern %d: instret %" PRIu64 ", was %" PRIu64, pattern, m->hart->instret, instret);
+			sprintf(why, "pattern %d: instret %" PRIu64 ", was %" PRIu64, pattern,
+				m->hart->instret, instret);
 		}
 		machine_destroy(m);
 		if (!good) {
@@ -287,7 +313,8 @@ int main(int argc, char **argv)
 		} else if (!strcmp(argv[i], "--keep") && i + 1 < argc) {
 			keep = argv[++i];
 		} else {
-			fprintf(stderr, "usage: differ [--seeds FIRST COUNT] [--sequences N] [--fresh] [--keep FILE]\n");
+			fprintf(stderr, "usage: differ [--seeds FIRST COUNT] [--sequences N] [--fresh] "
+					"[--keep FILE]\n");
 			return 2;
 		}
 	}

@@ -29,7 +29,7 @@ static const struct {
 	const char *name, *operands;
 	uint8_t class;
 } insns[] = {
-#define INSN(name, class, operands, match, mask) { match, mask, #name, operands, CLASS_##class },
+#define INSN(name, class, operands, match, mask) {match, mask, #name, operands, CLASS_##class},
 #include "vm/insn.def"
 };
 
@@ -38,7 +38,7 @@ static const struct {
 	const char *name;
 	uint8_t id;
 } rvcs[] = {
-#define RVC(name, form, match, mask, base) { match, mask, #name, ID_##base },
+#define RVC(name, form, match, mask, base) {match, mask, #name, ID_##base},
 #include "vm/rvc.def"
 };
 
@@ -47,7 +47,7 @@ static const struct {
 	uint8_t first, second;
 	char form;
 } pairs[] = {
-#define PAIR(form, first, second) { ID_##first, ID_##second, #form[0] },
+#define PAIR(form, first, second) {ID_##first, ID_##second, #form[0]},
 #include "vm/pair.def"
 };
 
@@ -58,12 +58,12 @@ static bool seen_insn[ID_COUNT], seen_rvc[RVC_COUNT];
 struct generator {
 	struct program *program;
 	struct random random;
-	uint64_t at;       /* offset in the image */
-	uint64_t data;     /* offset of the data area */
+	uint64_t at;   /* offset in the image */
+	uint64_t data; /* offset of the data area */
 	unsigned fix_count;
 	struct {
-		uint64_t place;  /* offset of a branch or jump */
-		unsigned after;  /* goes behind this many further instructions */
+		uint64_t place; /* offset of a branch or jump */
+		unsigned after; /* goes behind this many further instructions */
 	} fixes[64];
 };
 
@@ -115,7 +115,7 @@ static uint16_t short_branch_bits(int64_t offset)
 	unsigned o = (unsigned)offset;
 
 	return (uint16_t)((o >> 8 & 1) << 12 | (o >> 3 & 3) << 10 | (o >> 6 & 3) << 5 | (o >> 1 & 3) << 3 |
-	                  (o >> 5 & 1) << 2);
+			  (o >> 5 & 1) << 2);
 }
 
 static uint16_t short_jump_bits(int64_t offset)
@@ -123,18 +123,18 @@ static uint16_t short_jump_bits(int64_t offset)
 	unsigned o = (unsigned)offset;
 
 	return (uint16_t)((o >> 11 & 1) << 12 | (o >> 4 & 1) << 11 | (o >> 8 & 3) << 9 | (o >> 10 & 1) << 8 |
-	                  (o >> 6 & 1) << 7 | (o >> 7 & 1) << 6 | (o >> 1 & 7) << 3 | (o >> 5 & 1) << 2);
+			  (o >> 6 & 1) << 7 | (o >> 7 & 1) << 6 | (o >> 1 & 7) << 3 | (o >> 5 & 1) << 2);
 }
 
 #define R_ADD(rd, rs1, rs2) (0x33u | (uint32_t)(rd) << 7 | (uint32_t)(rs1) << 15 | (uint32_t)(rs2) << 20)
-#define ADDI 0x13u
-#define LD 0x3003u
-#define SD 0x3023u
-#define FLD 0x3007u
-#define FSD 0x3027u
-#define AUIPC 0x17u
-#define LUI 0x37u
-#define ECALL 0x73u
+#define ADDI                0x13u
+#define LD                  0x3003u
+#define SD                  0x3023u
+#define FLD                 0x3007u
+#define FSD                 0x3027u
+#define AUIPC               0x17u
+#define LUI                 0x37u
+#define ECALL               0x73u
 
 /* rd = the image's offset `target`: auipc and addi. */
 static void put_address(struct generator *g, unsigned rd, uint64_t target)
@@ -151,17 +151,42 @@ static void put_address(struct generator *g, unsigned rd, uint64_t target)
 static uint64_t random_int(struct generator *g)
 {
 	static const uint64_t edges[] = {
-		0, 1, 2, UINT64_MAX, UINT64_MAX - 1, INT64_MAX, (uint64_t)INT64_MAX + 1, INT32_MAX, 0x80000000,
-		0xffffffff80000000, 0xffffffff, 0x100000000, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 63, 64, 31, 32,
+		0,
+		1,
+		2,
+		UINT64_MAX,
+		UINT64_MAX - 1,
+		INT64_MAX,
+		(uint64_t)INT64_MAX + 1,
+		INT32_MAX,
+		0x80000000,
+		0xffffffff80000000,
+		0xffffffff,
+		0x100000000,
+		0x7f,
+		0x80,
+		0xff,
+		0x7fff,
+		0x8000,
+		0xffff,
+		63,
+		64,
+		31,
+		32,
 	};
 	uint64_t value = random_next(&g->random);
 
 	switch (below(g, 5)) {
-	case 0: return edges[below(g, sizeof(edges) / sizeof(edges[0]))];
-	case 1: return value >> below(g, 64);
-	case 2: return (uint64_t)((int64_t)value >> below(g, 64));
-	case 3: return (UINT64_C(1) << below(g, 64)) + (uint64_t)(int64_t)((int)below(g, 5) - 2);
-	default: return value;
+	case 0:
+		return edges[below(g, sizeof(edges) / sizeof(edges[0]))];
+	case 1:
+		return value >> below(g, 64);
+	case 2:
+		return (uint64_t)((int64_t)value >> below(g, 64));
+	case 3:
+		return (UINT64_C(1) << below(g, 64)) + (uint64_t)(int64_t)((int)below(g, 5) - 2);
+	default:
+		return value;
 	}
 }
 
@@ -173,19 +198,41 @@ static uint64_t random_float(struct generator *g, unsigned fraction_bits, unsign
 	uint64_t exponent = bias - 2 + below(g, 5), sign = below(g, 2);
 
 	switch (below(g, 8)) {
-	case 0: exponent = 0; break;
-	case 1: exponent = top - below(g, 2); break;
-	case 2: exponent = below(g, 4); break;
-	case 3: exponent = below(g, top + 1); break;
-	case 4: exponent = bias + below(g, 70); break;
-	case 5: exponent = bias / 2 + below(g, 8); break;
+	case 0:
+		exponent = 0;
+		break;
+	case 1:
+		exponent = top - below(g, 2);
+		break;
+	case 2:
+		exponent = below(g, 4);
+		break;
+	case 3:
+		exponent = below(g, top + 1);
+		break;
+	case 4:
+		exponent = bias + below(g, 70);
+		break;
+	case 5:
+		exponent = bias / 2 + below(g, 8);
+		break;
 	}
 	switch (below(g, 6)) {
-	case 0: fraction = 0; break;
-	case 1: fraction = ones; break;
-	case 2: fraction = UINT64_C(1) << below(g, fraction_bits); break;
-	case 3: fraction &= fraction << below(g, fraction_bits); break;
-	case 4: fraction = ones - below(g, 4); break;
+	case 0:
+		fraction = 0;
+		break;
+	case 1:
+		fraction = ones;
+		break;
+	case 2:
+		fraction = UINT64_C(1) << below(g, fraction_bits);
+		break;
+	case 3:
+		fraction &= fraction << below(g, fraction_bits);
+		break;
+	case 4:
+		fraction = ones - below(g, 4);
+		break;
 	}
 	return sign << (fraction_bits + exponent_bits) | exponent << fraction_bits | (fraction & ones);
 }
@@ -193,11 +240,14 @@ static uint64_t random_float(struct generator *g, unsigned fraction_bits, unsign
 static uint64_t random_freg(struct generator *g)
 {
 	switch (below(g, 8)) {
-	case 0: return random_next(&g->random);
+	case 0:
+		return random_next(&g->random);
 	case 1:
 	case 2:
-	case 3: return UINT64_C(0xffffffff00000000) | random_float(g, 23, 8);
-	default: return random_float(g, 52, 11);
+	case 3:
+		return UINT64_C(0xffffffff00000000) | random_float(g, 23, 8);
+	default:
+		return random_float(g, 52, 11);
 	}
 }
 
@@ -226,7 +276,7 @@ static unsigned random_rs(struct generator *g)
 
 static unsigned random_base(struct generator *g)
 {
-	static const uint8_t bases[] = { 2, 8, 9 };
+	static const uint8_t bases[] = {2, 8, 9};
 
 	return bases[below(g, 3)];
 }
@@ -273,7 +323,7 @@ static void fix_due(struct generator *g, bool all)
 
 static uint32_t random_rm(struct generator *g)
 {
-	static const uint8_t modes[] = { 0, 0, 0, 0, 1, 2, 3, 4, 7, 7 };
+	static const uint8_t modes[] = {0, 0, 0, 0, 1, 2, 3, 4, 7, 7};
 
 	return modes[below(g, sizeof(modes))];
 }
@@ -288,15 +338,23 @@ static uint32_t random_operands(struct generator *g, unsigned id)
 		return insns[id].match;
 	for (const char *letter = insns[id].operands; *letter; letter++) {
 		switch (*letter) {
-		case 'd': word = (word & ~(31u << 7)) | random_rd(g) << 7; break;
+		case 'd':
+			word = (word & ~(31u << 7)) | random_rd(g) << 7;
+			break;
 		case 's':
 			word = (word & ~(31u << 15)) | (memory ? random_base(g) : random_rs(g)) << 15;
 			if (insns[id].class == CLASS_AMO)
 				word = (word & ~(31u << 15)) | 9u << 15;
 			break;
-		case 't': word = (word & ~(31u << 20)) | random_rs(g) << 20; break;
-		case 'm': word = (word & ~(7u << 12)) | random_rm(g) << 12; break;
-		case 'p': word &= ~0xfe000f80u; break;
+		case 't':
+			word = (word & ~(31u << 20)) | random_rs(g) << 20;
+			break;
+		case 'm':
+			word = (word & ~(7u << 12)) | random_rm(g) << 12;
+			break;
+		case 'p':
+			word &= ~0xfe000f80u;
+			break;
 		}
 	}
 	return word;
@@ -398,15 +456,17 @@ static void put_reserved(struct generator *g)
 
 	seen_insn[lr] = seen_insn[sc] = true;
 	if (below(g, 8))
-		put32(g, insns[lr].match | random_rd(g) << 7 | (below(g, 8) ? 9u : 8u) << 15 | (uint32_t)below(g, 4) << 25);
+		put32(g, insns[lr].match | random_rd(g) << 7 | (below(g, 8) ? 9u : 8u) << 15 |
+				 (uint32_t)below(g, 4) << 25);
 	if (below(g, 4) == 0)
 		put32(g, enc_s(insns[ID_sw].match, 9, random_rs(g), 0));
-	put32(g, insns[sc].match | random_rd(g) << 7 | 9u << 15 | random_rs(g) << 20 | (uint32_t)below(g, 4) << 25);
+	put32(g, insns[sc].match | random_rd(g) << 7 | 9u << 15 | random_rs(g) << 20 |
+			 (uint32_t)below(g, 4) << 25);
 }
 
 static void put_csr(struct generator *g)
 {
-	static const uint16_t numbers[] = { 1, 2, 3 };
+	static const uint16_t numbers[] = {1, 2, 3};
 	uint32_t number = numbers[below(g, 3)];
 	unsigned kind = (unsigned)below(g, 8);
 
@@ -430,11 +490,12 @@ static void put_one(struct generator *g);
 
 /* --- pairs --- */
 
-#define RD(reg) ((uint32_t)(reg) << 7)
+#define RD(reg)  ((uint32_t)(reg) << 7)
 #define RS1(reg) ((uint32_t)(reg) << 15)
 #define RS2(reg) ((uint32_t)(reg) << 20)
 
-/* An instruction that the decoder makes `id` of, special cases included; jumps and branches without target. */
+/* An instruction that the decoder makes `id` of, special cases included; jumps and branches without target.
+ */
 static uint32_t encode(struct generator *g, unsigned id)
 {
 	switch (id) {
@@ -480,8 +541,9 @@ static void put_pair(struct generator *g)
 		if (a != ID_addi && a != ID_mv && a != ID_add)
 			return;
 		rd = random_temporary(g);
-		first = a == ID_add ? R_ADD(rd, random_base(g), 0) :
-		                      enc_i(ADDI, rd, random_base(g), a == ID_mv ? 0 : (int)below(g, 64) - 32);
+		first = a == ID_add
+				? R_ADD(rd, random_base(g), 0)
+				: enc_i(ADDI, rd, random_base(g), a == ID_mv ? 0 : (int)below(g, 64) - 32);
 	}
 	if (pairs[i].form == 'S')
 		second = (second & ~RS1(31)) | RS1(rd);
@@ -521,11 +583,21 @@ static void put_special(struct generator *g)
 	};
 
 	switch (below(g, 5)) {
-	case 0: put_indirect(g); break;
-	case 1: put_jal(g); break;
-	case 2: put_amo(g, atomics[below(g, sizeof(atomics))]); break;
-	case 3: put_reserved(g); break;
-	case 4: put_csr(g); break;
+	case 0:
+		put_indirect(g);
+		break;
+	case 1:
+		put_jal(g);
+		break;
+	case 2:
+		put_amo(g, atomics[below(g, sizeof(atomics))]);
+		break;
+	case 3:
+		put_reserved(g);
+		break;
+	case 4:
+		put_csr(g);
+		break;
 	}
 }
 
@@ -637,10 +709,10 @@ static void put_end(struct generator *g)
 /* Layout: results, data (the results' last part), states, code. */
 void program_generate(struct program *program, uint64_t seed, unsigned sequences)
 {
-	struct generator g = { .program = program, .random.state = seed * 2654435761u + 12345 };
+	struct generator g = {.program = program, .random.state = seed * 2654435761u + 12345};
 	uint64_t states;
 
-	*program = (struct program){ .image = calloc(1, PROGRAM_MAX), .sequences = sequences };
+	*program = (struct program){.image = calloc(1, PROGRAM_MAX), .sequences = sequences};
 	program->starts = calloc(sequences + 1, sizeof(uint64_t));
 	if (!program->image || !program->starts)
 		abort();
@@ -683,7 +755,8 @@ unsigned program_missing(const char **names, unsigned max)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < ID_COUNT && n < max; i++)
-		if (!seen_insn[i] && insns[i].mask && strcmp(insns[i].name, "ecall") && strcmp(insns[i].name, "ebreak"))
+		if (!seen_insn[i] && insns[i].mask && strcmp(insns[i].name, "ecall") &&
+		    strcmp(insns[i].name, "ebreak"))
 			names[n++] = insns[i].name;
 	for (unsigned i = 0; i < RVC_COUNT && n < max; i++)
 		if (!seen_rvc[i] && strcmp(rvcs[i].name, "c_ebreak") && strcmp(rvcs[i].name, "c_addi16sp"))

@@ -9,9 +9,9 @@
  * Linux's write() and by exit(0).
  */
 #define PROGRAM_BASE UINT64_C(0x100000)
-#define PROGRAM_MAX (4u << 20)
-#define STATE_WORDS 65 /* x0..x31, f0..f31, fcsr */
-#define DATA_SIZE 16384
+#define PROGRAM_MAX  (4u << 20)
+#define STATE_WORDS  65 /* x0..x31, f0..f31, fcsr */
+#define DATA_SIZE    16384
 
 struct program {
 	uint8_t *image;

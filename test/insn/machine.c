@@ -52,7 +52,7 @@ static uint64_t bus_counter(void *context, enum vm_counter which)
 struct machine *machine_create(void)
 {
 	struct machine *m = calloc(1, sizeof(*m));
-	struct vm_config config = { .ram_base = RAM_BASE, .ram_size = RAM_SIZE, .harts = 1 };
+	struct vm_config config = {.ram_base = RAM_BASE, .ram_size = RAM_SIZE, .harts = 1};
 
 	if (!m)
 		abort();
@@ -60,7 +60,7 @@ struct machine *machine_create(void)
 	if (m->ram == MAP_FAILED)
 		abort();
 	config.ram = m->ram;
-	config.bus = (struct vm_bus){ m, bus_load, bus_store, bus_counter };
+	config.bus = (struct vm_bus){m, bus_load, bus_store, bus_counter};
 	m->vm = vm_create(&config);
 	if (!m->vm)
 		abort();
@@ -118,8 +118,8 @@ uint64_t map_new(struct machine *m, uint64_t va, unsigned pages)
 	uint64_t first = m->next;
 
 	for (unsigned i = 0; i < pages; i++)
-		first = i ? (map(m, va + i * 4096, page_new(m), PTE_ALL), first) :
-		            (first = page_new(m), map(m, va, first, PTE_ALL), first);
+		first = i ? (map(m, va + i * 4096, page_new(m), PTE_ALL), first)
+			  : (first = page_new(m), map(m, va, first, PTE_ALL), first);
 	return first;
 }
 

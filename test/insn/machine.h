@@ -12,16 +12,16 @@
 
 #define RAM_BASE UINT64_C(0x80000000)
 #define RAM_SIZE UINT64_C(0x2000000)
-#define DEVICE UINT64_C(0x10000000) /* a page of device registers */
+#define DEVICE   UINT64_C(0x10000000) /* a page of device registers */
 
-#define PTE_V 0x01
-#define PTE_R 0x02
-#define PTE_W 0x04
-#define PTE_X 0x08
-#define PTE_U 0x10
-#define PTE_A 0x40
-#define PTE_D 0x80
-#define PTE_ALL (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D)
+#define PTE_V    0x01
+#define PTE_R    0x02
+#define PTE_W    0x04
+#define PTE_X    0x08
+#define PTE_U    0x10
+#define PTE_A    0x40
+#define PTE_D    0x80
+#define PTE_ALL  (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D)
 
 struct machine {
 	struct vm *vm;

@@ -6,30 +6,21 @@
 
 #include "vm/internal.h"
 
-enum insn_class { CLASS_ALU, CLASS_LOAD, CLASS_STORE, CLASS_BRANCH, CLASS_JUMP, CLASS_AMO, CLASS_FP, CLASS_SYS };
+enum insn_class {
+	CLASS_ALU,
+	CLASS_LOAD,
+	CLASS_STORE,
+	CLASS_BRANCH,
+	CLASS_JUMP,
+	CLASS_AMO,
+	CLASS_FP,
+	CLASS_SYS
+};
 
 static const uint8_t classes[] = {
 #define INSN(name, class, operands, match, mask) CLASS_##class,
 #include "vm/insn.def"
 };
-
-static bool pairs_init(struct vm *vm);
-
-bool vm_blocks_create(struct vm *vm)
-{
-	vm->pages = calloc((size_t)(vm->config.ram_size >> PAGE_BITS), sizeof(*vm->pages));
-	vm->hash = calloc(HASH_SIZE, sizeof(struct block *));
-	vm->arena = malloc(ARENA_SIZE);
-	return pairs_init(vm) && vm->pages && vm->hash && vm->arena;
-}
-
-void vm_blocks_destroy(struct vm *vm)
-{
-	free(vm->pair_next);
-	free(vm->pages);
-	free(vm->hash);
-	free(vm->arena);
-}
 
 static struct block **bucket(struct vm *vm, uint64_t paddr)
 {
@@ -157,11 +148,15 @@ static void simplify(struct insn *insn)
 		if ((insn->rd == 0 || insn->rd == REG_SINK) && insn->imm == 0)
 			insn->id = ID_jr;
 		break;
-	case ID_fcvt_w_s: case ID_fcvt_l_s: case ID_fcvt_w_d: case ID_fcvt_l_d:
+	case ID_fcvt_w_s:
+	case ID_fcvt_l_s:
+	case ID_fcvt_w_d:
+	case ID_fcvt_l_d:
 		if (insn->imm >> 8 == 1)
-			insn->id = insn->id == ID_fcvt_w_s ? ID_fcvt_w_s_rtz :
-			           insn->id == ID_fcvt_l_s ? ID_fcvt_l_s_rtz :
-			           insn->id == ID_fcvt_w_d ? ID_fcvt_w_d_rtz : ID_fcvt_l_d_rtz;
+			insn->id = insn->id == ID_fcvt_w_s   ? ID_fcvt_w_s_rtz
+				   : insn->id == ID_fcvt_l_s ? ID_fcvt_l_s_rtz
+				   : insn->id == ID_fcvt_w_d ? ID_fcvt_w_d_rtz
+							     : ID_fcvt_l_d_rtz;
 		break;
 	}
 }
@@ -187,7 +182,7 @@ static void end_put(struct block *block, int32_t imm)
 {
 	struct op *op = &block->ops[block->slots];
 
-	*op = (struct op){ .imm = imm };
+	*op = (struct op){.imm = imm};
 	op->handler.label = vm_handler(INTERNAL_END);
 	block->slots++;
 }
@@ -196,7 +191,7 @@ static void link_put(struct block *block, int32_t target)
 {
 	uint64_t place = (block->paddr & ~PAGE_MASK) + (uint64_t)(int64_t)target;
 
-	block->ops[block->slots++].link = (struct link){ .in_page = place < PAGE_SIZE };
+	block->ops[block->slots++].link = (struct link){.in_page = place < PAGE_SIZE};
 }
 
 /* What an instruction does to the block that is being made. */
@@ -208,7 +203,8 @@ static enum goes insn_put(struct block *block, struct insn *insn, int32_t at)
 	struct op *op = &block->ops[block->slots];
 
 	simplify(insn);
-	*op = (struct op){ .rd = insn->rd, .rs1 = insn->rs1, .rs2 = insn->rs2, .id = insn->id, .imm = insn->imm };
+	*op = (struct op){
+		.rd = insn->rd, .rs1 = insn->rs1, .rs2 = insn->rs2, .id = insn->id, .imm = insn->imm};
 	op->handler.label = vm_handler(only_slow(insn) ? (unsigned)INTERNAL_SLOW : insn->id);
 	block->starts |= UINT64_C(1) << block->slots;
 	if (insn->length == 4)
@@ -252,10 +248,9 @@ static const struct {
 	uint8_t first, second, form;
 	uint16_t handler;
 } pairs[] = {
-#define PAIR(form, first, second)                                                                             \
-	{ ID_##first, ID_##second, FORM_##form, PAIR_##form##_##first##_##second },
+#define PAIR(form, first, second) {ID_##first, ID_##second, FORM_##form, PAIR_##form##_##first##_##second},
 #include "vm/pair.def"
-	{ 0, 0, 0, 0 },
+	{0, 0, 0, 0},
 };
 
 #define PAIR_COUNT (sizeof(pairs) / sizeof(pairs[0]) - 1)
@@ -285,7 +280,8 @@ static unsigned pair_handler(const struct vm *vm, const struct op *op)
 {
 	unsigned handler = 0;
 
-	if (op[0].handler.label == vm_handler(INTERNAL_SLOW) || op[1].handler.label == vm_handler(INTERNAL_SLOW))
+	if (op[0].handler.label == vm_handler(INTERNAL_SLOW) ||
+	    op[1].handler.label == vm_handler(INTERNAL_SLOW))
 		return 0;
 	if (op[1].rs1 == op[0].rd)
 		handler = pair_find(vm, op, FORM_S);
@@ -299,7 +295,7 @@ static unsigned pair_handler(const struct vm *vm, const struct op *op)
 /* Gives pairs one handler, so that the fewest dispatches are left from each operation to the end. */
 static void fuse(const struct vm *vm, struct block *block)
 {
-	uint8_t left[BLOCK_SLOTS + 5] = { 0 };
+	uint8_t left[BLOCK_SLOTS + 5] = {0};
 
 	for (int i = block->slots - 1; i >= 0; i--) {
 		unsigned handler;
@@ -380,7 +376,8 @@ static bool build(struct hart *h, struct block *block, uint64_t pc, uint64_t pad
 	memset(block, 0, sizeof(*block));
 	block->paddr = paddr;
 	block->fp_off = h->space->fp_off;
-	while (goes == GOES_ON && at < room && (uint64_t)block->count < limit && block->slots <= BLOCK_SLOTS - 2) {
+	while (goes == GOES_ON && at < room && (uint64_t)block->count < limit &&
+	       block->slots <= BLOCK_SLOTS - 2) {
 		uint16_t low, high = 0;
 		struct insn insn;
 
@@ -487,4 +484,22 @@ struct block *vm_block_measured(struct hart *h, uint64_t pc, uint64_t count)
 	finish(h->vm, block);
 	mark(h->vm, block);
 	return block;
+}
+
+/* --- the cache --- */
+
+bool vm_blocks_create(struct vm *vm)
+{
+	vm->pages = calloc((size_t)(vm->config.ram_size >> PAGE_BITS), sizeof(*vm->pages));
+	vm->hash = calloc(HASH_SIZE, sizeof(struct block *));
+	vm->arena = malloc(ARENA_SIZE);
+	return pairs_init(vm) && vm->pages && vm->hash && vm->arena;
+}
+
+void vm_blocks_destroy(struct vm *vm)
+{
+	free(vm->pair_next);
+	free(vm->pages);
+	free(vm->hash);
+	free(vm->arena);
 }

@@ -13,7 +13,7 @@ static const struct {
 	uint32_t match, mask;
 	const char *name, *operands;
 } insns[] = {
-#define INSN(name, class, operands, match, mask) { match, mask, #name, operands },
+#define INSN(name, class, operands, match, mask) {match, mask, #name, operands},
 #include "vm/insn.def"
 };
 
@@ -24,10 +24,12 @@ static const char *const rvc_names[] = {
 };
 
 /* How the operands of compressed instructions lie: the formats of the manual, finer where needed. */
+/* clang-format off */
 enum rvc_form {
 	CIW, CL4, CL8, CL8F, CS4, CS8, CS8F, CI, CIW0, CLI, CSP, CLUI, CBSH, CBI, CA, CJ, CB,
 	CISH, CI4, CI8, CI8F, CJR, CJALR, CMV, CADD, CNONE, CSS4, CSS8, CSS8F,
 };
+/* clang-format on */
 
 #define CHAIN_END 255
 _Static_assert(ID_COUNT < CHAIN_END, "instruction numbers are bytes");
@@ -79,6 +81,7 @@ static void operand(struct insn *insn, char letter, uint32_t w)
 {
 	uint8_t rd = (uint8_t)bits(w, 7, 5), rs1 = (uint8_t)bits(w, 15, 5), rs2 = (uint8_t)bits(w, 20, 5);
 
+	/* clang-format off */
 	switch (letter) {
 	case 'd': insn->rd = rd ? rd : REG_SINK; break;
 	case 'D': insn->rd = (uint8_t)(REG_F + rd); break;
@@ -104,6 +107,7 @@ static void operand(struct insn *insn, char letter, uint32_t w)
 	case 'E': insn->imm = bits(w, 20, 12); break;
 	case 'Z': insn->rs2 = rs1; break;
 	}
+	/* clang-format on */
 }
 
 void vm_insn_make_illegal(struct insn *insn, uint32_t word)
@@ -137,6 +141,7 @@ static bool rvc_operands(struct insn *insn, enum rvc_form form, uint32_t w)
 	int32_t to8 = bits(w, 10, 3) << 3 | bits(w, 7, 3) << 6;
 	int32_t imm;
 
+	/* clang-format off */
 	switch (form) {
 	case CIW:
 		imm = bits(w, 11, 2) << 4 | bits(w, 7, 4) << 6 | bits(w, 6, 1) << 2 | bits(w, 5, 1) << 3;
@@ -183,6 +188,7 @@ static bool rvc_operands(struct insn *insn, enum rvc_form form, uint32_t w)
 	case CSS8: put(insn, 0, 2, s, to8); return true;
 	case CSS8F: put(insn, 0, 2, REG_F + s, to8); return true;
 	}
+	/* clang-format on */
 	return false;
 }
 
@@ -190,7 +196,7 @@ static const struct {
 	uint16_t match, mask;
 	uint8_t form, id;
 } rvcs[] = {
-#define RVC(name, form, match, mask, base) { match, mask, form, ID_##base },
+#define RVC(name, form, match, mask, base) {match, mask, form, ID_##base},
 #include "vm/rvc.def"
 };
 
@@ -216,7 +222,7 @@ static void decode_short(uint32_t word, struct insn *insn)
  */
 void vm_decode(const struct vm *vm, uint32_t word, struct insn *insn)
 {
-	*insn = (struct insn){ .rd = REG_SINK, .length = 4 };
+	*insn = (struct insn){.rd = REG_SINK, .length = 4};
 	if ((word & 3) != 3) {
 		decode_short(word & 0xffff, insn);
 		return;

@@ -9,15 +9,15 @@
 
 #define SEXT32(value) ((uint64_t)(int64_t)(int32_t)(value))
 
-#define SIGN_S UINT32_C(0x80000000)
-#define SIGN_D UINT64_C(0x8000000000000000)
-#define NAN_S UINT32_C(0x7fc00000)
-#define NAN_D UINT64_C(0x7ff8000000000000)
+#define SIGN_S        UINT32_C(0x80000000)
+#define SIGN_D        UINT64_C(0x8000000000000000)
+#define NAN_S         UINT32_C(0x7fc00000)
+#define NAN_D         UINT64_C(0x7ff8000000000000)
 
 /* A single lies in a register with all ones above it; what has not counts as the canonical NaN. */
-#define BOXED UINT64_C(0xffffffff00000000)
-#define BOX(value) (BOXED | (uint32_t)(value))
-#define UNBOX(value) ((value) >= BOXED ? (uint32_t)(value) : NAN_S)
+#define BOXED         UINT64_C(0xffffffff00000000)
+#define BOX(value)    (BOXED | (uint32_t)(value))
+#define UNBOX(value)  ((value) >= BOXED ? (uint32_t)(value) : NAN_S)
 
 static inline uint64_t mulhu(uint64_t a, uint64_t b)
 {
@@ -80,23 +80,23 @@ enum vm_rounding { VM_RNE, VM_RTZ, VM_RDN, VM_RUP, VM_RMM };
 #define FLAG_NV 16
 
 /* Software floating point: register values in and out; flags are added to *flags. */
-#define SOFT_BOTH(S)                                                                                   \
-	uint64_t soft_add_##S(uint64_t a, uint64_t b, unsigned subtract, unsigned rm, uint64_t *flags);  \
-	uint64_t soft_mul_##S(uint64_t a, uint64_t b, unsigned rm, uint64_t *flags);                     \
-	uint64_t soft_div_##S(uint64_t a, uint64_t b, unsigned rm, uint64_t *flags);                     \
-	uint64_t soft_sqrt_##S(uint64_t a, unsigned rm, uint64_t *flags);                                \
-	uint64_t soft_fma_##S(uint64_t a, uint64_t b, uint64_t c, unsigned negate_product,               \
-	                      unsigned negate_c, unsigned rm, uint64_t *flags);                          \
-	uint64_t soft_min_##S(uint64_t a, uint64_t b, unsigned maximum, uint64_t *flags);                \
-	uint64_t soft_eq_##S(uint64_t a, uint64_t b, uint64_t *flags);                                   \
-	uint64_t soft_lt_##S(uint64_t a, uint64_t b, uint64_t *flags);                                   \
-	uint64_t soft_le_##S(uint64_t a, uint64_t b, uint64_t *flags);                                   \
-	uint64_t soft_class_##S(uint64_t a);                                                             \
-	uint64_t soft_to_w_##S(uint64_t a, unsigned rm, uint64_t *flags);                                \
-	uint64_t soft_to_wu_##S(uint64_t a, unsigned rm, uint64_t *flags);                               \
-	uint64_t soft_to_l_##S(uint64_t a, unsigned rm, uint64_t *flags);                                \
-	uint64_t soft_to_lu_##S(uint64_t a, unsigned rm, uint64_t *flags);                               \
-	uint64_t soft_from_i_##S(uint64_t a, unsigned rm, uint64_t *flags);                              \
+#define SOFT_BOTH(S)                                                                                         \
+	uint64_t soft_add_##S(uint64_t a, uint64_t b, unsigned subtract, unsigned rm, uint64_t *flags);      \
+	uint64_t soft_mul_##S(uint64_t a, uint64_t b, unsigned rm, uint64_t *flags);                         \
+	uint64_t soft_div_##S(uint64_t a, uint64_t b, unsigned rm, uint64_t *flags);                         \
+	uint64_t soft_sqrt_##S(uint64_t a, unsigned rm, uint64_t *flags);                                    \
+	uint64_t soft_fma_##S(uint64_t a, uint64_t b, uint64_t c, unsigned negate_product,                   \
+			      unsigned negate_c, unsigned rm, uint64_t *flags);                              \
+	uint64_t soft_min_##S(uint64_t a, uint64_t b, unsigned maximum, uint64_t *flags);                    \
+	uint64_t soft_eq_##S(uint64_t a, uint64_t b, uint64_t *flags);                                       \
+	uint64_t soft_lt_##S(uint64_t a, uint64_t b, uint64_t *flags);                                       \
+	uint64_t soft_le_##S(uint64_t a, uint64_t b, uint64_t *flags);                                       \
+	uint64_t soft_class_##S(uint64_t a);                                                                 \
+	uint64_t soft_to_w_##S(uint64_t a, unsigned rm, uint64_t *flags);                                    \
+	uint64_t soft_to_wu_##S(uint64_t a, unsigned rm, uint64_t *flags);                                   \
+	uint64_t soft_to_l_##S(uint64_t a, unsigned rm, uint64_t *flags);                                    \
+	uint64_t soft_to_lu_##S(uint64_t a, unsigned rm, uint64_t *flags);                                   \
+	uint64_t soft_from_i_##S(uint64_t a, unsigned rm, uint64_t *flags);                                  \
 	uint64_t soft_from_u_##S(uint64_t a, unsigned rm, uint64_t *flags);
 SOFT_BOTH(s)
 SOFT_BOTH(d)

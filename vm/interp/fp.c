@@ -18,8 +18,8 @@ struct format {
 	bool single;
 };
 
-static const struct format single = { 23, 127, UINT64_C(0x7f800000), true };
-static const struct format dbl = { 52, 1023, UINT64_C(0x7ff0000000000000), false };
+static const struct format single = {23, 127, UINT64_C(0x7f800000), true};
+static const struct format dbl = {52, 1023, UINT64_C(0x7ff0000000000000), false};
 
 enum kind { ZERO, FINITE, INFINITE, QUIET, SIGNALING };
 
@@ -61,7 +61,7 @@ static struct number unpack(const struct format *f, uint64_t reg)
 	uint64_t raw = raw_of(f, reg);
 	uint64_t fraction = raw & ((UINT64_C(1) << f->fraction) - 1);
 	int exponent = (int)((raw & f->infinity) >> f->fraction);
-	struct number n = { .sign = raw & sign_bit(f) };
+	struct number n = {.sign = raw & sign_bit(f)};
 
 	if ((raw & f->infinity) == f->infinity) {
 		n.kind = !fraction ? INFINITE : fraction >> (f->fraction - 1) ? QUIET : SIGNALING;
@@ -117,19 +117,24 @@ static struct wide wide_shift_jam(struct wide v, unsigned by)
 	if (by == 0)
 		return v;
 	if (by >= 64)
-		return (struct wide){ 0, shift_jam(v.high, by - 64) | (v.low != 0) };
-	return (struct wide){ v.high >> by, v.high << (64 - by) | shift_jam(v.low, by) };
+		return (struct wide){0, shift_jam(v.high, by - 64) | (v.low != 0)};
+	return (struct wide){v.high >> by, v.high << (64 - by) | shift_jam(v.low, by)};
 }
 
 /* Does what is dropped (`rest` of at most 2 * half) round the magnitude up? */
 static bool rounds_up(unsigned rm, bool sign, bool odd, uint64_t rest, uint64_t half)
 {
 	switch (rm) {
-	case VM_RNE: return rest > half || (rest == half && odd);
-	case VM_RDN: return sign && rest;
-	case VM_RUP: return !sign && rest;
-	case VM_RMM: return rest >= half;
-	default: return false;
+	case VM_RNE:
+		return rest > half || (rest == half && odd);
+	case VM_RDN:
+		return sign && rest;
+	case VM_RUP:
+		return !sign && rest;
+	case VM_RMM:
+		return rest >= half;
+	default:
+		return false;
 	}
 }
 
@@ -143,7 +148,7 @@ static uint64_t overflow(const struct format *f, bool sign, unsigned rm, uint64_
 
 /* Rounds significand * 2^(exponent - 63), the top bit set and bit 0 jammed, to a register's value. */
 static uint64_t round_pack(const struct format *f, bool sign, int exponent, uint64_t significand, unsigned rm,
-                           uint64_t *flags)
+			   uint64_t *flags)
 {
 	unsigned drop = 63 - f->fraction;
 	uint64_t half = UINT64_C(1) << (drop - 1), below = half * 2 - 1, rest, raw;
@@ -155,7 +160,7 @@ static uint64_t round_pack(const struct format *f, bool sign, int exponent, uint
 	if (exponent < least) {
 		/* Not tiny if rounding as if the exponent had no bound reaches the least normal. */
 		bool carries = (significand | below) == ~UINT64_C(0) &&
-		               rounds_up(rm, sign, true, significand & below, half);
+			       rounds_up(rm, sign, true, significand & below, half);
 
 		tiny = exponent < least - 1 || !carries;
 		significand = shift_jam(significand, (unsigned)(least - exponent));
@@ -175,7 +180,8 @@ static uint64_t round_pack(const struct format *f, bool sign, int exponent, uint
 }
 
 /* Normalizes a 128-bit significand (bit 127 stands for 2^exponent) and rounds it. Not zero. */
-static uint64_t round_wide(const struct format *f, bool sign, int exponent, struct wide v, unsigned rm, uint64_t *flags)
+static uint64_t round_wide(const struct format *f, bool sign, int exponent, struct wide v, unsigned rm,
+			   uint64_t *flags)
 {
 	unsigned zeros;
 
@@ -198,9 +204,10 @@ static uint64_t zero_sum(const struct format *f, bool sign_a, bool sign_b, unsig
 	return signed_box(f, sign_a == sign_b ? sign_a : rm == VM_RDN, 0);
 }
 
-/* a + b of finite numbers with 128-bit significands, bits 127 set, the low bits of each zero enough to spare two. */
-static uint64_t add_wide(const struct format *f, bool sign_a, int exp_a, struct wide a, bool sign_b, int exp_b,
-                         struct wide b, unsigned rm, uint64_t *flags)
+/* a + b of finite numbers with 128-bit significands, bits 127 set, the low bits of each zero enough to spare
+ * two. */
+static uint64_t add_wide(const struct format *f, bool sign_a, int exp_a, struct wide a, bool sign_b,
+			 int exp_b, struct wide b, unsigned rm, uint64_t *flags)
 {
 	struct wide sum;
 
@@ -227,7 +234,8 @@ static uint64_t add_wide(const struct format *f, bool sign_a, int exp_a, struct 
 	return round_wide(f, sign_a, exp_a + 2, sum, rm, flags);
 }
 
-static uint64_t add(const struct format *f, uint64_t ra, uint64_t rb, unsigned subtract, unsigned rm, uint64_t *flags)
+static uint64_t add(const struct format *f, uint64_t ra, uint64_t rb, unsigned subtract, unsigned rm,
+		    uint64_t *flags)
 {
 	struct number a = unpack(f, ra), b = unpack(f, rb);
 
@@ -244,14 +252,14 @@ static uint64_t add(const struct format *f, uint64_t ra, uint64_t rb, unsigned s
 		return round_pack(f, a.sign, a.exponent, a.significand, rm, flags);
 	if (a.kind == ZERO)
 		return round_pack(f, b.sign, b.exponent, b.significand, rm, flags);
-	return add_wide(f, a.sign, a.exponent, (struct wide){ a.significand, 0 }, b.sign, b.exponent,
-	                (struct wide){ b.significand, 0 }, rm, flags);
+	return add_wide(f, a.sign, a.exponent, (struct wide){a.significand, 0}, b.sign, b.exponent,
+			(struct wide){b.significand, 0}, rm, flags);
 }
 
 /* The exact product of two finite numbers, normalized. */
 static struct wide product(struct number a, struct number b, int *exponent)
 {
-	struct wide v = { mulhu(a.significand, b.significand), a.significand * b.significand };
+	struct wide v = {mulhu(a.significand, b.significand), a.significand * b.significand};
 
 	*exponent = a.exponent + b.exponent + 1;
 	if (!(v.high >> 63)) {
@@ -344,8 +352,8 @@ static uint64_t root(const struct format *f, uint64_t ra, unsigned rm, uint64_t 
 	return round_pack(f, false, (a.exponent - odd) / 2, bits << 4 | (rest != 0), rm, flags);
 }
 
-static uint64_t fma_infinite(const struct format *f, struct number a, struct number b, struct number c, bool sign,
-                             uint64_t *flags)
+static uint64_t fma_infinite(const struct format *f, struct number a, struct number b, struct number c,
+			     bool sign, uint64_t *flags)
 {
 	if (a.kind == INFINITE || b.kind == INFINITE) {
 		if (c.kind == INFINITE && c.sign != sign)
@@ -355,8 +363,8 @@ static uint64_t fma_infinite(const struct format *f, struct number a, struct num
 	return signed_box(f, c.sign, f->infinity);
 }
 
-static uint64_t fma_any(const struct format *f, uint64_t ra, uint64_t rb, uint64_t rc, unsigned negate_product,
-                        unsigned negate_c, unsigned rm, uint64_t *flags)
+static uint64_t fma_any(const struct format *f, uint64_t ra, uint64_t rb, uint64_t rc,
+			unsigned negate_product, unsigned negate_c, unsigned rm, uint64_t *flags)
 {
 	struct number a = unpack(f, ra), b = unpack(f, rb), c = unpack(f, rc);
 	bool sign = (a.sign != b.sign) != (bool)negate_product;
@@ -380,7 +388,7 @@ static uint64_t fma_any(const struct format *f, uint64_t ra, uint64_t rb, uint64
 	v = product(a, b, &exponent);
 	if (c.kind == ZERO)
 		return round_pack(f, sign, exponent, v.high | (v.low != 0), rm, flags);
-	return add_wide(f, sign, exponent, v, c.sign, c.exponent, (struct wide){ c.significand, 0 }, rm, flags);
+	return add_wide(f, sign, exponent, v, c.sign, c.exponent, (struct wide){c.significand, 0}, rm, flags);
 }
 
 /* --- comparisons --- */
@@ -443,11 +451,16 @@ static uint64_t classify(const struct format *f, uint64_t reg)
 	bool subnormal = n.kind == FINITE && n.exponent < 1 - f->bias;
 
 	switch (n.kind) {
-	case ZERO: return n.sign ? 1 << 3 : 1 << 4;
-	case INFINITE: return n.sign ? 1 << 0 : 1 << 7;
-	case SIGNALING: return 1 << 8;
-	case QUIET: return 1 << 9;
-	default: break;
+	case ZERO:
+		return n.sign ? 1 << 3 : 1 << 4;
+	case INFINITE:
+		return n.sign ? 1 << 0 : 1 << 7;
+	case SIGNALING:
+		return 1 << 8;
+	case QUIET:
+		return 1 << 9;
+	default:
+		break;
 	}
 	if (subnormal)
 		return n.sign ? 1 << 2 : 1 << 5;
@@ -458,7 +471,7 @@ static uint64_t classify(const struct format *f, uint64_t reg)
 
 /* To an integer between -`below` and `above`; what does not fit is invalid and saturates. */
 static uint64_t to_int(const struct format *f, uint64_t reg, uint64_t below, uint64_t above, unsigned rm,
-                       uint64_t *flags)
+		       uint64_t *flags)
 {
 	struct number n = unpack(f, reg);
 	uint64_t limit, value = 0, rest = 0, half = UINT64_C(1) << 63;
@@ -496,7 +509,8 @@ static uint64_t from_int(const struct format *f, bool sign, uint64_t magnitude, 
 	return round_pack(f, sign, 63 - zeros, magnitude << zeros, rm, flags);
 }
 
-static uint64_t convert(const struct format *from, const struct format *to, uint64_t reg, unsigned rm, uint64_t *flags)
+static uint64_t convert(const struct format *from, const struct format *to, uint64_t reg, unsigned rm,
+			uint64_t *flags)
 {
 	struct number n = unpack(from, reg);
 
@@ -517,6 +531,7 @@ uint64_t soft_widen(uint64_t a, uint64_t *flags)
 	return convert(&single, &dbl, a, VM_RNE, flags);
 }
 
+/* clang-format off */
 /* The public names, for both formats. */
 #define SOFT_BOTH(S, format)                                                                                  \
 	uint64_t soft_add_##S(uint64_t a, uint64_t b, unsigned subtract, unsigned rm, uint64_t *flags)          \

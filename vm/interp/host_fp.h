@@ -18,7 +18,7 @@
 
 #include <emmintrin.h>
 
-#define HOST_FP 1
+#define HOST_FP         1
 #define HOST_FP_DEFAULT 0x1f80 /* all exceptions masked, to nearest, subnormals kept */
 
 static inline void host_fp_begin(void)
@@ -66,10 +66,10 @@ static inline float fma_s(float a, float b, float c)
 #else
 
 #define HOST_FP 0
-#define sqrt_d sqrt
-#define sqrt_s sqrtf
-#define fma_d fma
-#define fma_s fmaf
+#define sqrt_d  sqrt
+#define sqrt_s  sqrtf
+#define fma_d   fma
+#define fma_s   fmaf
 
 static inline void host_fp_begin(void)
 {

@@ -20,18 +20,19 @@
 #endif
 
 #ifndef VM_SWITCH
-#pragma GCC optimize("O2") /* also where the rest is built with less: calls in tail position must be jumps */
+#pragma GCC optimize("O2") /* also where the rest is built with less: calls in tail position must be jumps   \
+			    */
 #endif
 
 #include "vm/internal.h"
 #include "vm/interp/arith.h"
 #include "vm/interp/host_fp.h"
 
-#define A a_value
-#define B b_value
-#define C x[(uint8_t)op->imm]
-#define IMM ((uint64_t)(int64_t)op->imm)
-#define PC pc
+#define A    a_value
+#define B    b_value
+#define C    x[(uint8_t)op->imm]
+#define IMM  ((uint64_t)(int64_t)op->imm)
+#define PC   pc
 #define FCSR (&x[REG_FCSR])
 
 #ifndef VM_SWITCH
@@ -46,168 +47,168 @@ register int64_t budget __asm__("r15");
 /* --- the quick case of every instruction --- */
 
 /* The source registers' values come as arguments: in a pair they may be there already. */
-#define FAST(name)                                                                                            \
-	static inline __attribute__((always_inline)) enum vm_flow fast_##name(                                \
+#define FAST(name)                                                                                           \
+	static inline __attribute__((always_inline)) enum vm_flow fast_##name(                               \
 		STATE uint64_t a_value, uint64_t b_value, uint64_t *result)
 
 #define UNUSED (void)space, (void)x, (void)op, (void)pc, (void)a_value, (void)b_value, (void)result
 
 #ifdef VM_SWITCH
 #define STATE struct space *space, uint64_t *x, const struct op *op, uint64_t pc,
-#define PASS space, x, op, pc,
+#define PASS  space, x, op, pc,
 #else
 #define STATE
 #define PASS
 #endif
 #define RESULT(value) x[op->rd] = *result = (uint64_t)(value)
 
-#define ALU(name, operands, match, mask, value)                                                               \
-	FAST(name)                                                                                            \
-	{                                                                                                     \
-		UNUSED;                                                                                       \
-		RESULT(value);                                                                           \
-		return FLOW_NEXT;                                                                             \
+#define ALU(name, operands, match, mask, value)                                                              \
+	FAST(name)                                                                                           \
+	{                                                                                                    \
+		UNUSED;                                                                                      \
+		RESULT(value);                                                                               \
+		return FLOW_NEXT;                                                                            \
 	}
 
 /* Where the TLB may have the address. */
 #define ENTRY(access, vaddr) (&space->tlb[access][((vaddr) >> PAGE_BITS) % TLB_SIZE])
-#define ENTRY_LOAD(vaddr) ENTRY(ACCESS_LOAD, vaddr)
-#define ENTRY_STORE(vaddr) ENTRY(ACCESS_STORE, vaddr)
+#define ENTRY_LOAD(vaddr)    ENTRY(ACCESS_LOAD, vaddr)
+#define ENTRY_STORE(vaddr)   ENTRY(ACCESS_STORE, vaddr)
 
 /*
  * Finds the host address. Where `entry` is the page's, tag ^ vaddr is the offset in it (see struct
  * tlb_entry); an access that crosses into the next page is left to vm_load() and vm_store(), as all
  * misses are.
  */
-#define TRANSLATE(size)                                                                                       \
-	if (unlikely((entry->tag ^ vaddr) > PAGE_SIZE - (size)))                                              \
-		return FLOW_SLOW;                                                                             \
+#define TRANSLATE(size)                                                                                      \
+	if (unlikely((entry->tag ^ vaddr) > PAGE_SIZE - (size)))                                             \
+		return FLOW_SLOW;                                                                            \
 	void *host = (void *)((uintptr_t)vaddr + entry->add)
 
 /* A memory access in two: with the entry given, as a pair in one page can, and whole. */
-#define MEMORY(name, ENTRY_OF)                                                                                \
-	FAST(name)                                                                                            \
-	{                                                                                                     \
-		UNUSED;                                                                                       \
-		return near_##name(PASS ENTRY_OF(A + IMM), a_value, b_value, result);                         \
+#define MEMORY(name, ENTRY_OF)                                                                               \
+	FAST(name)                                                                                           \
+	{                                                                                                    \
+		UNUSED;                                                                                      \
+		return near_##name(PASS ENTRY_OF(A + IMM), a_value, b_value, result);                        \
 	}
-#define NEAR(name)                                                                                            \
-	static inline __attribute__((always_inline)) enum vm_flow near_##name(                                \
+#define NEAR(name)                                                                                           \
+	static inline __attribute__((always_inline)) enum vm_flow near_##name(                               \
 		STATE const struct tlb_entry *entry, uint64_t a_value, uint64_t b_value, uint64_t *result)
 
-#define LOAD(name, operands, match, mask, type, value)                                                        \
-	NEAR(name)                                                                                            \
-	{                                                                                                     \
-		UNUSED;                                                                                       \
-		uint64_t vaddr = A + IMM;                                                                     \
-		TRANSLATE(sizeof(type));                                                                      \
-		type v;                                                                                       \
-		memcpy(&v, host, sizeof(v));                                                                  \
-		RESULT(value);                                                                                \
-		return FLOW_NEXT;                                                                             \
-	}                                                                                                     \
+#define LOAD(name, operands, match, mask, type, value)                                                       \
+	NEAR(name)                                                                                           \
+	{                                                                                                    \
+		UNUSED;                                                                                      \
+		uint64_t vaddr = A + IMM;                                                                    \
+		TRANSLATE(sizeof(type));                                                                     \
+		type v;                                                                                      \
+		memcpy(&v, host, sizeof(v));                                                                 \
+		RESULT(value);                                                                               \
+		return FLOW_NEXT;                                                                            \
+	}                                                                                                    \
 	MEMORY(name, ENTRY_LOAD)
 
-#define STORE(name, operands, match, mask, type)                                                              \
-	NEAR(name)                                                                                            \
-	{                                                                                                     \
-		UNUSED;                                                                                       \
-		uint64_t vaddr = A + IMM;                                                                     \
-		TRANSLATE(sizeof(type));                                                                      \
-		type v = (type)B;                                                                             \
-		memcpy(host, &v, sizeof(v));                                                                  \
-		return FLOW_NEXT;                                                                             \
-	}                                                                                                     \
+#define STORE(name, operands, match, mask, type)                                                             \
+	NEAR(name)                                                                                           \
+	{                                                                                                    \
+		UNUSED;                                                                                      \
+		uint64_t vaddr = A + IMM;                                                                    \
+		TRANSLATE(sizeof(type));                                                                     \
+		type v = (type)B;                                                                            \
+		memcpy(host, &v, sizeof(v));                                                                 \
+		return FLOW_NEXT;                                                                            \
+	}                                                                                                    \
 	MEMORY(name, ENTRY_STORE)
 
-#define BRANCH(name, operands, match, mask, condition)                                                        \
-	FAST(name)                                                                                            \
-	{                                                                                                     \
-		UNUSED;                                                                                       \
-		return (condition) ? FLOW_TAKEN : FLOW_NEXT;                                                  \
+#define BRANCH(name, operands, match, mask, condition)                                                       \
+	FAST(name)                                                                                           \
+	{                                                                                                    \
+		UNUSED;                                                                                      \
+		return (condition) ? FLOW_TAKEN : FLOW_NEXT;                                                 \
 	}
 
 /*
  * Floating point on the host's unit. Whatever gives a NaN is computed again by slow.c, which knows
  * which NaN and which flags; those that the host has raised by then are raised there, too.
  */
-#define FP(name, operands, match, mask, host, soft)                                                           \
-	FAST(name)                                                                                            \
-	{                                                                                                     \
-		UNUSED;                                                                                       \
-		if (unlikely(!space->fp_ready))                                                                   \
-			return FLOW_SLOW;                                                                     \
-		host;                                                                                         \
-		return FLOW_NEXT;                                                                             \
+#define FP(name, operands, match, mask, host, soft)                                                          \
+	FAST(name)                                                                                           \
+	{                                                                                                    \
+		UNUSED;                                                                                      \
+		if (unlikely(!space->fp_ready))                                                              \
+			return FLOW_SLOW;                                                                    \
+		host;                                                                                        \
+		return FLOW_NEXT;                                                                            \
 	}
 
 #define IS_BOXED(value) ((value) >= BOXED)
-#define SLOW_IF(condition)                                                                                    \
-	if (unlikely(condition))                                                                              \
+#define SLOW_IF(condition)                                                                                   \
+	if (unlikely(condition))                                                                             \
 	return FLOW_SLOW
 
 #define HOST_NONE return FLOW_SLOW
-#define RESULT_D(value)                                                                                       \
-	double r = (value);                                                                                   \
-	SLOW_IF(r != r);                                                                                      \
+#define RESULT_D(value)                                                                                      \
+	double r = (value);                                                                                  \
+	SLOW_IF(r != r);                                                                                     \
 	RESULT(double_bits(r))
-#define RESULT_S(value)                                                                                       \
-	float r = (value);                                                                                    \
-	SLOW_IF(r != r);                                                                                      \
+#define RESULT_S(value)                                                                                      \
+	float r = (value);                                                                                   \
+	SLOW_IF(r != r);                                                                                     \
 	RESULT(BOX(float_bits(r)))
-#define HOST_D(value)                                                                                         \
-	double a = double_of(A), b = double_of(B);                                                            \
+#define HOST_D(value)                                                                                        \
+	double a = double_of(A), b = double_of(B);                                                           \
 	RESULT_D(value)
-#define HOST_S(value)                                                                                         \
-	SLOW_IF(!IS_BOXED(A & B));                                                                            \
-	float a = float_of(A), b = float_of(B);                                                               \
+#define HOST_S(value)                                                                                        \
+	SLOW_IF(!IS_BOXED(A & B));                                                                           \
+	float a = float_of(A), b = float_of(B);                                                              \
 	RESULT_S(value)
-#define HOST_D1(value)                                                                                        \
-	double a = double_of(A);                                                                              \
+#define HOST_D1(value)                                                                                       \
+	double a = double_of(A);                                                                             \
 	RESULT_D(value)
-#define HOST_S1(value)                                                                                        \
-	SLOW_IF(!IS_BOXED(A));                                                                                \
-	float a = float_of(A);                                                                                \
+#define HOST_S1(value)                                                                                       \
+	SLOW_IF(!IS_BOXED(A));                                                                               \
+	float a = float_of(A);                                                                               \
 	RESULT_S(value)
-#define HOST_FMA_D(...)                                                                                       \
-	double a = double_of(A), b = double_of(B), c = double_of(C);                                          \
+#define HOST_FMA_D(...)                                                                                      \
+	double a = double_of(A), b = double_of(B), c = double_of(C);                                         \
 	RESULT_D(fma_d(__VA_ARGS__))
-#define HOST_FMA_S(...)                                                                                       \
-	SLOW_IF(!IS_BOXED(A & B & C));                                                                        \
-	float a = float_of(A), b = float_of(B), c = float_of(C);                                              \
+#define HOST_FMA_S(...)                                                                                      \
+	SLOW_IF(!IS_BOXED(A & B & C));                                                                       \
+	float a = float_of(A), b = float_of(B), c = float_of(C);                                             \
 	RESULT_S(fma_s(__VA_ARGS__))
-#define HOST_COMPARE_D(condition)                                                                             \
-	double a = double_of(A), b = double_of(B);                                                            \
-	SLOW_IF(__builtin_isunordered(a, b));                                                                 \
+#define HOST_COMPARE_D(condition)                                                                            \
+	double a = double_of(A), b = double_of(B);                                                           \
+	SLOW_IF(__builtin_isunordered(a, b));                                                                \
 	RESULT(condition)
-#define HOST_COMPARE_S(condition)                                                                             \
-	SLOW_IF(!IS_BOXED(A & B));                                                                            \
-	float a = float_of(A), b = float_of(B);                                                               \
-	SLOW_IF(__builtin_isunordered(a, b));                                                                 \
+#define HOST_COMPARE_S(condition)                                                                            \
+	SLOW_IF(!IS_BOXED(A & B));                                                                           \
+	float a = float_of(A), b = float_of(B);                                                              \
+	SLOW_IF(__builtin_isunordered(a, b));                                                                \
 	RESULT(condition)
 #define HOST_FROM_D(value) RESULT(double_bits((double)(value)))
 #define HOST_FROM_S(value) RESULT(BOX(float_bits((float)(value))))
-#define HOST_S_TO_D                                                                                           \
-	SLOW_IF(!IS_BOXED(A));                                                                                \
+#define HOST_S_TO_D                                                                                          \
+	SLOW_IF(!IS_BOXED(A));                                                                               \
 	RESULT_D((double)float_of(A))
 #define HOST_D_TO_S RESULT_S((float)double_of(A))
-#define HOST_TO_W_D                                                                                           \
-	double a = double_of(A);                                                                              \
-	SLOW_IF(!(a > -2147483649.0 && a < 2147483648.0));                                                    \
+#define HOST_TO_W_D                                                                                          \
+	double a = double_of(A);                                                                             \
+	SLOW_IF(!(a > -2147483649.0 && a < 2147483648.0));                                                   \
 	RESULT(SEXT32(a))
-#define HOST_TO_L_D                                                                                           \
-	double a = double_of(A);                                                                              \
-	SLOW_IF(!(a >= -0x1p63 && a < 0x1p63));                                                               \
+#define HOST_TO_L_D                                                                                          \
+	double a = double_of(A);                                                                             \
+	SLOW_IF(!(a >= -0x1p63 && a < 0x1p63));                                                              \
 	RESULT((int64_t)a)
-#define HOST_TO_W_S                                                                                           \
-	SLOW_IF(!IS_BOXED(A));                                                                                \
-	float a = float_of(A);                                                                                \
-	SLOW_IF(!(a >= -0x1p31f && a < 0x1p31f));                                                             \
+#define HOST_TO_W_S                                                                                          \
+	SLOW_IF(!IS_BOXED(A));                                                                               \
+	float a = float_of(A);                                                                               \
+	SLOW_IF(!(a >= -0x1p31f && a < 0x1p31f));                                                            \
 	RESULT(SEXT32(a))
-#define HOST_TO_L_S                                                                                           \
-	SLOW_IF(!IS_BOXED(A));                                                                                \
-	float a = float_of(A);                                                                                \
-	SLOW_IF(!(a >= -0x1p63f && a < 0x1p63f));                                                             \
+#define HOST_TO_L_S                                                                                          \
+	SLOW_IF(!IS_BOXED(A));                                                                               \
+	float a = float_of(A);                                                                               \
+	SLOW_IF(!(a >= -0x1p63f && a < 0x1p63f));                                                            \
 	RESULT((int64_t)a)
 
 #include "vm/insn.def"
@@ -243,67 +244,67 @@ static enum vm_stop leave(struct hart *h, uint64_t at, int64_t left, enum vm_sto
 	return stop;
 }
 
-#define NEXT(slots)                                                                                           \
-	do {                                                                                                  \
-		op += (slots);                                                                                \
-		DISPATCH();                                                                                   \
+#define NEXT(slots)                                                                                          \
+	do {                                                                                                 \
+		op += (slots);                                                                               \
+		DISPATCH();                                                                                  \
 	} while (0)
 
 /* Enters a block, at whose start `pc` is. */
-#define ENTER(target)                                                                                         \
-	do {                                                                                                  \
-		const struct block *entered = (target);                                                       \
-		space->block = entered;                                                                       \
-		op = entered->ops;                                                                            \
-		budget -= entered->count;                                                                     \
-		if (unlikely(budget < 0))                                                                     \
-			GO(exhausted);                                                                        \
-		DISPATCH();                                                                                   \
+#define ENTER(target)                                                                                        \
+	do {                                                                                                 \
+		const struct block *entered = (target);                                                      \
+		space->block = entered;                                                                      \
+		op = entered->ops;                                                                           \
+		budget -= entered->count;                                                                    \
+		if (unlikely(budget < 0))                                                                    \
+			GO(exhausted);                                                                       \
+		DISPATCH();                                                                                  \
 	} while (0)
 
 /* Goes where the direct jump `op` goes. */
-#define FOLLOW()                                                                                              \
-	do {                                                                                                  \
-		const struct block *next = op[1].link.next;                                                   \
-		pc += IMM;                                                                                    \
-		if (unlikely(!next))                                                                          \
-			GO(unlinked);                                                                         \
-		ENTER(next);                                                                                  \
+#define FOLLOW()                                                                                             \
+	do {                                                                                                 \
+		const struct block *next = op[1].link.next;                                                  \
+		pc += IMM;                                                                                   \
+		if (unlikely(!next))                                                                         \
+			GO(unlinked);                                                                        \
+		ENTER(next);                                                                                 \
 	} while (0)
 
 /* Goes to `pc`, wherever that is. */
-#define LOOK_UP()                                                                                             \
-	do {                                                                                                  \
-		struct jump_entry *entry = &space->jump[(pc >> 1) % JUMP_SIZE];                               \
-		if (unlikely(entry->pc != pc))                                                                \
-			GO(find);                                                                             \
-		ENTER(entry->block);                                                                          \
+#define LOOK_UP()                                                                                            \
+	do {                                                                                                 \
+		struct jump_entry *entry = &space->jump[(pc >> 1) % JUMP_SIZE];                              \
+		if (unlikely(entry->pc != pc))                                                               \
+			GO(find);                                                                            \
+		ENTER(entry->block);                                                                         \
 	} while (0)
 
 /* The jumps; `a` is the value of rs1. */
 #define DO_j(a) FOLLOW()
-#define DO_jal(a)                                                                                             \
-	do {                                                                                                  \
-		x[op->rd] = pc + op->rs1;                                                                     \
-		FOLLOW();                                                                                     \
+#define DO_jal(a)                                                                                            \
+	do {                                                                                                 \
+		x[op->rd] = pc + op->rs1;                                                                    \
+		FOLLOW();                                                                                    \
 	} while (0)
-#define DO_jr(a)                                                                                              \
-	do {                                                                                                  \
-		pc = (a) & ~UINT64_C(1);                                                                      \
-		LOOK_UP();                                                                                    \
+#define DO_jr(a)                                                                                             \
+	do {                                                                                                 \
+		pc = (a) & ~UINT64_C(1);                                                                     \
+		LOOK_UP();                                                                                   \
 	} while (0)
-#define DO_jalr(a)                                                                                            \
-	do {                                                                                                  \
-		uint64_t target = ((a) + IMM) & ~UINT64_C(1);                                                 \
-		x[op->rd] = pc + op->rs2;                                                                     \
-		pc = target;                                                                                  \
-		LOOK_UP();                                                                                    \
+#define DO_jalr(a)                                                                                           \
+	do {                                                                                                 \
+		uint64_t target = ((a) + IMM) & ~UINT64_C(1);                                                \
+		x[op->rd] = pc + op->rs2;                                                                    \
+		pc = target;                                                                                 \
+		LOOK_UP();                                                                                   \
 	} while (0)
 
 /* The quick case of op, with these values of its source registers. */
 #define RUN(name, a, b) fast_##name(PASS a, b, &result)
-#define RS1 x[op->rs1]
-#define RS2 x[op->rs2]
+#define RS1             x[op->rs1]
+#define RS2             x[op->rs2]
 
 /*
  * The two variants. HANDLER(id) begins a handler, LABEL(name) a place that handlers go to by
@@ -312,9 +313,10 @@ static enum vm_stop leave(struct hart *h, uint64_t at, int64_t left, enum vm_sto
 #ifdef VM_SWITCH
 
 #define HANDLER(id) case id:
-#define LABEL(name) name:
-#define GO(name) goto name
-#define DISPATCH() goto again
+#define LABEL(name)                                                                                          \
+	name:
+#define GO(name)    goto name
+#define DISPATCH()  goto again
 #define ADDRESS(id) (const void *)(uintptr_t)(id)
 
 static const void *const table[] = {
@@ -346,8 +348,8 @@ typedef enum vm_stop handler(void);
 
 #define HANDLER(id) static enum vm_stop handle_##id(void)
 #define LABEL(name) static __attribute__((noinline)) enum vm_stop go_##name(void)
-#define GO(name) return go_##name()
-#define DISPATCH() return ((handler *)op->handler.label)()
+#define GO(name)    return go_##name()
+#define DISPATCH()  return ((handler *)op->handler.label)()
 #define ADDRESS(id) (const void *)handle_##id
 
 static handler go_slow, go_unlinked, go_find, go_exhausted;

@@ -9,11 +9,11 @@
 
 enum csr_change { CSR_WRITE, CSR_SET, CSR_CLEAR };
 
-#define CSR_FFLAGS 0x001
-#define CSR_FRM 0x002
-#define CSR_FCSR 0x003
-#define CSR_CYCLE 0xc00
-#define CSR_TIME 0xc01
+#define CSR_FFLAGS  0x001
+#define CSR_FRM     0x002
+#define CSR_FCSR    0x003
+#define CSR_CYCLE   0xc00
+#define CSR_TIME    0xc01
 #define CSR_INSTRET 0xc02
 
 enum vm_flow vm_raise(struct hart *h, uint64_t cause, uint64_t tval)
@@ -54,11 +54,12 @@ static enum vm_flow illegal(struct hart *h, const struct op *op, uint64_t pc)
 {
 	uint64_t place = pc + vm_block_offset(h->space->block, op), paddr;
 	uint8_t *host;
-	uint16_t halves[2] = { 0, 0 };
+	uint16_t halves[2] = {0, 0};
 
 	/* The word was fetchable when it was decoded, and the first half still is. */
 	for (unsigned i = 0; i < 2; i++)
-		if ((i == 0 || (halves[0] & 3) == 3) && vm_access(h, place + 2 * i, ACCESS_FETCH, &host, &paddr))
+		if ((i == 0 || (halves[0] & 3) == 3) &&
+		    vm_access(h, place + 2 * i, ACCESS_FETCH, &host, &paddr))
 			memcpy(&halves[i], host, 2);
 	return vm_raise(h, VM_CAUSE_ILLEGAL, (uint32_t)halves[1] << 16 | halves[0]);
 }
@@ -71,15 +72,21 @@ static bool csr_read(struct hart *h, uint64_t *x, const struct op *op, uint64_t 
 
 	vm_fp_leave(h, x);
 	switch (op->imm) {
-	case CSR_FFLAGS: *value = x[REG_FCSR] & 31; return true;
-	case CSR_FRM: *value = x[REG_FCSR] >> 5; return true;
-	case CSR_FCSR: *value = x[REG_FCSR]; return true;
+	case CSR_FFLAGS:
+		*value = x[REG_FCSR] & 31;
+		return true;
+	case CSR_FRM:
+		*value = x[REG_FCSR] >> 5;
+		return true;
+	case CSR_FCSR:
+		*value = x[REG_FCSR];
+		return true;
 	case CSR_CYCLE:
 	case CSR_TIME:
 	case CSR_INSTRET:
 		vm_instret_sync(h, op);
-		*value = bus->counter ? bus->counter(bus->context, (enum vm_counter)(op->imm - CSR_CYCLE)) :
-		                        h->pub.instret;
+		*value = bus->counter ? bus->counter(bus->context, (enum vm_counter)(op->imm - CSR_CYCLE))
+				      : h->pub.instret;
 		return true;
 	}
 	return false;
@@ -95,8 +102,8 @@ static void csr_write(uint64_t *x, int32_t csr, uint64_t value)
 		x[REG_FCSR] = value & 0xff;
 }
 
-static enum vm_flow vm_csr(struct hart *h, uint64_t *x, const struct op *op, uint64_t pc, enum csr_change change,
-                           uint64_t operand, bool writes)
+static enum vm_flow vm_csr(struct hart *h, uint64_t *x, const struct op *op, uint64_t pc,
+			   enum csr_change change, uint64_t operand, bool writes)
 {
 	uint64_t old, value = operand;
 
@@ -191,12 +198,12 @@ static enum vm_flow vm_sc(struct hart *h, uint64_t *x, const struct op *op, unsi
 
 /* --- one operation --- */
 
-#define A x[op->rs1]
-#define B x[op->rs2]
-#define C x[(uint8_t)op->imm]
-#define IMM ((uint64_t)(int64_t)op->imm)
-#define RM rm
-#define FLAGS (&x[REG_FCSR])
+#define A                     x[op->rs1]
+#define B                     x[op->rs2]
+#define C                     x[(uint8_t)op->imm]
+#define IMM                   ((uint64_t)(int64_t)op->imm)
+#define RM                    rm
+#define FLAGS                 (&x[REG_FCSR])
 #define vm_csr(h, x, op, ...) vm_csr(h, x, op, pc, __VA_ARGS__)
 
 static enum vm_flow memory_op(struct hart *h, uint64_t *x, const struct op *op)
@@ -204,34 +211,34 @@ static enum vm_flow memory_op(struct hart *h, uint64_t *x, const struct op *op)
 	uint64_t raw;
 
 	switch (op->id) {
-#define LOAD(name, operands, match, mask, type, value)                                                        \
-	case ID_##name: {                                                                                     \
-		type v;                                                                                       \
-		if (!vm_load(h, op, A + IMM, sizeof(type), &raw))                                             \
-			return FLOW_TRAP;                                                                     \
-		v = (type)raw;                                                                                \
-		x[op->rd] = (value);                                                                          \
-		return FLOW_NEXT;                                                                             \
+#define LOAD(name, operands, match, mask, type, value)                                                       \
+	case ID_##name: {                                                                                    \
+		type v;                                                                                      \
+		if (!vm_load(h, op, A + IMM, sizeof(type), &raw))                                            \
+			return FLOW_TRAP;                                                                    \
+		v = (type)raw;                                                                               \
+		x[op->rd] = (value);                                                                         \
+		return FLOW_NEXT;                                                                            \
 	}
-#define STORE(name, operands, match, mask, type)                                                              \
-	case ID_##name:                                                                                       \
+#define STORE(name, operands, match, mask, type)                                                             \
+	case ID_##name:                                                                                      \
 		return vm_store(h, op, A + IMM, sizeof(type), B) ? FLOW_NEXT : FLOW_TRAP;
-#define AMO(name, operands, match, mask, type, value)                                                         \
-	case ID_##name: {                                                                                     \
-		uint64_t vaddr = A;                                                                           \
-		uint8_t *host;                                                                                \
-		type old, src = (type)B;                                                                      \
-		if (!amo_aligned(h, vaddr, sizeof(type), VM_CAUSE_STORE_MISALIGNED))                          \
-			return FLOW_TRAP;                                                                     \
-		host = amo_place(h, vaddr, ACCESS_STORE);                                                     \
-		if (!host)                                                                                    \
-			return FLOW_TRAP;                                                                     \
-		raw = amo_read(host, sizeof(type));                                                           \
-		old = (type)raw, (void)old;                                                                     \
-		if (!vm_store(h, op, vaddr, sizeof(type), (uint64_t)(value)))                                 \
-			return FLOW_TRAP;                                                                     \
-		x[op->rd] = raw;                                                                              \
-		return FLOW_NEXT;                                                                             \
+#define AMO(name, operands, match, mask, type, value)                                                        \
+	case ID_##name: {                                                                                    \
+		uint64_t vaddr = A;                                                                          \
+		uint8_t *host;                                                                               \
+		type old, src = (type)B;                                                                     \
+		if (!amo_aligned(h, vaddr, sizeof(type), VM_CAUSE_STORE_MISALIGNED))                         \
+			return FLOW_TRAP;                                                                    \
+		host = amo_place(h, vaddr, ACCESS_STORE);                                                    \
+		if (!host)                                                                                   \
+			return FLOW_TRAP;                                                                    \
+		raw = amo_read(host, sizeof(type));                                                          \
+		old = (type)raw, (void)old;                                                                  \
+		if (!vm_store(h, op, vaddr, sizeof(type), (uint64_t)(value)))                                \
+			return FLOW_TRAP;                                                                    \
+		x[op->rd] = raw;                                                                             \
+		return FLOW_NEXT;                                                                            \
 	}
 #include "vm/insn.def"
 	}
@@ -241,8 +248,8 @@ static enum vm_flow memory_op(struct hart *h, uint64_t *x, const struct op *op)
 static enum vm_flow system_op(struct hart *h, uint64_t *x, const struct op *op, uint64_t pc)
 {
 	switch (op->id) {
-#define SYS(name, operands, match, mask, call)                                                                \
-	case ID_##name:                                                                                       \
+#define SYS(name, operands, match, mask, call)                                                               \
+	case ID_##name:                                                                                      \
 		return call;
 #include "vm/insn.def"
 	}
@@ -261,9 +268,9 @@ static enum vm_flow fp_op(struct hart *h, uint64_t *x, const struct op *op, uint
 	if (fp_arm(h, x))
 		return FLOW_SLOW;
 	switch (op->id) {
-#define FP(name, operands, match, mask, host, soft)                                                           \
-	case ID_##name:                                                                                       \
-		value = soft;                                                                                 \
+#define FP(name, operands, match, mask, host, soft)                                                          \
+	case ID_##name:                                                                                      \
+		value = soft;                                                                                \
 		break;
 #include "vm/insn.def"
 	}

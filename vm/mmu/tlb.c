@@ -75,7 +75,8 @@ static void space_select(struct hart *h, uint64_t root_paddr, uint16_t asid, boo
 	if (h->space->root == root_paddr && h->space->asid == asid && h->space->fp_off == fp_off)
 		return;
 	for (unsigned i = 0; i < WAYS; i++) {
-		if (set[i].root == root_paddr && set[i].asid == asid && set[i].fp_off == fp_off && set[i].used) {
+		if (set[i].root == root_paddr && set[i].asid == asid && set[i].fp_off == fp_off &&
+		    set[i].used) {
 			h->space = &set[i];
 			return;
 		}
@@ -190,9 +191,9 @@ void vm_tlb_unstore(struct vm *vm, uint64_t page_paddr)
 static bool fault(struct hart *h, enum vm_access access, bool page, uint64_t vaddr)
 {
 	static const uint8_t causes[3][2] = {
-		{ VM_CAUSE_LOAD_ACCESS, VM_CAUSE_LOAD_PAGE },
-		{ VM_CAUSE_STORE_ACCESS, VM_CAUSE_STORE_PAGE },
-		{ VM_CAUSE_FETCH_ACCESS, VM_CAUSE_FETCH_PAGE },
+		{VM_CAUSE_LOAD_ACCESS, VM_CAUSE_LOAD_PAGE},
+		{VM_CAUSE_STORE_ACCESS, VM_CAUSE_STORE_PAGE},
+		{VM_CAUSE_FETCH_ACCESS, VM_CAUSE_FETCH_PAGE},
 	};
 
 	vm_raise(h, causes[access][page], vaddr);
@@ -200,7 +201,8 @@ static bool fault(struct hart *h, enum vm_access access, bool page, uint64_t vad
 }
 
 /* Walks; the rights a user access needs, A, and D for stores, must all be there. */
-static bool refill(struct hart *h, uint64_t vaddr, enum vm_access access, struct tlb_entry *e, uint64_t *paddr)
+static bool refill(struct hart *h, uint64_t vaddr, enum vm_access access, struct tlb_entry *e,
+		   uint64_t *paddr)
 {
 	static const uint64_t needed[3] = {
 		PTE_U | PTE_A | PTE_R,
@@ -247,11 +249,11 @@ bool vm_access(struct hart *h, uint64_t vaddr, enum vm_access access, uint8_t **
 }
 
 /*
- * Both parts of an access that crosses a page; the second begins at *rest bytes from its end. The
- * second page is looked at before anything is written. Devices take no such access.
+ * Both parts of an access that crosses into the next page, the first of *first bytes. Both pages are
+ * looked at before anything is read or written. Devices take no such access.
  */
-static bool access_pair(struct hart *h, uint64_t vaddr, unsigned size, enum vm_access access, uint8_t *host[2],
-                        uint64_t paddr[2], unsigned *first)
+static bool access_pair(struct hart *h, uint64_t vaddr, enum vm_access access, uint8_t *host[2],
+			uint64_t paddr[2], unsigned *first)
 {
 	uint64_t next = (vaddr & PAGE_MASK) + PAGE_SIZE;
 
@@ -264,7 +266,6 @@ static bool access_pair(struct hart *h, uint64_t vaddr, unsigned size, enum vm_a
 		return false;
 	if (!host[1])
 		return fault(h, access, false, next);
-	(void)size;
 	return true;
 }
 
@@ -283,7 +284,7 @@ bool vm_load(struct hart *h, const struct op *op, uint64_t vaddr, unsigned size,
 
 	*value = 0;
 	if (crosses(vaddr, size)) {
-		if (!access_pair(h, vaddr, size, ACCESS_LOAD, host, paddr, &first))
+		if (!access_pair(h, vaddr, ACCESS_LOAD, host, paddr, &first))
 			return false;
 		memcpy(value, host[0], first);
 		memcpy((uint8_t *)value + first, host[1], size - first);
@@ -324,7 +325,7 @@ bool vm_store(struct hart *h, const struct op *op, uint64_t vaddr, unsigned size
 	unsigned first;
 
 	if (crosses(vaddr, size)) {
-		if (!access_pair(h, vaddr, size, ACCESS_STORE, host, paddr, &first))
+		if (!access_pair(h, vaddr, ACCESS_STORE, host, paddr, &first))
 			return false;
 		memcpy(host[0], &value, first);
 		memcpy(host[1], (uint8_t *)&value + first, size - first);

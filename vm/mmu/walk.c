@@ -6,7 +6,7 @@
 #include "vm/internal.h"
 #include "vm/mmu/pte.h"
 
-#define LEVELS 3
+#define LEVELS     3
 #define INDEX_BITS 9
 
 /* Finds the leaf entry of `vaddr` in the table at `root`, whatever rights it gives. */
