@@ -7,7 +7,7 @@ $(BUILD)/test/fuzz/syscall: $(BUILD)/stub/test/fuzz/syscall.o $(STUB_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^
 
-FUZZ_WORLDS ?= 100
+FUZZ_WORLDS ?= 200
 HUNT_SEED   ?= 1000
 HUNT_WORLDS ?= 20000
 

@@ -38,9 +38,35 @@ static void test_finished_zombie_inside_another(void)
 	CHECK_THAT(!slot_has_children(root_slot(memory)));
 }
 
+/*
+ * A zombie in a slot of its own object passed over that slot. Another zombie that came to lie there was
+ * lost when the first one was done.
+ */
+static void test_zombie_in_its_own_object(void)
+{
+	struct args args = {ARGS(0, ROOT_DEPTH)};
+	seL4_Error error;
+
+	for (unsigned slot = 0; slot < 4; slot++) {
+		begin();
+		args.word[0] = memory;
+		CHECK_OK(retype(memory, seL4_CapTableObject, 8, base + 1, 1));
+		CHECK_OK(retype(memory, seL4_CapTableObject, 2, base, 1)); /* before the other on the list */
+		CHECK_OK(move_into(base, 2, (slot + 2) % 4, base + 1));
+		CHECK_OK(move_into(base, 2, slot, base));
+		stub.tick_every_step = true;
+		do {
+			machine_kernel()->preempt_count = 99;
+		} while (!invoke_once(seL4_CapInitThreadCNode, CNodeRevoke, &args, &error));
+		CHECK_OK(error);
+		CHECK_THAT(!slot_has_children(root_slot(memory)));
+	}
+}
+
 int main(int argc, char **argv)
 {
 	test_only = argc > 1 ? argv[1] : NULL;
 	test_run("finished-zombie-inside-another", test_finished_zombie_inside_another);
+	test_run("zombie-in-its-own-object", test_zombie_in_its_own_object);
 	return test_end();
 }
