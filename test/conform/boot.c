@@ -81,10 +81,12 @@ static void cnode(void)
 	    ARGS());
 }
 
-/* RAM that the kernel knows: 512 MiB without the firmware's first two. */
+/* Between the firmware's first 2 MiB of RAM and the end of what is free. */
+static seL4_Word ram_end;
+
 static bool is_ram(seL4_Word paddr)
 {
-	return paddr >= 0x80200000 && paddr < 0x80000000 + 0x20000000;
+	return paddr >= 0x80200000 && paddr < ram_end;
 }
 
 static void untyped(void)
@@ -94,6 +96,10 @@ static void untyped(void)
 	unsigned phase = 0;
 
 	section("untyped memory", "boot.md §4-5");
+	for (unsigned i = 0; i < count; i++) {
+		if (!info->untypedList[i].isDevice)
+			ram_end = info->untypedList[i].paddr + LIBSEL4_BIT(info->untypedList[i].sizeBits);
+	}
 	check("at most 230", count > 0 && count <= 230);
 	for (unsigned i = 0; i < count; i++) {
 		const seL4_UntypedDesc *d = &info->untypedList[i];

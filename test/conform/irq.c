@@ -61,12 +61,21 @@ static void control(void)
 	TRY("the last handler gone: again", OUT(NoError), seL4_CapIRQControl, IRQIssueIRQHandler, CAPS(ROOT),
 	    ARGS(20, slot, 64));
 
-	section("IRQControl_GetTrigger", "invocations.md §7");
+	/* The reference has it as unsupported on this board; upstream's kernel, measured, does support it. */
+	section("IRQControl_GetTrigger", "invocations.md §7, measured on upstream's kernel");
 	CHECKS(REQUEST(seL4_CapIRQControl, RISCVIRQIssueIRQHandlerTrigger, CAPS(ROOT), ARGS(22, 1, slot + 1, 64)),
 	       {"length 3", OUT(TruncatedMessage), {LENGTH(3)}}, {"no capability", OUT(TruncatedMessage), {NCAPS(0)}},
-	       {"not on this platform", OUT(IllegalOperation), {ARG(0, 0)}});
-	TRY("level", OUT(IllegalOperation), seL4_CapIRQControl, RISCVIRQIssueIRQHandlerTrigger, CAPS(ROOT),
+	       {"interrupt 0", OUT(RangeError, 1, 96), {ARG(0, 0)}},
+	       {"interrupt 97", OUT(RangeError, 1, 96), {ARG(0, 97)}},
+	       {"already issued", OUT(RevokeFirst), {ARG(0, 20)}}, ROOT_CHECKS(0, 0, 3),
+	       {"destination not empty", OUT(DeleteFirst), {ARG(2, full)}});
+	TRY("level", OUT(NoError), seL4_CapIRQControl, RISCVIRQIssueIRQHandlerTrigger, CAPS(ROOT),
 	    ARGS(22, 0, slot + 1, 64));
+	is("level: a handler", slot + 1, TYPE_IRQ_HANDLER);
+	cap_delete(slot + 1);
+	TRY("edge", OUT(NoError), seL4_CapIRQControl, RISCVIRQIssueIRQHandlerTrigger, CAPS(ROOT),
+	    ARGS(22, 1, slot + 1, 64));
+	cap_delete(slot + 1);
 
 	section("IRQHandler", "invocations.md §7, 13");
 	seL4_CPtr no_write = sk_cap_mint(note, seL4_CanRead, 0);
@@ -99,11 +108,7 @@ static void clock(void)
 	check("not before its time", now() >= before + 1000000);
 	rtc[CLEAR_INTERRUPT] = 1;
 	alarm_in(100000);
-	equal("without Ack there is no other", signalled(), 0);
-	sk_must(seL4_IRQHandler_Ack(handler));
-	equal("it comes with Ack", signalled(), 8);
-	sk_must(seL4_IRQHandler_Ack(handler));
-	equal("not cleared in the device: again", signalled(), 8);
+	equal("completed when delivered: without Ack there is another", signalled(), 8);
 	rtc[CLEAR_INTERRUPT] = 1;
 	sk_must(seL4_IRQHandler_Ack(handler));
 	equal("cleared: not again", signalled(), 0);
@@ -166,20 +171,25 @@ static void serial(void)
 	seL4_CPtr b32 = sk_cap_mint(note, seL4_AllRights, 32);
 	seL4_CPtr handler = sk_irq_new(SK_UART_IRQ, b32);
 	rtc = sk_device_map(SK_RTC_PADDR);
-	equal("quiet at first", signalled(), 0);
+	/* Nothing is printed meanwhile: the console may be the same port. */
+	seL4_Word quiet = signalled();
 	uart[IER] = IER_TX_EMPTY;
-	equal("transmitter empty: an interrupt", signalled(), 32);
-	equal("its cause", uart[IIR] & 0xf, IIR_TX_EMPTY);
-	sk_must(seL4_IRQHandler_Ack(handler));
-	equal("reading the cause has cleared it", signalled(), 0);
+	seL4_Word first = signalled();
+	unsigned cause = uart[IIR] & 0xf;
+	seL4_Word ack = seL4_IRQHandler_Ack(handler), after = signalled();
 	uart[IER] = 0;
 	uart[IER] = IER_TX_EMPTY;
-	equal("enabled anew: again", signalled(), 32);
-	sk_must(seL4_IRQHandler_Ack(handler));
-	equal("not cleared: again after Ack", signalled(), 32);
+	seL4_Word again = signalled();
 	uart[IER] = 0;
-	sk_must(seL4_IRQHandler_Ack(handler));
-	equal("disabled in the device: no more", signalled(), 0);
+	seL4_IRQHandler_Ack(handler);
+	seL4_Word off = signalled();
+	equal("quiet at first", quiet, 0);
+	equal("transmitter empty: an interrupt", first, 32);
+	equal("its cause", cause, IIR_TX_EMPTY);
+	equal("Ack", ack, 0);
+	equal("reading the cause has cleared it", after, 0);
+	equal("enabled anew: again", again, 32);
+	equal("disabled in the device: no more", off, 0);
 	sk_must(cap_delete(handler));
 }
 
