@@ -90,6 +90,7 @@ enum {
 	WANT_ROOM,        /* an untyped with room left */
 	WANT_VSPACE,      /* a root table with an ASID */
 	WANT_LOOSE_TABLE, /* a table that is not mapped */
+	WANT_POOL_MEMORY, /* an untyped that an ASID pool fits into just so */
 };
 
 struct place {
@@ -124,6 +125,9 @@ static bool fits(const struct scan *scan, const struct slot *slot, unsigned bits
 		       (cap_untyped_free(slot->cap) < 1ull << cap_untyped_bits(slot->cap) ||
 			!slot_has_children(slot)) &&
 		       (!cap_untyped_device(slot->cap) || chance(10));
+	case WANT_POOL_MEMORY:
+		return cap_type(slot->cap) == CAP_Untyped && !cap_untyped_device(slot->cap) &&
+		       cap_untyped_bits(slot->cap) == seL4_ASIDPoolBits && !slot_has_children(slot);
 	case WANT_VSPACE:
 		return isa_vspace(slot->cap, &root, &asid);
 	case WANT_LOOSE_TABLE:
@@ -303,7 +307,7 @@ static bool is_vital(const struct slot *slot)
 /* A slot to delete, revoke or move. */
 static struct place pick_victim(struct cap node)
 {
-	struct place place = pick_in(node, chance(20) ? CAP_CNode : WANT_FULL);
+	struct place place = pick_in(node, chance(20) ? CAP_CNode : chance(5) ? CAP_PageTable : WANT_FULL);
 
 	for (unsigned i = 0; i < 8 && place.slot && is_vital(place.slot) && !chance(1); i++)
 		place = pick_in(node, WANT_FULL);
@@ -389,7 +393,7 @@ static void make_tcb(struct op *op)
 		if (label == TCBConfigure)
 			word(op, chance(90) ? below(4) << 10 : strange_word());
 		extra(op, chance(95) ? CAP_CNode : WANT_ANY);
-		extra(op, chance(95) ? CAP_PageTable : WANT_ANY);
+		extra(op, chance(60) ? WANT_VSPACE : chance(90) ? CAP_PageTable : WANT_ANY);
 		if (label == TCBConfigure)
 			extra(op, chance(95) ? CAP_Frame : WANT_ANY);
 		break;
@@ -487,7 +491,7 @@ static void make_paging(struct op *op)
 	default:
 		if (chance(30)) {
 			invoked(op, RISCVASIDControlMakePool, CAP_ASIDControl);
-			extra(op, WANT_ROOM);
+			extra(op, chance(90) ? WANT_POOL_MEMORY : WANT_ROOM);
 			put_place(op, pick_in(extra(op, CAP_CNode), WANT_EMPTY));
 		} else {
 			invoked(op, RISCVASIDPoolAssign, CAP_ASIDPool);

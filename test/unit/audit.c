@@ -130,6 +130,8 @@ static void check_thread(struct audit *audit, const struct object *object)
 	const struct slot *reply;
 	struct slot *head = &machine_kernel()->derivation;
 
+	if (tcb->bound_notification && !find(audit, isa_paddr(tcb->bound_notification), CAP_Notification))
+		fail(audit, isa_kref(object->start), "a thread is bound to a notification that does not exist");
 	audit->blocked += tcb->state == THREAD_BLOCKED_ON_RECEIVE || tcb->state == THREAD_BLOCKED_ON_SEND ||
 			  tcb->state == THREAD_BLOCKED_ON_NOTIFICATION;
 	if (tcb->state != THREAD_BLOCKED_ON_REPLY && tcb->state != THREAD_BLOCKED_ON_SEND &&
@@ -245,6 +247,9 @@ static void audit_all(struct audit *audit)
 			break;
 		case CAP_Notification:
 			check_queue(audit, notification_at(ref)->head);
+			if (notification_at(ref)->bound &&
+			    !find(audit, isa_paddr(notification_at(ref)->bound), CAP_Thread))
+				fail(audit, ref, "a notification is bound to a thread that does not exist");
 			break;
 		default:
 			break;

@@ -477,6 +477,73 @@ static void test_delete_many(void)
 	check_nothing_left();
 }
 
+/* --- who is whose child ------------------------------------------------------------------------------------------- */
+
+/*
+ * Two capabilities minted with one badge are brothers. When the first of a run of copies goes, the next
+ * one takes its place, so that the copies do not become the other brother's children.
+ */
+static void test_badged_brothers(void)
+{
+	begin();
+	CHECK_OK(retype(memory, seL4_EndpointObject, 0, base, 1));
+	CHECK_OK(cnode_mint(base + 1, base, RIGHTS_ALL, 5));
+	CHECK_OK(cnode_mint(base + 2, base, RIGHTS_ALL, 5));
+	CHECK_OK(cnode_copy(base + 3, base + 1, RIGHTS_ALL));
+	CHECK_OK(cnode_copy(base + 4, base + 1, RIGHTS_ALL));
+	CHECK_OK(cnode_revoke(base + 2));
+	CHECK_THAT(!slot_is_empty(root_slot(base + 1)) && !slot_is_empty(root_slot(base + 3)));
+	CHECK_OK(cnode_delete(base + 1));
+	CHECK_OK(cnode_revoke(base + 2));
+	CHECK_THAT(!slot_is_empty(root_slot(base + 3)) && !slot_is_empty(root_slot(base + 4)));
+	CHECK_OK(cnode_revoke(base));
+	CHECK_THAT(list_length() == full_before + 1);
+	CHECK_OK(cnode_revoke(memory));
+	check_nothing_left();
+}
+
+/* A revoked badge takes its own copies along and nobody else's. */
+static void test_badged_copies(void)
+{
+	begin();
+	CHECK_OK(retype(memory, seL4_EndpointObject, 0, base, 1));
+	CHECK_OK(cnode_mint(base + 1, base, RIGHTS_ALL, 5));
+	CHECK_OK(cnode_copy(base + 2, base + 1, RIGHTS_ALL));
+	CHECK_OK(cnode_mint(base + 3, base, RIGHTS_ALL, 6));
+	CHECK_OK(cnode_copy(base + 4, base, RIGHTS_ALL));
+	CHECK_OK(cnode_mint(base + 5, base + 4, RIGHTS_ALL, 5)); /* of a copy: the original's child */
+	CHECK_OK(cnode_revoke(base + 4));
+	CHECK_THAT(!slot_is_empty(root_slot(base + 5)));
+	CHECK_OK(cnode_revoke(base + 1));
+	CHECK_THAT(slot_is_empty(root_slot(base + 2)) && !slot_is_empty(root_slot(base + 3)) &&
+		   !slot_is_empty(root_slot(base + 4)) && !slot_is_empty(root_slot(base + 5)));
+	CHECK_OK(cnode_revoke(base));
+	CHECK_THAT(list_length() == full_before + 1);
+	CHECK_OK(cnode_revoke(memory));
+	check_nothing_left();
+}
+
+/* A thread that deletes the address space it runs in runs without one from then on. */
+static void test_own_vspace(void)
+{
+	begin();
+	CHECK_OK(retype(memory, seL4_RISCV_PageTableObject, 0, base, 1));
+	CHECK_OK(INVOKE(seL4_CapInitThreadASIDPool, RISCVASIDPoolAssign, CAPS(base)));
+	CHECK_OK(INVOKE(seL4_CapInitThreadTCB, TCBSetSpace, ARGS(0, 0, 0), CAPS(seL4_CapInitThreadCNode, base)));
+	verify(CHECK_MEMORY);
+	CHECK_THAT(stub.root_paddr == isa_paddr(cap_object(root_slot(base)->cap)));
+	CHECK_OK(cnode_revoke(memory));
+	verify(CHECK_MEMORY);
+	CHECK_THAT(stub.root_paddr == 0);
+	/* The same when its ASID pool goes. */
+	CHECK_OK(INVOKE(seL4_CapInitThreadTCB, TCBSetSpace, ARGS(0, 0, 0),
+			CAPS(seL4_CapInitThreadCNode, seL4_CapInitThreadVSpace)));
+	CHECK_THAT(stub.root_paddr != 0);
+	CHECK_OK(cnode_delete(seL4_CapInitThreadASIDPool));
+	CHECK_THAT(stub.root_paddr == 0);
+	verify(CHECK_MEMORY);
+}
+
 /* --- memory ------------------------------------------------------------------------------------------------------ */
 
 /* Clearing a large untyped stops at interrupts, and goes on where it stopped. */
@@ -592,6 +659,9 @@ int main(int argc, char **argv)
 	test_run("delete-random-graphs-with-others", test_graphs_with_others);
 	test_run("revoke-100000", test_revoke_many);
 	test_run("delete-100000", test_delete_many);
+	test_run("revoke-badged-brothers", test_badged_brothers);
+	test_run("revoke-badged-copies", test_badged_copies);
+	test_run("delete-own-vspace", test_own_vspace);
 	test_run("retype-preempted", test_retype_preempted);
 	test_run("retype-overtaken", test_retype_overtaken);
 	test_run("revoke-then-retype", test_revoke_then_retype);
