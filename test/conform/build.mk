@@ -8,6 +8,7 @@ $(foreach c,$(CONFORM),$(eval $(call guest_program,$(c),conform,test/conform/$(c
 
 CONFORM_FLAGS_domain  := --domains 4
 CONFORM_FLAGS_release := --abi release
+CONFORM_FLAGS_bench   := --abi bench
 
 conform: $(CONFORM_ELFS)
 

@@ -138,6 +138,7 @@ static seL4_Word finish_zombie(void)
 
 static void victim_fill(void)
 {
+	sk_must(cap_revoke(victim_memory));
 	sk_must(seL4_Untyped_Retype(victim_memory, seL4_CapTableObject, CNODE_BITS, ROOT, 0, 0, victim, 1));
 	for (seL4_Word i = 0; i < LIBSEL4_BIT(CNODE_BITS); i++)
 		sk_must(seL4_CNode_Copy(victim, i, CNODE_BITS, ROOT, original, 64, seL4_AllRights));

@@ -266,6 +266,53 @@ static void messages(void)
 	equal_text("a receiver takes queued messages and goes on", run_log, "cccab");
 }
 
+static seL4_CPtr gate;
+
+static void gated_server(void *argument)
+{
+	struct peer *self = argument;
+
+	seL4_Recv(ep, NULL);
+	seL4_Wait(gate, NULL); /* does not touch the caller */
+	seL4_ReplyRecv(ep, INFO(0, 0, 0), NULL);
+	log_letter(self->letter);
+}
+
+static void open_gate(void *argument)
+{
+	(void)argument;
+	seL4_Signal(gate);
+}
+
+/* One kernel entry that makes two threads ready: a reply, and a sender taken from the queue. */
+static void two_at_once(seL4_Word caller, seL4_Word sender, seL4_Word server, const char *name, const char *want)
+{
+	all_priorities(LOW);
+	begin(2, LOW + 9, gated_server); /* higher than all while they get into place */
+	let_lower_run();
+	begin(0, LOW, call_and_note);
+	let_lower_run();
+	begin(1, LOW, send_and_note);
+	let_lower_run();
+	log_clear();
+	priority(0, caller);
+	priority(1, sender);
+	priority(2, server);
+	begin(3, LOW + 20, open_gate);
+	let_lower_run();
+	equal_text(name, run_log, want);
+}
+
+static void two_candidates(void)
+{
+	section("two made ready at once", "ipc.md §5");
+	gate = sk_notification_new();
+	two_at_once(LOW, LOW, LOW + 5, "both lower than the server", "cba");
+	two_at_once(LOW, LOW, LOW, "all equal", "cba");
+	two_at_once(LOW + 2, LOW + 1, LOW, "both higher, the caller more", "abc");
+	two_at_once(LOW + 1, LOW + 2, LOW, "both higher, the sender more", "bac");
+}
+
 static volatile unsigned long turns[2];
 static volatile bool spin_stop;
 
@@ -317,6 +364,7 @@ int main(void)
 	preempted();
 	priorities();
 	messages();
+	two_candidates();
 	time_slices();
 	return conform_end();
 }
