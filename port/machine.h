@@ -54,7 +54,10 @@ void machine_fpu_release(struct tcb *tcb);
 
 /* The highest interrupt number; the kernel's own timer has it. */
 unsigned machine_irq_max(void);
-/* The interrupt to handle now, or MACHINE_IRQ_NONE. Claims it. */
+/*
+ * The interrupt to handle now, or MACHINE_IRQ_NONE. Claims it: on this platform that is also its end, so
+ * the line can interrupt again at once, whether or not a driver has acknowledged it.
+ */
 unsigned machine_irq_claim(void);
 /* Masked interrupts are not delivered; a level that is still high is, once it is unmasked. */
 void machine_irq_set_masked(unsigned irq, bool masked);

@@ -14,7 +14,8 @@ include $(wildcard test/*/build.mk)
 # The kernel and the machine under sanitizers, every invariant checked after every kernel entry.
 TESTS += test-sanitized
 test-sanitized:
-	@$(MAKE) -s BUILD=$(BUILD)/sanitized SANITIZE=address,undefined CHECK=1 test-examples
+	@$(MAKE) -s BUILD=$(BUILD)/sanitized SANITIZE=address,undefined CHECK=1 FUZZ_WORLDS=20 \
+		test-examples test-conform test-unit test-fuzz test-cli test-device
 
 test: all
 	@test/run $(TESTS)

@@ -1,20 +1,21 @@
 /* IRQControl and IRQHandler (invocations.md §7). */
 #include "kernel/core/kernel.h"
 
-static enum outcome decode_get(struct call *call)
+enum outcome decode_irq_issue(struct call *call, unsigned place)
 {
 	uint64_t irq, max = machine_irq_max();
 	struct slot *slot;
 	enum outcome outcome;
 
-	if (call->length < 3 || call->extra_count < 1)
+	if (call->length < place + 2 || call->extra_count < 1)
 		return call_fail(call, seL4_TruncatedMessage);
 	irq = call_word(call, 0);
 	if (irq < 1 || irq > max)
 		return call_fail_range(call, 1, max);
 	if (call->kernel->irq_state[irq] != IRQ_INACTIVE)
 		return call_fail(call, seL4_RevokeFirst);
-	outcome = lookup_target(call, false, call->extra[0]->cap, call_word(call, 1), call_word(call, 2), &slot);
+	outcome = lookup_target(call, false, call->extra[0]->cap, call_word(call, place), call_word(call, place + 1),
+				&slot);
 	if (outcome != OUTCOME_DONE)
 		return outcome;
 	if (!slot_is_empty(slot))
@@ -29,7 +30,7 @@ static enum outcome decode_get(struct call *call)
 enum outcome decode_irq_control(struct call *call)
 {
 	if (call->label == LABEL_IRQIssueIRQHandler)
-		return decode_get(call);
+		return decode_irq_issue(call, 1);
 	return isa_decode_irq_control(call);
 }
 

@@ -323,7 +323,7 @@ static void check_irqs(struct checker *checker)
 	}
 }
 
-const char *kernel_check(struct kernel *kernel, kref *where)
+static const char *check(struct kernel *kernel, kref *where, uint64_t *slots)
 {
 	struct checker checker = {.kernel = kernel,
 				  .slot_limit = (kernel->ram_end - kernel->ram_start) >> seL4_SlotBits};
@@ -337,15 +337,31 @@ const char *kernel_check(struct kernel *kernel, kref *where)
 	if (!checker.why)
 		check_irqs(&checker);
 	*where = checker.where;
+	*slots = checker.slots;
 	return checker.why;
 }
 
+const char *kernel_check(struct kernel *kernel, kref *where)
+{
+	uint64_t slots;
+
+	return check(kernel, where, &slots);
+}
+
+/* Up to so many capabilities every entry is followed by a check; more make the checks rarer in proportion. */
+#define SLOTS_EACH_TIME 4096
+
 void kernel_check_or_halt(struct kernel *kernel)
 {
+	uint64_t slots;
 	kref where;
-	const char *why = kernel_check(kernel, &where);
+	const char *why;
 
-	if (!why || kernel->halted)
+	if (kernel->halted || kernel->check_pause-- > 0)
+		return;
+	why = check(kernel, &where, &slots);
+	kernel->check_pause = slots / SLOTS_EACH_TIME * 8;
+	if (!why)
 		return;
 	for (const char *text = "kernel_check: "; *text; text++)
 		machine_console_putc(*text);

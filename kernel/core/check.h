@@ -10,7 +10,8 @@
  */
 const char *kernel_check(struct kernel *kernel, kref *where);
 
-/* Debug builds (make CHECK=1) verify after every entry and stop the machine at the first violation. */
+/* Debug builds (make CHECK=1) verify after every entry (of a huge system, after every so many) and stop the
+ * machine at the first violation. */
 void kernel_check_or_halt(struct kernel *kernel);
 
 static inline void kernel_check_if_built(struct kernel *kernel)

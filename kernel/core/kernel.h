@@ -96,6 +96,7 @@ struct kernel {
 
 	struct profile profile;
 	unsigned preempt_count; /* work units since interrupts were last looked for */
+	uint64_t check_pause;   /* checking builds: entries that go unchecked until the next is */
 	struct kernel_stats stats;
 
 	/* What boot gave out, for kernel_check() and reports. */
@@ -183,6 +184,8 @@ MUST_USE enum outcome decode_tcb(struct call *call);
 MUST_USE enum outcome decode_irq_control(struct call *call);
 MUST_USE enum outcome decode_irq_handler(struct call *call);
 MUST_USE enum outcome decode_domain(struct call *call);
+/* Issues a handler for the interrupt in word 0 into the slot that words `place` and `place` + 1 name. */
+MUST_USE enum outcome decode_irq_issue(struct call *call, unsigned place);
 
 /* --- lookup (kernel/core/lookup.c) -------------------------------------------------------------- */
 

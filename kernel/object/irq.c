@@ -11,12 +11,13 @@ void irq_handle(struct kernel *kernel, unsigned irq)
 		machine_irq_complete(irq);
 		return;
 	}
-	/* Masked until the driver acknowledges it; with nobody to tell, until one is there and does. */
+	/* With nobody to tell, it is lost and masked, until a driver is there and acknowledges it. */
 	cap = kernel->irq_slot[irq].cap;
 	if (kernel->irq_state[irq] == IRQ_SIGNAL && cap_type(cap) == CAP_Notification &&
 	    (cap_rights(cap) & RIGHT_WRITE))
 		notification_signal(kernel, notification_at(cap_object(cap)), cap_badge(cap));
-	machine_irq_set_masked(irq, true);
+	else
+		machine_irq_set_masked(irq, true);
 	machine_irq_complete(irq);
 }
 

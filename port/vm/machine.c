@@ -64,10 +64,10 @@ unsigned machine_irq_max(void)
 
 unsigned node_pending_irq(const struct node *node)
 {
-	const uint64_t *lines = board_irq_lines(node->board);
+	const uint64_t *raised = board_irq_pending(node->board);
 
 	for (unsigned word = 0; word < 2; word++) {
-		uint64_t pending = lines[word] & ~node->masked[word];
+		uint64_t pending = raised[word] & ~node->masked[word];
 
 		if (pending)
 			return word * 64 + (unsigned)__builtin_ctzll(pending);
@@ -77,7 +77,11 @@ unsigned node_pending_irq(const struct node *node)
 
 unsigned machine_irq_claim(void)
 {
-	return node_pending_irq(current_node);
+	unsigned irq = node_pending_irq(current_node);
+
+	if (irq != MACHINE_IRQ_NONE && irq != IRQ_MAX)
+		board_irq_claim(current_node->board, irq);
+	return irq;
 }
 
 void machine_irq_set_masked(unsigned irq, bool masked)

@@ -15,6 +15,8 @@ $(BUILD)/test/unit/device: test/unit/device.c $(DEVICE_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(HOSTINC) $(LDFLAGS) -o $@ $^ -lfdt
 
+TESTS += test-cli test-device
+
 test-cli: $(BUILD)/test/cli/cli $(BUILD)/test/cli/virtio.elf $(BUILD)/skerry
 	$(BUILD)/test/cli/cli $(BUILD)/skerry $(BUILD)/test/cli/virtio.elf
 

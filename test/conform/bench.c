@@ -39,7 +39,8 @@ int main(void)
 			check(name, peer.done == 1 && !f.came);
 		} else {
 			snprintf(name, sizeof name, "%ld is a fault with its number", number);
-			check(name, f.came && f.label == 2 && f.length == 11 && seL4_GetMR(10) == (seL4_Word)number);
+			check(name, f.came && f.label == 2 && f.length == 11 &&
+					    seL4_GetMR(10) == (seL4_Word)number);
 		}
 	}
 	peer_trap(&peer, (seL4_Word)seL4_SysBenchmarkNullSyscall, 0x1234, INFO(0, 0, 0), 0x111, 0x222);
@@ -49,7 +50,8 @@ int main(void)
 	section("root CNode", "boot.md §3");
 	equal("15 bits", seL4_GetBootInfo()->initThreadCNodeSizeBits, 15);
 	equal("slots up to its end", seL4_GetBootInfo()->empty.end, 1 << 15);
-	TRY("a slot near its end", OUT(NoError), ROOT, CNodeCopy, CAPS(ROOT), ARGS((1 << 15) - 1, 64, SELF, 64, 15));
+	TRY("a slot near its end", OUT(NoError), ROOT, CNodeCopy, CAPS(ROOT),
+	    ARGS((1 << 15) - 1, 64, SELF, 64, 15));
 	TRY("one behind", FAILED(0, GuardMismatch, 64, 0, 49), ROOT, CNodeDelete, CAPS(), ARGS(1 << 15, 64));
 	return conform_end();
 }

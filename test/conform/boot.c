@@ -24,10 +24,11 @@ static void layout(void)
 	equal("numIOPTLevels", info->numIOPTLevels, 0);
 	equal("initThreadDomain", info->initThreadDomain, 0);
 	equal("initThreadCNodeSizeBits", info->initThreadCNodeSizeBits, 13);
-	check("no shared frames, no I/O spaces",
-	      info->sharedFrames.start == info->sharedFrames.end && info->ioSpaceCaps.start == info->ioSpaceCaps.end);
+	check("no shared frames, no I/O spaces", info->sharedFrames.start == info->sharedFrames.end &&
+							 info->ioSpaceCaps.start == info->ioSpaceCaps.end);
 	const seL4_BootInfoHeader *header = (const seL4_BootInfoHeader *)(end + 0x2000);
-	check("one chunk: the device tree", info->extraLen > 16 && header->id == 6 && header->len == info->extraLen);
+	check("one chunk: the device tree",
+	      info->extraLen > 16 && header->id == 6 && header->len == info->extraLen);
 	equal("its magic number", *(const uint32_t *)(header + 1), 0xedfe0dd0);
 	equal("its size", header->len, 16 + __builtin_bswap32(((const uint32_t *)(header + 1))[1]));
 	/* The image: a copy of the IPC buffer's frame shows which frame is where. */
@@ -53,11 +54,22 @@ static void cnode(void)
 		seL4_CPtr slot;
 		seL4_Word type;
 	} slots[] = {
-		{"0", 0, TYPE_NULL}, {"1: TCB", 1, TYPE_TCB}, {"2: CNode", 2, TYPE_CNODE}, {"3: vspace", 3, TYPE_TABLE},
-		{"4: IRQControl", 4, TYPE_IRQ_CONTROL}, {"5: ASIDControl", 5, TYPE_ASID_CONTROL},
-		{"6: ASID pool", 6, TYPE_ASID_POOL}, {"7", 7, TYPE_NULL}, {"8", 8, TYPE_NULL},
-		{"9: boot information", 9, TYPE_FRAME}, {"10: IPC buffer", 10, TYPE_FRAME}, {"11: DomainSet", 11, TYPE_DOMAIN},
-		{"12", 12, TYPE_NULL}, {"13", 13, TYPE_NULL}, {"14", 14, TYPE_NULL}, {"15", 15, TYPE_NULL},
+		{"0", 0, TYPE_NULL},
+		{"1: TCB", 1, TYPE_TCB},
+		{"2: CNode", 2, TYPE_CNODE},
+		{"3: vspace", 3, TYPE_TABLE},
+		{"4: IRQControl", 4, TYPE_IRQ_CONTROL},
+		{"5: ASIDControl", 5, TYPE_ASID_CONTROL},
+		{"6: ASID pool", 6, TYPE_ASID_POOL},
+		{"7", 7, TYPE_NULL},
+		{"8", 8, TYPE_NULL},
+		{"9: boot information", 9, TYPE_FRAME},
+		{"10: IPC buffer", 10, TYPE_FRAME},
+		{"11: DomainSet", 11, TYPE_DOMAIN},
+		{"12", 12, TYPE_NULL},
+		{"13", 13, TYPE_NULL},
+		{"14", 14, TYPE_NULL},
+		{"15", 15, TYPE_NULL},
 	};
 
 	section("root CNode, slot", "boot.md §3");
@@ -77,8 +89,8 @@ static void cnode(void)
 	is("a frame of the image", info->userImageFrames.start, TYPE_FRAME);
 	is("the last untyped", info->untyped.end - 1, TYPE_UNTYPED);
 	is("the last slot", info->empty.end - 1, TYPE_NULL);
-	TRY("the ASID pool is registered, the vspace assigned", OUT(InvalidCapability, 1), 6, RISCVASIDPoolAssign, CAPS(3),
-	    ARGS());
+	TRY("the ASID pool is registered, the vspace assigned", OUT(InvalidCapability, 1), 6,
+	    RISCVASIDPoolAssign, CAPS(3), ARGS());
 }
 
 /* Between the firmware's first 2 MiB of RAM and the end of what is free. */
@@ -128,11 +140,14 @@ static void untyped(void)
 	const seL4_UntypedDesc *first = &info->untypedList[0], *device_last = NULL;
 	for (unsigned i = 0; i < count; i++)
 		device_last = info->untypedList[i].isDevice ? &info->untypedList[i] : device_last;
-	check("worked example: entry 0 is paddr 0, 2^25, device", first->paddr == 0 && first->sizeBits == 25 && first->isDevice);
-	equal("device memory reaches up to 2^39", device_last->paddr + LIBSEL4_BIT(device_last->sizeBits), 1ul << 39);
+	check("worked example: entry 0 is paddr 0, 2^25, device",
+	      first->paddr == 0 && first->sizeBits == 25 && first->isDevice);
+	equal("device memory reaches up to 2^39", device_last->paddr + LIBSEL4_BIT(device_last->sizeBits),
+	      1ul << 39);
 	bool rest_zero = true;
 	for (unsigned i = count; i < 230; i++)
-		rest_zero = rest_zero && info->untypedList[i].paddr == 0 && info->untypedList[i].sizeBits == 0;
+		rest_zero =
+			rest_zero && info->untypedList[i].paddr == 0 && info->untypedList[i].sizeBits == 0;
 	check("the rest of the list is zero", rest_zero);
 	/* The interrupt controllers are the kernel's. */
 	bool plic = false;
@@ -158,13 +173,15 @@ static void thread(void)
 	section("one domain", "invocations.md §8");
 	TRY("Set domain 0", OUT(NoError), seL4_CapDomain, DomainSetSet, CAPS(SELF), ARGS(0));
 	TRY("Set domain 1", OUT(InvalidArgument, 0), seL4_CapDomain, DomainSetSet, CAPS(SELF), ARGS(1));
-	TRY("ScheduleConfigure 1", OUT(RangeError, 0, 0), seL4_CapDomain, DomainScheduleConfigure, CAPS(), ARGS(1, 0, 5));
-	TRY("ScheduleConfigure domain 1", OUT(RangeError, 0, 0), seL4_CapDomain, DomainScheduleConfigure, CAPS(),
-	    ARGS(0, 1, 5));
+	TRY("ScheduleConfigure 1", OUT(RangeError, 0, 0), seL4_CapDomain, DomainScheduleConfigure, CAPS(),
+	    ARGS(1, 0, 5));
+	TRY("ScheduleConfigure domain 1", OUT(RangeError, 0, 0), seL4_CapDomain, DomainScheduleConfigure,
+	    CAPS(), ARGS(0, 1, 5));
 	TRY("ScheduleConfigure 0", OUT(NoError), seL4_CapDomain, DomainScheduleConfigure, CAPS(),
 	    ARGS(0, 0, (1ul << 56) - 1));
 	TRY("SetStart 2", OUT(RangeError, 0, 1), seL4_CapDomain, DomainScheduleSetStart, CAPS(), ARGS(2));
-	TRY("SetStart 1: the end marker", OUT(InvalidArgument, 0), seL4_CapDomain, DomainScheduleSetStart, CAPS(), ARGS(1));
+	TRY("SetStart 1: the end marker", OUT(InvalidArgument, 0), seL4_CapDomain, DomainScheduleSetStart,
+	    CAPS(), ARGS(1));
 	TRY("SetStart 0", OUT(NoError), seL4_CapDomain, DomainScheduleSetStart, CAPS(), ARGS(0));
 }
 

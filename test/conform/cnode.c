@@ -21,13 +21,18 @@ static void setup(void)
 /* Copy, Mint, Mutate and Move share the first checks. */
 #define COPY_CHECKS(short_length)                                                                            \
 	{"label 0", OUT(IllegalOperation), {LABEL(0)}},                                                      \
-	{"an IRQ handler's label", OUT(IllegalOperation), {LABEL(IRQAckIRQ)}},                               \
-	{"length 1", OUT(TruncatedMessage), {LENGTH(1)}}, SLOT_CHECKS(0, 1),                                 \
-	{"length 3", OUT(TruncatedMessage), {LENGTH(3)}},                                                    \
-	{"no source root", OUT(TruncatedMessage), {NCAPS(0)}},                                               \
-	{"destination not empty", OUT(DeleteFirst), {ARG(0, full)}}, ROOT_CHECKS(1, 0, 3),                   \
-	{"source empty", FAILED(1, MissingCapability, 64), {ARG(2, unused + 7)}},                            \
-	{"short of an argument", OUT(TruncatedMessage), {LENGTH(short_length)}}
+		{"an IRQ handler's label", OUT(IllegalOperation), {LABEL(IRQAckIRQ)}},                       \
+		{"length 1", OUT(TruncatedMessage), {LENGTH(1)}}, SLOT_CHECKS(0, 1),                         \
+		{"length 3", OUT(TruncatedMessage), {LENGTH(3)}},                                            \
+		{"no source root", OUT(TruncatedMessage), {NCAPS(0)}},                                       \
+		{"destination not empty", OUT(DeleteFirst), {ARG(0, full)}}, ROOT_CHECKS(1, 0, 3),           \
+		{"source empty", FAILED(1, MissingCapability, 64), {ARG(2, unused + 7)}},                    \
+	{                                                                                                    \
+		"short of an argument", OUT(TruncatedMessage),                                               \
+		{                                                                                            \
+			LENGTH(short_length)                                                                 \
+		}                                                                                            \
+	}
 
 static void order_of_checks(void)
 {
@@ -79,8 +84,9 @@ static void order_of_checks(void)
 
 	section("CNode_Move", "invocations.md §6");
 	CHECKS(REQUEST(ROOT, CNodeMove, CAPS(ROOT), ARGS(unused, 64, ep, 64)),
-	       {"label 0", OUT(IllegalOperation), {LABEL(0)}}, {"length 1", OUT(TruncatedMessage), {LENGTH(1)}},
-	       SLOT_CHECKS(0, 1), {"length 3", OUT(TruncatedMessage), {LENGTH(3)}},
+	       {"label 0", OUT(IllegalOperation), {LABEL(0)}},
+	       {"length 1", OUT(TruncatedMessage), {LENGTH(1)}}, SLOT_CHECKS(0, 1),
+	       {"length 3", OUT(TruncatedMessage), {LENGTH(3)}},
 	       {"no source root", OUT(TruncatedMessage), {NCAPS(0)}},
 	       {"destination not empty", OUT(DeleteFirst), {ARG(0, full)}}, ROOT_CHECKS(1, 0, 3),
 	       {"source empty", FAILED(1, MissingCapability, 64), {ARG(2, unused + 7)}});
@@ -95,8 +101,8 @@ static void order_of_checks(void)
 }
 
 #define PLAIN_CHECKS                                                                                         \
-	{"label 0", OUT(IllegalOperation), {LABEL(0)}},                                                      \
-	{"length 1", OUT(TruncatedMessage), {LENGTH(1)}}, SLOT_CHECKS(0, 1)
+	{"label 0", OUT(IllegalOperation), {LABEL(0)}}, {"length 1", OUT(TruncatedMessage), {LENGTH(1)}},    \
+		SLOT_CHECKS(0, 1)
 
 static void plain_methods(void)
 {
@@ -132,12 +138,13 @@ static void rotation(void)
 	section("CNode_Rotate", "invocations.md §6");
 	seL4_CPtr a = cnode_new(1), b = cnode_new(2);
 	/* dest index, depth, data for the pivot cap, pivot index, depth, data, source index, depth */
-	struct request good = REQUEST(ROOT, CNodeRotate, CAPS(ROOT, ROOT), ARGS(unused, 64, 0, a, 64, 0, b, 64));
+	struct request good =
+		REQUEST(ROOT, CNodeRotate, CAPS(ROOT, ROOT), ARGS(unused, 64, 0, a, 64, 0, b, 64));
 	CHECKS(good, {"label 0", OUT(IllegalOperation), {LABEL(0)}},
 	       {"length 1", OUT(TruncatedMessage), {LENGTH(1)}}, SLOT_CHECKS(0, 1),
 	       {"length 7", OUT(TruncatedMessage), {LENGTH(7)}},
-	       {"one capability", OUT(TruncatedMessage), {NCAPS(1)}}, ROOT_CHECKS(1, 1, 7), ROOT_CHECKS(1, 0, 4),
-	       {"pivot is source", OUT(IllegalOperation), {ARG(3, b)}},
+	       {"one capability", OUT(TruncatedMessage), {NCAPS(1)}}, ROOT_CHECKS(1, 1, 7),
+	       ROOT_CHECKS(1, 0, 4), {"pivot is source", OUT(IllegalOperation), {ARG(3, b)}},
 	       {"pivot is destination", OUT(IllegalOperation), {ARG(0, unused), ARG(3, unused)}},
 	       {"destination not empty", OUT(DeleteFirst), {ARG(0, full)}},
 	       {"source empty", FAILED(1, MissingCapability, 64), {ARG(6, unused + 1)}},
@@ -153,8 +160,8 @@ static void rotation(void)
 	is("pivot to destination", unused, TYPE_CNODE);
 	is("source's slot is empty", b, TYPE_NULL);
 	TRY("source to pivot (radix 2: slot 3 of 2 bits)", OUT(NoError), a, CNodeDelete, CAPS(), ARGS(3, 2));
-	TRY("pivot's at the destination (radix 1)", FAILED(0, DepthMismatch, 2, 0), unused, CNodeDelete, CAPS(),
-	    ARGS(3, 3));
+	TRY("pivot's at the destination (radix 1)", FAILED(0, DepthMismatch, 2, 0), unused, CNodeDelete,
+	    CAPS(), ARGS(3, 3));
 	TRY("swap: source is destination", OUT(NoError), ROOT, CNodeRotate, CAPS(ROOT, ROOT),
 	    ARGS(unused, 64, 0, a, 64, 0, unused, 64));
 	TRY("swapped", OUT(NoError), unused, CNodeDelete, CAPS(), ARGS(3, 2));
@@ -167,16 +174,18 @@ static void lookup(void)
 	section("lookup", "invocations.md §13, capabilities.md §4");
 	seL4_CPtr guarded = sk_cap_mint(cnode, seL4_AllRights, seL4_CNode_CapData_new(0xa, 4).words[0]);
 	TRY("an endpoint into slot 4", OUT(NoError), cnode, CNodeCopy, CAPS(ROOT), ARGS(4, 4, ep, 64, 15));
-	TRY("depth 8, index 0xA4", OUT(NoError), ROOT, CNodeCopy, CAPS(guarded), ARGS(unused, 64, 0xa4, 8, 15));
+	TRY("depth 8, index 0xA4", OUT(NoError), ROOT, CNodeCopy, CAPS(guarded),
+	    ARGS(unused, 64, 0xa4, 8, 15));
 	cap_delete(unused);
 	TRY("index bits above the depth are ignored", OUT(NoError), ROOT, CNodeCopy, CAPS(guarded),
 	    ARGS(unused, 64, 0xfffa4, 8, 15));
 	cap_delete(unused);
-	TRY("source: depth 8, index 0xB4", FAILED(1, GuardMismatch, 8, 0xa, 4), ROOT, CNodeCopy, CAPS(guarded),
-	    ARGS(unused, 64, 0xb4, 8, 15));
+	TRY("source: depth 8, index 0xB4", FAILED(1, GuardMismatch, 8, 0xa, 4), ROOT, CNodeCopy,
+	    CAPS(guarded), ARGS(unused, 64, 0xb4, 8, 15));
 	TRY("depth 8, index 0xB4", FAILED(0, GuardMismatch, 8, 0xa, 4), guarded, CNodeDelete, CAPS(),
 	    ARGS(0xb4, 8));
-	TRY("depth 6, index 0x2A", FAILED(0, DepthMismatch, 6, 8), guarded, CNodeDelete, CAPS(), ARGS(0x2a, 6));
+	TRY("depth 6, index 0x2A", FAILED(0, DepthMismatch, 6, 8), guarded, CNodeDelete, CAPS(),
+	    ARGS(0x2a, 6));
 	TRY("depth 12, index 0xA47", FAILED(0, DepthMismatch, 4, 0), guarded, CNodeDelete, CAPS(),
 	    ARGS(0xa47, 12));
 	TRY("depth 12, at an empty slot", FAILED(0, DepthMismatch, 4, 0), guarded, CNodeDelete, CAPS(),
@@ -199,29 +208,34 @@ static void lookup(void)
 	seL4_CPtr outer = cnode_new(4), inner = cnode_new(4);
 	sk_must(seL4_CNode_Mint(outer, 2, 4, ROOT, inner, 64, seL4_AllRights,
 				seL4_CNode_CapData_new(1, 1).words[0]));
-	TRY("two levels", OUT(NoError), outer, CNodeCopy, CAPS(ROOT), ARGS(2 << 5 | 1 << 4 | 7, 9, ep, 64, 15));
-	TRY("is the inner one's slot", OUT(DeleteFirst), inner, CNodeCopy, CAPS(ROOT), ARGS(7, 4, ep, 64, 15));
+	TRY("two levels", OUT(NoError), outer, CNodeCopy, CAPS(ROOT),
+	    ARGS(2 << 5 | 1 << 4 | 7, 9, ep, 64, 15));
+	TRY("is the inner one's slot", OUT(DeleteFirst), inner, CNodeCopy, CAPS(ROOT),
+	    ARGS(7, 4, ep, 64, 15));
 	TRY("second level's guard", FAILED(0, GuardMismatch, 5, 1, 1), outer, CNodeDelete, CAPS(),
 	    ARGS(2 << 5 | 7, 9));
 	TRY("second level's depth", FAILED(0, DepthMismatch, 3, 5), outer, CNodeDelete, CAPS(),
 	    ARGS(2 << 3 | 7, 7));
-	TRY("ends at the first level", OUT(DeleteFirst), outer, CNodeCopy, CAPS(ROOT), ARGS(2, 4, ep, 64, 15));
+	TRY("ends at the first level", OUT(DeleteFirst), outer, CNodeCopy, CAPS(ROOT),
+	    ARGS(2, 4, ep, 64, 15));
 	TRY("third level is an endpoint", FAILED(0, DepthMismatch, 6, 0), outer, CNodeDelete, CAPS(),
 	    ARGS((2 << 5 | 1 << 4 | 7) << 6, 15));
 	TRY("mutated guard", OUT(NoError), ROOT, CNodeMutate, CAPS(ROOT),
 	    ARGS(unused, 64, guarded, 64, seL4_CNode_CapData_new(3, 2).words[0]));
 	TRY("new guard counts", OUT(NoError), unused, CNodeDelete, CAPS(), ARGS(0x34, 6));
-	TRY("old guard does not", FAILED(0, GuardMismatch, 8, 3, 2), unused, CNodeDelete, CAPS(), ARGS(0xa4, 8));
+	TRY("old guard does not", FAILED(0, GuardMismatch, 8, 3, 2), unused, CNodeDelete, CAPS(),
+	    ARGS(0xa4, 8));
 }
 
 /* What the lookup of an address reports; the handler is a slot that can be found. */
-static void cap_fault_of(const char *name, struct peer *peer, seL4_CPtr fault_ep, seL4_CPtr address, seL4_Word length,
-			 seL4_Word type, seL4_Word left, seL4_Word second, seL4_Word third)
+static void cap_fault_of(const char *name, struct peer *peer, seL4_CPtr fault_ep, seL4_CPtr address,
+			 seL4_Word length, seL4_Word type, seL4_Word left, seL4_Word second, seL4_Word third)
 {
 	peer_trap(peer, seL4_SysSend, address, INFO(0, 0, 0), 0, 0);
 	struct received f = poll(fault_ep);
 	check(name, f.came && f.label == 1 && f.length == length && f.mr[1] == address && f.mr[3] == type &&
-			    seL4_GetMR(4) == left && seL4_GetMR(5) == second && (length < 7 || seL4_GetMR(6) == third));
+			    seL4_GetMR(4) == left && seL4_GetMR(5) == second &&
+			    (length < 7 || seL4_GetMR(6) == third));
 }
 
 static void cap_faults(void)
@@ -242,7 +256,8 @@ static void cap_faults(void)
 	cap_fault_of("depth mismatch at the second level", &peer, fault_ep, 2 << 2, 6, 3, 2, 4, 0);
 	cap_fault_of("depth mismatch after a guard that matches", &peer, fault_ep, 3 << 2 | 1, 6, 3, 2, 6, 0);
 	cap_fault_of("guard mismatch at the second level", &peer, fault_ep, 3 << 2 | 2, 7, 4, 2, 1, 2);
-	cap_fault_of("guard mismatch at the first level", &peer, fault_ep, 1ul << 63 | 1 << 2, 7, 4, 64, 0, 58);
+	cap_fault_of("guard mismatch at the first level", &peer, fault_ep, 1ul << 63 | 1 << 2, 7, 4, 64, 0,
+		     58);
 	peer_trap(&peer, seL4_SysRecv, 4 << 2, INFO(0, 0, 0), 0, 0);
 	struct received f = poll(fault_ep);
 	check("an empty slot, received from: 0 bits left",
@@ -264,13 +279,15 @@ static void rights(void)
 		from = sk_cap_mint(ep, (seL4_CapRights_t){{masks[i]}}, 0);
 		to = sk_cap_mint(from, seL4_AllRights, 5);
 		snprintf(name, sizeof name, "%#lx is never raised by a copy", masks[i]);
-		try(name, masks[i] == 15 ? (struct outcome)OUT(NoError) : (struct outcome)OUT(IllegalOperation),
+		try(name,
+		    masks[i] == 15 ? (struct outcome)OUT(NoError) : (struct outcome)OUT(IllegalOperation),
 		    REQUEST(ROOT, CNodeCancelBadgedSends, CAPS(), ARGS(to, 64)));
 		sk_cap_delete(from);
 		sk_cap_delete(to);
 	}
 	to = sk_cap_mint(ep, (seL4_CapRights_t){{~0ul}}, 5);
-	TRY("bits above the fourth are ignored", OUT(NoError), ROOT, CNodeCancelBadgedSends, CAPS(), ARGS(to, 64));
+	TRY("bits above the fourth are ignored", OUT(NoError), ROOT, CNodeCancelBadgedSends, CAPS(),
+	    ARGS(to, 64));
 	sk_cap_delete(to);
 	to = sk_cap_mint(SELF, seL4_NoRights, 0);
 	TRY("a TCB has no rights to lose", OUT(NoError), to, TCBSetMCPriority, CAPS(to), ARGS(255));

@@ -144,13 +144,26 @@ static void spoil(struct request *request, const struct fault_of_call *how)
 	for (unsigned i = 0; i < LENGTH_OF(how->change); i++) {
 		const struct change *change = &how->change[i];
 		switch (change->kind) {
-		case CHANGE_NONE: break;
-		case CHANGE_ARG: request->args[change->index] = change->value; break;
-		case CHANGE_CAP: request->caps[change->index] = change->value; break;
-		case CHANGE_LENGTH: request->length = change->value; break;
-		case CHANGE_CAPS: request->cap_count = change->value; break;
-		case CHANGE_LABEL: request->label = change->value; break;
-		case CHANGE_OBJECT: request->object = change->value; break;
+		case CHANGE_NONE:
+			break;
+		case CHANGE_ARG:
+			request->args[change->index] = change->value;
+			break;
+		case CHANGE_CAP:
+			request->caps[change->index] = change->value;
+			break;
+		case CHANGE_LENGTH:
+			request->length = change->value;
+			break;
+		case CHANGE_CAPS:
+			request->cap_count = change->value;
+			break;
+		case CHANGE_LABEL:
+			request->label = change->value;
+			break;
+		case CHANGE_OBJECT:
+			request->object = change->value;
+			break;
 		}
 	}
 }
@@ -266,6 +279,9 @@ struct received poll(seL4_CPtr endpoint)
 	struct sel4_registers r = {endpoint, nothing, {0}};
 
 	sel4_trap(seL4_SysNBRecv, &r);
-	return (struct received){r.cap_or_badge, r.info >> 12, r.info & 0x7f,
-				 {r.mr[0], r.mr[1], r.mr[2], r.mr[3]}, r.info != nothing};
+	return (struct received){r.cap_or_badge,
+				 r.info >> 12,
+				 r.info & 0x7f,
+				 {r.mr[0], r.mr[1], r.mr[2], r.mr[3]},
+				 r.info != nothing};
 }

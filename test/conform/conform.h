@@ -22,12 +22,12 @@
 
 enum { MAIN_PRIO = 100, HIGH = 150, LOW = 50 };
 
-#define ROOT          seL4_CapInitThreadCNode
-#define VSPACE        seL4_CapInitThreadVSpace
-#define SELF          seL4_CapInitThreadTCB
-#define ROOT_BITS     (seL4_GetBootInfo()->initThreadCNodeSizeBits)
-#define ROOT_GUARD    (64 - ROOT_BITS)
-#define LENGTH_OF(a)  (sizeof(a) / sizeof *(a))
+#define ROOT                      seL4_CapInitThreadCNode
+#define VSPACE                    seL4_CapInitThreadVSpace
+#define SELF                      seL4_CapInitThreadTCB
+#define ROOT_BITS                 (seL4_GetBootInfo()->initThreadCNodeSizeBits)
+#define ROOT_GUARD                (64 - ROOT_BITS)
+#define LENGTH_OF(a)              (sizeof(a) / sizeof *(a))
 #define INFO(label, caps, length) (seL4_MessageInfo_new(label, 0, caps, length))
 
 void conform_begin(const char *area);
@@ -53,7 +53,10 @@ struct outcome {
 
 #define OUT(error, ...)                                                                                      \
 	{                                                                                                    \
-		seL4_##error, sizeof((seL4_Word[]){0, ##__VA_ARGS__}) / sizeof(seL4_Word) - 1, { __VA_ARGS__ } \
+		seL4_##error, sizeof((seL4_Word[]){0, ##__VA_ARGS__}) / sizeof(seL4_Word) - 1,               \
+		{                                                                                            \
+			__VA_ARGS__                                                                          \
+		}                                                                                            \
 	}
 #define FAILED(source, type, ...) OUT(FailedLookup, source, seL4_##type, ##__VA_ARGS__)
 
@@ -65,8 +68,8 @@ struct request {
 };
 
 /* An expression for a request: REQUEST(object, label, CAPS(...), ARGS(...)). */
-#define CAPS(...) __VA_ARGS__
-#define ARGS(...) __VA_ARGS__
+#define CAPS(...)  __VA_ARGS__
+#define ARGS(...)  __VA_ARGS__
 #define COUNT(...) (sizeof((seL4_Word[]){0, ##__VA_ARGS__}) / sizeof(seL4_Word) - 1)
 #define REQUEST(object_, label_, caps_, args_)                                                               \
 	((struct request){object_, label_, COUNT(caps_), {caps_}, COUNT(args_), {args_}})
@@ -83,7 +86,15 @@ bool try(const char *name, struct outcome want, struct request request);
  * reported. checks() tries every entry alone, then every two neighbours at once, when the earlier one
  * must be reported. Changes of an earlier entry win over those of a later one.
  */
-enum change_kind { CHANGE_NONE, CHANGE_ARG, CHANGE_CAP, CHANGE_LENGTH, CHANGE_CAPS, CHANGE_LABEL, CHANGE_OBJECT };
+enum change_kind {
+	CHANGE_NONE,
+	CHANGE_ARG,
+	CHANGE_CAP,
+	CHANGE_LENGTH,
+	CHANGE_CAPS,
+	CHANGE_LABEL,
+	CHANGE_OBJECT
+};
 
 struct change {
 	enum change_kind kind;
@@ -91,12 +102,30 @@ struct change {
 	seL4_Word value;
 };
 
-#define ARG(index, value) {CHANGE_ARG, index, value}
-#define CAP(index, value) {CHANGE_CAP, index, value}
-#define LENGTH(value)     {CHANGE_LENGTH, 0, value}
-#define NCAPS(value)      {CHANGE_CAPS, 0, value}
-#define LABEL(value)      {CHANGE_LABEL, 0, value}
-#define OBJECT(value)     {CHANGE_OBJECT, 0, value}
+#define ARG(index, value)                                                                                    \
+	{                                                                                                    \
+		CHANGE_ARG, index, value                                                                     \
+	}
+#define CAP(index, value)                                                                                    \
+	{                                                                                                    \
+		CHANGE_CAP, index, value                                                                     \
+	}
+#define LENGTH(value)                                                                                        \
+	{                                                                                                    \
+		CHANGE_LENGTH, 0, value                                                                      \
+	}
+#define NCAPS(value)                                                                                         \
+	{                                                                                                    \
+		CHANGE_CAPS, 0, value                                                                        \
+	}
+#define LABEL(value)                                                                                         \
+	{                                                                                                    \
+		CHANGE_LABEL, 0, value                                                                       \
+	}
+#define OBJECT(value)                                                                                        \
+	{                                                                                                    \
+		CHANGE_OBJECT, 0, value                                                                      \
+	}
 
 struct fault_of_call {
 	const char *name;
@@ -116,20 +145,38 @@ void checks_list(struct request good, const struct fault_of_call *list, unsigned
 	{"depth 0", OUT(RangeError, 1, 64), {ARG(depth_arg, 0)}}, WALK_CHECKS(source, depth_arg)
 #define WALK_CHECKS(source, depth_arg)                                                                       \
 	{"depth 65", OUT(RangeError, 1, 64), {ARG(depth_arg, 65)}},                                          \
-	{"depth inside the guard", FAILED(source, GuardMismatch, 10, 0, ROOT_GUARD), {ARG(depth_arg, 10)}},  \
-	{"depth too small", FAILED(source, DepthMismatch, 55, 64),                                          \
-	 {ARG((depth_arg) - 1, 3), ARG(depth_arg, 55)}}
+		{"depth inside the guard",                                                                   \
+		 FAILED(source, GuardMismatch, 10, 0, ROOT_GUARD),                                           \
+		 {ARG(depth_arg, 10)}},                                                                      \
+	{                                                                                                    \
+		"depth too small", FAILED(source, DepthMismatch, 55, 64),                                    \
+		{                                                                                            \
+			ARG((depth_arg)-1, 3), ARG(depth_arg, 55)                                            \
+		}                                                                                            \
+	}
 #define ROOT_CHECKS(source, cap_index, depth_arg)                                                            \
 	{"root is not a CNode", FAILED(source, InvalidRoot), {CAP(cap_index, SELF)}},                        \
-	{"root is null", FAILED(source, InvalidRoot), {CAP(cap_index, 0)}},                                  \
-	SLOT_CHECKS(source, depth_arg)
+		{"root is null", FAILED(source, InvalidRoot), {CAP(cap_index, 0)}},                          \
+		SLOT_CHECKS(source, depth_arg)
 
 /* --- capabilities -------------------------------------------------------------------------------- */
 
 enum {
-	TYPE_NULL = 0, TYPE_FRAME = 1, TYPE_UNTYPED = 2, TYPE_TABLE = 3, TYPE_ENDPOINT = 4,
-	TYPE_NOTIFICATION = 6, TYPE_REPLY = 8, TYPE_CNODE = 10, TYPE_ASID_CONTROL = 11, TYPE_TCB = 12,
-	TYPE_ASID_POOL = 13, TYPE_IRQ_CONTROL = 14, TYPE_IRQ_HANDLER = 16, TYPE_ZOMBIE = 18, TYPE_DOMAIN = 20,
+	TYPE_NULL = 0,
+	TYPE_FRAME = 1,
+	TYPE_UNTYPED = 2,
+	TYPE_TABLE = 3,
+	TYPE_ENDPOINT = 4,
+	TYPE_NOTIFICATION = 6,
+	TYPE_REPLY = 8,
+	TYPE_CNODE = 10,
+	TYPE_ASID_CONTROL = 11,
+	TYPE_TCB = 12,
+	TYPE_ASID_POOL = 13,
+	TYPE_IRQ_CONTROL = 14,
+	TYPE_IRQ_HANDLER = 16,
+	TYPE_ZOMBIE = 18,
+	TYPE_DOMAIN = 20,
 };
 bool is(const char *name, seL4_CPtr cap, seL4_Word type);
 

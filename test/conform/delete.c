@@ -32,7 +32,8 @@ static void parents(void)
 	sk_must(cap_revoke(b2));
 	check("of another badge: not this one's", !gone(b1copy));
 	sk_must(cap_revoke(e));
-	check("of the original takes all", !gone(e) && gone(copy) && gone(b1) && gone(b2) && gone(of_copy) && gone(b1copy));
+	check("of the original takes all",
+	      !gone(e) && gone(copy) && gone(b1) && gone(b2) && gone(of_copy) && gone(b1copy));
 
 	/* The same badge minted twice: two firstBadged entries, neither the other's child. */
 	seL4_CPtr x = mint(e, 7), y = mint(e, 7), yc = sk_cap_copy(y), xc = sk_cap_copy(x);

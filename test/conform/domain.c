@@ -11,7 +11,8 @@ static void checks_of_methods(void)
 	seL4_CPtr ep = sk_endpoint_new();
 
 	section("DomainSet_Set", "invocations.md §8");
-	CHECKS(REQUEST(SET, DomainSetSet, CAPS(a.thread.tcb), ARGS(0)), {"label 0", OUT(IllegalOperation), {LABEL(0)}},
+	CHECKS(REQUEST(SET, DomainSetSet, CAPS(a.thread.tcb), ARGS(0)),
+	       {"label 0", OUT(IllegalOperation), {LABEL(0)}},
 	       {"a TCB's label", OUT(IllegalOperation), {LABEL(TCBSuspend)}},
 	       {"length 0", OUT(TruncatedMessage), {LENGTH(0)}},
 	       {"domain 4", OUT(InvalidArgument, 0), {ARG(0, 4)}},
@@ -21,7 +22,8 @@ static void checks_of_methods(void)
 	TRY("good", OUT(NoError), SET, DomainSetSet, CAPS(a.thread.tcb), ARGS(3));
 	section("DomainSet_ScheduleConfigure", "invocations.md §8");
 	CHECKS(REQUEST(SET, DomainScheduleConfigure, CAPS(), ARGS(0, 0, 5)),
-	       {"length 2", OUT(TruncatedMessage), {LENGTH(2)}}, {"index 99", OUT(RangeError, 0, 98), {ARG(0, 99)}},
+	       {"length 2", OUT(TruncatedMessage), {LENGTH(2)}},
+	       {"index 99", OUT(RangeError, 0, 98), {ARG(0, 99)}},
 	       {"domain 4", OUT(RangeError, 0, 3), {ARG(1, 4)}},
 	       {"duration 2^56", OUT(InvalidArgument, 2), {ARG(2, 1ul << 56)}},
 	       {"duration 0, domain 1", OUT(InvalidArgument, 1), {ARG(1, 1), ARG(2, 0)}},
@@ -29,7 +31,8 @@ static void checks_of_methods(void)
 	TRY("index 98", OUT(NoError), SET, DomainScheduleConfigure, CAPS(), ARGS(98, 3, (1ul << 56) - 1));
 	TRY("an end marker elsewhere", OUT(NoError), SET, DomainScheduleConfigure, CAPS(), ARGS(98, 0, 0));
 	section("DomainSet_ScheduleSetStart", "invocations.md §8");
-	CHECKS(REQUEST(SET, DomainScheduleSetStart, CAPS(), ARGS(0)), {"length 0", OUT(TruncatedMessage), {LENGTH(0)}},
+	CHECKS(REQUEST(SET, DomainScheduleSetStart, CAPS(), ARGS(0)),
+	       {"length 0", OUT(TruncatedMessage), {LENGTH(0)}},
 	       {"index 100", OUT(RangeError, 0, 99), {ARG(0, 100)}},
 	       {"an end marker", OUT(InvalidArgument, 0), {ARG(0, 99)}});
 	TRY("an end marker, 1", OUT(InvalidArgument, 0), SET, DomainScheduleSetStart, CAPS(), ARGS(1));
@@ -82,7 +85,8 @@ static void running(void)
 	seL4_Word ran_a = count_a - before, ran_b = count_b - before_b;
 	check("equal slots, equal shares", ran_a > 0 && ran_b > 0 && ran_a < 2 * ran_b && ran_b < 2 * ran_a);
 
-	/* Moved to our domain, b is ready here and higher than we: it would never let go, so make it lower. */
+	/* Moved to our domain, b is ready here and higher than we: it would never let go, so make it lower.
+	 */
 	sk_must(seL4_TCB_SetPriority(b.thread.tcb, SELF, LOW));
 	before_b = count_b;
 	sk_must(seL4_DomainSet_Set(SET, 0, b.thread.tcb));
@@ -117,7 +121,8 @@ static void new_threads(void)
 	compute(6);
 	check("made in domain 2", made);
 	c.thread.tcb = slot;
-	sk_must(seL4_TCB_Configure(slot, 0, ROOT, 0, VSPACE, 0, (seL4_Word)c.thread.ipc_buffer, c.thread.ipc_frame));
+	sk_must(seL4_TCB_Configure(slot, 0, ROOT, 0, VSPACE, 0, (seL4_Word)c.thread.ipc_buffer,
+				   c.thread.ipc_frame));
 	sk_must(seL4_TCB_SetSchedParams(slot, SELF, 200, 200));
 	c.own_tcb = slot;
 	/* It notes when it has run: not at once, though higher than we. */
@@ -146,7 +151,8 @@ static void moving_oneself(void)
 	section("the caller moves itself", "ipc.md §5");
 	TRY("to domain 2", OUT(NoError), SET, DomainSetSet, CAPS(SELF), ARGS(2));
 	TRY("and back", OUT(NoError), SET, DomainSetSet, CAPS(SELF), ARGS(0));
-	TRY("its own current slot made longer", OUT(NoError), SET, DomainScheduleConfigure, CAPS(), ARGS(0, 0, 50));
+	TRY("its own current slot made longer", OUT(NoError), SET, DomainScheduleConfigure, CAPS(),
+	    ARGS(0, 0, 50));
 }
 
 int main(void)

@@ -8,8 +8,8 @@ static seL4_CPtr fault_ep, handler;
 static struct peer peer;
 static seL4_UserContext start, now;
 
-extern const char at_illegal[], at_load[], at_store[], at_jump[], at_ebreak[], at_fp[], at_csr[], at_lr[], at_amo[],
-	at_ecall[], at_compressed_load[];
+extern const char at_illegal[], at_load[], at_store[], at_jump[], at_ebreak[], at_fp[], at_csr[], at_lr[],
+	at_amo[], at_ecall[], at_compressed_load[];
 __asm__(".text\n.option push\n.option norvc\n.balign 4\n"
 	"at_illegal: .word 0\n	j stop\n"
 	"at_load: ld a0, 0(a1)\n	j stop\n"
@@ -96,7 +96,8 @@ static void memory(void)
 	struct received f = fault_at(at_load, 5, rw + 0x2000);
 	reply(0, 0, 0, 0);
 	f = poll(fault_ep);
-	check("the cause still there: it faults again", f.came && f.label == 5 && f.mr[0] == (seL4_Word)at_load);
+	check("the cause still there: it faults again",
+	      f.came && f.label == 5 && f.mr[0] == (seL4_Word)at_load);
 	reply(77, 4, 0x1234, 0x5678);
 	f = poll(fault_ep);
 	check("label and content do not count", f.came && f.label == 5 && f.mr[0] == (seL4_Word)at_load);
@@ -161,7 +162,8 @@ static void exceptions(void)
 	fault_at(at_illegal, 0, 0);
 	reply(1, 2, (seL4_Word)at_illegal + 4, 0x5560);
 	check("label 1: it stops", !poll(fault_ep).came);
-	check("its registers are set all the same", read_now() && now.pc == (seL4_Word)at_illegal + 4 && now.sp == 0x5560);
+	check("its registers are set all the same",
+	      read_now() && now.pc == (seL4_Word)at_illegal + 4 && now.sp == 0x5560);
 	sk_must(seL4_TCB_Resume(peer.thread.tcb));
 	check("resumed, it goes on", went_on());
 }
@@ -170,7 +172,8 @@ static void unknown(void)
 {
 	section("UnknownSyscall, reply", "types.md §7.2, syscalls.md §4");
 	struct received f = fault_at(at_ecall, 5, 6);
-	check("number", f.label == 2 && f.length == 11 && seL4_GetMR(10) == start.a7 && f.mr[0] == (seL4_Word)at_ecall);
+	check("number",
+	      f.label == 2 && f.length == 11 && seL4_GetMR(10) == start.a7 && f.mr[0] == (seL4_Word)at_ecall);
 	reply(0, 0, 0, 0);
 	check("length 0: again", poll(fault_ep).label == 2);
 	for (int i = 4; i < 11; i++)
@@ -179,13 +182,14 @@ static void unknown(void)
 	check("goes on", went_on());
 	read_now();
 	check("sp, ra are written", now.sp == 0x701 && now.ra == 0x333);
-	check("a2 to a6 are written", now.a2 == 0x705 && now.a3 == 0x706 && now.a4 == 0x707 && now.a5 == 0x708 &&
-					      now.a6 == 0x709);
+	check("a2 to a6 are written",
+	      now.a2 == 0x705 && now.a3 == 0x706 && now.a4 == 0x707 && now.a5 == 0x708 && now.a6 == 0x709);
 	fault_at(at_ecall, 5, 6);
 	trap(seL4_SysReply, 0, INFO(1, 0, 11).words[0], (seL4_Word)at_illegal, 0x801);
 	check("label 1: it stops", !poll(fault_ep).came);
-	check("registers are written; the number never is",
-	      read_now() && now.pc == (seL4_Word)at_illegal && now.sp == 0x801 && now.a0 == 0x444 && now.a7 == start.a7);
+	check("registers are written; the number never is", read_now() && now.pc == (seL4_Word)at_illegal &&
+								    now.sp == 0x801 && now.a0 == 0x444 &&
+								    now.a7 == start.a7);
 	fault_at(at_ecall, 5, 6);
 	reply(0, 1, (seL4_Word)at_ecall + 4, 0x801);
 	check("worked example: ip + 4, length 1", went_on());
@@ -257,7 +261,8 @@ static void handlers(void)
 	peer_new(&waker, LOW - 10, 0);
 	peer_trap(&waker, seL4_SysSend, sleep_on, INFO(0, 0, 0), 0, 0);
 	seL4_Wait(sleep_on, NULL);
-	check("a receiver without IPC buffer: 4 words", other.done && peer_length(&other) == 4 && peer_label(&other) == 3);
+	check("a receiver without IPC buffer: 4 words",
+	      other.done && peer_length(&other) == 4 && peer_label(&other) == 3);
 	sk_must(seL4_TCB_SetPriority(peer.thread.tcb, SELF, HIGH));
 	sk_thread_delete(&other.thread);
 
@@ -270,10 +275,12 @@ static void handlers(void)
 	start.pc = (seL4_Word)at_ecall;
 	start.s11 = fault_ep;
 	sk_must(seL4_TCB_WriteRegisters(peer.thread.tcb, 1, 0, 32, &start));
-	check("UnknownSyscall to one without: 4 words", other.done && peer_length(&other) == 4 && peer_label(&other) == 2);
+	check("UnknownSyscall to one without: 4 words",
+	      other.done && peer_length(&other) == 4 && peer_label(&other) == 2);
 	peer_trap(&other, seL4_SysReply, 0, INFO(0, 0, 11), (seL4_Word)at_ecall + 4, 0x66);
 	check("reply by one without: goes on", went_on());
-	check("four registers are written", read_now() && now.sp == 0x66 && now.a2 == start.a2 && now.a6 == start.a6);
+	check("four registers are written",
+	      read_now() && now.sp == 0x66 && now.a2 == start.a2 && now.a6 == start.a6);
 	sk_thread_delete(&other.thread);
 
 	/* The endpoint's last capability goes while a faulted thread is queued. */

@@ -205,11 +205,13 @@ static void transfers(void)
 		transfer("unwrapped one", ep, own, cnode, own, 1, 1, 1, TYPE_NULL, blocked);
 		transfer("measured: own, CNode, own", ep, own, cnode, own, 3, 3, 5, TYPE_CNODE, blocked);
 		transfer("measured: CNode, CNode, own", ep, cnode, cnode, own, 3, 1, 0, TYPE_CNODE, blocked);
-		transfer("measured: empty, endpoint, CNode", ep, empty, own, cnode, 3, 0, 0, TYPE_NULL, blocked);
+		transfer("measured: empty, endpoint, CNode", ep, empty, own, cnode, 3, 0, 0, TYPE_NULL,
+			 blocked);
 		transfer("three unwrapped", ep, own, own, own, 3, 3, 7, TYPE_NULL, blocked);
 		transfer("another endpoint", ep, other, own, own, 2, 2, 2, TYPE_ENDPOINT, blocked);
 		transfer("unmapped table", ep, table, own, own, 3, 0, 0, TYPE_NULL, blocked);
-		transfer("IRQControl after own", ep, own, seL4_CapIRQControl, own, 3, 1, 1, TYPE_NULL, blocked);
+		transfer("IRQControl after own", ep, own, seL4_CapIRQControl, own, 3, 1, 1, TYPE_NULL,
+			 blocked);
 		transfer("a frame", ep, frame, own, cnode, 2, 2, 2, TYPE_FRAME, blocked);
 		seL4_SetCapReceivePath(0, 0, 0);
 		section("capability transfer, no receive slot", "capabilities.md §7, ipc.md §8");
@@ -271,7 +273,8 @@ static void replies(void)
 	sk_must(seL4_CNode_SaveCaller(ROOT, place, 64));
 	sk_must(cap_move(moved, place));
 	struct sel4_registers r = trap(seL4_SysCall, moved, INFO(77, 0, 0).words[0], 0, 0);
-	check("Call on it: the client has the label, badge 0", a.done && peer_label(&a) == 77 && !a.out.cap_or_badge);
+	check("Call on it: the client has the label, badge 0",
+	      a.done && peer_label(&a) == 77 && !a.out.cap_or_badge);
 	check("Call on it: an empty success", r.info == 0 && r.cap_or_badge == 0);
 	is("used up", moved, TYPE_NULL);
 	peer_trap(&a, seL4_SysCall, ep, INFO(1, 0, 0), 0, 0);

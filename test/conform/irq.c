@@ -41,7 +41,8 @@ static void control(void)
 	CHECKS(REQUEST(seL4_CapIRQControl, IRQIssueIRQHandler, CAPS(ROOT), ARGS(20, slot, 64)),
 	       {"label 0", OUT(IllegalOperation), {LABEL(0)}},
 	       {"a handler's label", OUT(IllegalOperation), {LABEL(IRQAckIRQ)}},
-	       {"length 2", OUT(TruncatedMessage), {LENGTH(2)}}, {"no capability", OUT(TruncatedMessage), {NCAPS(0)}},
+	       {"length 2", OUT(TruncatedMessage), {LENGTH(2)}},
+	       {"no capability", OUT(TruncatedMessage), {NCAPS(0)}},
 	       {"interrupt 0", OUT(RangeError, 1, 96), {ARG(0, 0)}},
 	       {"interrupt 97", OUT(RangeError, 1, 96), {ARG(0, 97)}},
 	       {"interrupt 96: the kernel's timer", OUT(RevokeFirst), {ARG(0, 96)}}, ROOT_CHECKS(0, 0, 2),
@@ -63,8 +64,10 @@ static void control(void)
 
 	/* The reference has it as unsupported on this board; upstream's kernel, measured, does support it. */
 	section("IRQControl_GetTrigger", "invocations.md §7, measured on upstream's kernel");
-	CHECKS(REQUEST(seL4_CapIRQControl, RISCVIRQIssueIRQHandlerTrigger, CAPS(ROOT), ARGS(22, 1, slot + 1, 64)),
-	       {"length 3", OUT(TruncatedMessage), {LENGTH(3)}}, {"no capability", OUT(TruncatedMessage), {NCAPS(0)}},
+	CHECKS(REQUEST(seL4_CapIRQControl, RISCVIRQIssueIRQHandlerTrigger, CAPS(ROOT),
+		       ARGS(22, 1, slot + 1, 64)),
+	       {"length 3", OUT(TruncatedMessage), {LENGTH(3)}},
+	       {"no capability", OUT(TruncatedMessage), {NCAPS(0)}},
 	       {"interrupt 0", OUT(RangeError, 1, 96), {ARG(0, 0)}},
 	       {"interrupt 97", OUT(RangeError, 1, 96), {ARG(0, 97)}},
 	       {"already issued", OUT(RevokeFirst), {ARG(0, 20)}}, ROOT_CHECKS(0, 0, 3),
@@ -79,7 +82,8 @@ static void control(void)
 
 	section("IRQHandler", "invocations.md §7, 13");
 	seL4_CPtr no_write = sk_cap_mint(note, seL4_CanRead, 0);
-	CHECKS(REQUEST(slot, IRQSetIRQHandler, CAPS(note), ARGS()), {"label 0", OUT(IllegalOperation), {LABEL(0)}},
+	CHECKS(REQUEST(slot, IRQSetIRQHandler, CAPS(note), ARGS()),
+	       {"label 0", OUT(IllegalOperation), {LABEL(0)}},
 	       {"IRQControl's label", OUT(IllegalOperation), {LABEL(IRQIssueIRQHandler)}},
 	       {"no capability", OUT(TruncatedMessage), {NCAPS(0)}},
 	       {"an endpoint", OUT(InvalidCapability, 0), {CAP(0, sk_endpoint_new())}});

@@ -75,7 +75,8 @@ static void binding(void)
 	seL4_Signal(b1);
 	peer_trap(&sender, seL4_SysSend, ep_badged, INFO(3, 0, 0), 0, 0);
 	peer_trap(&a, seL4_SysRecv, ep, INFO(5, 0, 2), 0x11, 0x22);
-	check("active before Recv: it comes before a queued sender", a.done && a.out.cap_or_badge == 1 && !sender.done);
+	check("active before Recv: it comes before a queued sender",
+	      a.done && a.out.cap_or_badge == 1 && !sender.done);
 	peer_trap(&a, seL4_SysRecv, ep, INFO(5, 0, 2), 0x11, 0x22);
 	check("then the sender", a.done && a.out.cap_or_badge == 0x77 && sender.done);
 	seL4_Signal(b1);
@@ -129,7 +130,8 @@ static void binding(void)
 	peer_trap(&b, seL4_SysRecv, ep, INFO(0, 0, 0), 0, 0);
 	seL4_Signal(b1);
 	trap(seL4_SysNBSend, ep, INFO(4, 0, 0).words[0], 0, 0);
-	check("signalled, it leaves the endpoint's queue", a.out.cap_or_badge == 1 && b.done && peer_label(&b) == 4);
+	check("signalled, it leaves the endpoint's queue",
+	      a.out.cap_or_badge == 1 && b.done && peer_label(&b) == 4);
 
 	/* A caller's pending reply is dropped by a Recv that ends with a signal. */
 	peer_trap(&sender, seL4_SysCall, ep, INFO(5, 0, 0), 0, 0);

@@ -35,7 +35,8 @@ static void wait_for_alarm(void *argument)
  * Runs the operation twice, each time after prepare(): once to see how long it takes, and once with an
  * alarm in its middle.
  */
-static void interrupted(const char *name, void (*prepare)(void), struct request operation, seL4_Word (*look_)(void))
+static void interrupted(const char *name, void (*prepare)(void), struct request operation,
+			seL4_Word (*look_)(void))
 {
 	char text[100];
 
@@ -69,7 +70,8 @@ static void store_clear(void)
 	for (seL4_Word i = 0; i < COPIES; i++)
 		sk_must(seL4_CNode_Delete(store, i, CNODE_BITS));
 	if (seL4_DebugCapIdentify(original) == TYPE_NULL)
-		sk_must(seL4_Untyped_Retype(endpoint_memory, seL4_EndpointObject, 0, ROOT, 0, 0, original, 1));
+		sk_must(seL4_Untyped_Retype(endpoint_memory, seL4_EndpointObject, 0, ROOT, 0, 0, original,
+					    1));
 }
 
 static void store_copies(void)
@@ -89,7 +91,8 @@ static void store_badged(void)
 /* A lookup of the slot's content, without changing it: what a Move to an occupied slot finds. */
 static bool store_empty(seL4_Word i)
 {
-	struct outcome o = invoke(REQUEST(ROOT, CNodeMove, CAPS(store), ARGS(sk_slot_new(), 64, i, CNODE_BITS)));
+	struct outcome o =
+		invoke(REQUEST(ROOT, CNodeMove, CAPS(store), ARGS(sk_slot_new(), 64, i, CNODE_BITS)));
 	return o.label == seL4_FailedLookup && o.mr[1] == seL4_MissingCapability;
 }
 
@@ -102,7 +105,8 @@ static void revoking(void)
 	check("all are gone", store_empty(0) && store_empty(COPIES / 2) && store_empty(COPIES - 1));
 	is("the original is there", original, TYPE_ENDPOINT);
 	interrupted("badged ones", store_badged, revoke, NULL);
-	check("all badged ones are gone", store_empty(0) && store_empty(COPIES / 2) && store_empty(COPIES - 1));
+	check("all badged ones are gone",
+	      store_empty(0) && store_empty(COPIES / 2) && store_empty(COPIES - 1));
 }
 
 /* While the waker runs, the original is deleted under the revoke's feet. */
@@ -114,8 +118,8 @@ static seL4_Word delete_original(void)
 static void revoke_disturbed(void)
 {
 	section("revoke disturbed", "capabilities.md §6");
-	interrupted("the capability deleted meanwhile", store_copies, REQUEST(ROOT, CNodeRevoke, CAPS(), ARGS(original, 64)),
-		    delete_original);
+	interrupted("the capability deleted meanwhile", store_copies,
+		    REQUEST(ROOT, CNodeRevoke, CAPS(), ARGS(original, 64)), delete_original);
 	equal("the other's delete succeeds", seen, seL4_NoError);
 	is("its slot is empty", original, TYPE_NULL);
 	check("what had not been revoked is still there", !store_empty(0) || !store_empty(COPIES - 1));
@@ -160,7 +164,8 @@ static void deleting(void)
 	section("delete of a CNode of 32,768", "capabilities.md §6");
 	interrupted("delete", victim_fill, delete, look_at_zombie);
 	equal("meanwhile its slot held a zombie", seen, TYPE_ZOMBIE);
-	check("invoked: InvalidCapability 0", on_zombie.label == 2 && on_zombie.length == 1 && on_zombie.mr[0] == 0);
+	check("invoked: InvalidCapability 0",
+	      on_zombie.label == 2 && on_zombie.length == 1 && on_zombie.mr[0] == 0);
 	is("then nothing", victim, TYPE_NULL);
 	interrupted("delete that another finishes", victim_fill, delete, finish_zombie);
 	equal("the other's delete succeeds", seen, seL4_NoError);
@@ -191,7 +196,8 @@ static void clearing(void)
 	big = sk_untyped_new(26);
 	frames = sk_slots_new(32);
 	page = sk_address_new(1);
-	interrupted("retype", use_all, REQUEST(big, UntypedRetype, CAPS(ROOT), ARGS(6, 0, 0, 0, frames, 1)), NULL);
+	interrupted("retype", use_all, REQUEST(big, UntypedRetype, CAPS(ROOT), ARGS(6, 0, 0, 0, frames, 1)),
+		    NULL);
 	sk_must(sk_map(VSPACE, frames, (seL4_Word)page, seL4_ReadWrite, 0));
 	equal("it is clear", page[5], 0);
 }

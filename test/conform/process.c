@@ -53,13 +53,16 @@ static void start_and_teardown(void)
 		good = good && badge == 0xb0 + round && seL4_GetMR(0) == 5 + round && shared_number == 5;
 		seL4_SetCap(0, gift);
 		message = seL4_ReplyRecv(ep, INFO(0, 1, 0), &badge);
-		good = good && message.words[0] == INFO(2, 0, 1).words[0] && seL4_GetMR(0) == TYPE_NOTIFICATION;
+		good = good && message.words[0] == INFO(2, 0, 1).words[0] &&
+		       seL4_GetMR(0) == TYPE_NOTIFICATION;
 		if (round == 0)
 			equal("a capability in the reply", seL4_GetMR(0), TYPE_NOTIFICATION);
 		message = seL4_ReplyRecv(ep, INFO(0, 0, 0), &badge);
-		good = good && badge == 0xfa && seL4_MessageInfo_get_label(message) == 5 && seL4_GetMR(1) == 0x10;
+		good = good && badge == 0xfa && seL4_MessageInfo_get_label(message) == 5 &&
+		       seL4_GetMR(1) == 0x10;
 		if (round == 0)
-			check("its fault comes from its own CSpace's handler", badge == 0xfa && seL4_GetMR(1) == 0x10);
+			check("its fault comes from its own CSpace's handler",
+			      badge == 0xfa && seL4_GetMR(1) == 0x10);
 		sk_arena_close(&arena);
 		if (round == 0 || !good)
 			check("twenty rounds of it", good);
@@ -117,7 +120,8 @@ static void between_processes(void)
 static void suspicious(void *argument)
 {
 	(void)argument;
-	/* Nothing of ours can be named from here. (An error's details are in the message words: set them last.) */
+	/* Nothing of ours can be named from here. (An error's details are in the message words: set them
+	 * last.) */
 	seL4_Word slots = seL4_DebugCapIdentify(0) | seL4_DebugCapIdentify(9) | seL4_DebugCapIdentify(200) |
 			  seL4_DebugCapIdentify(300);
 	seL4_Error higher = seL4_TCB_SetPriority(1, 1, HIGH + 1), same = seL4_TCB_SetPriority(1, 1, HIGH);

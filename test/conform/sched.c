@@ -285,7 +285,8 @@ static void open_gate(void *argument)
 }
 
 /* One kernel entry that makes two threads ready: a reply, and a sender taken from the queue. */
-static void two_at_once(seL4_Word caller, seL4_Word sender, seL4_Word server, const char *name, const char *want)
+static void two_at_once(seL4_Word caller, seL4_Word sender, seL4_Word server, const char *name,
+			const char *want)
 {
 	all_priorities(LOW);
 	begin(2, LOW + 9, gated_server); /* higher than all while they get into place */

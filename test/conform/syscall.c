@@ -9,8 +9,9 @@ static seL4_CPtr fault_ep;
 
 enum result { NOTHING, BLOCK, EMPTY, INVALID, ILLEGAL, FAULT, TAKEN };
 
-static const char *const result_names[] = {"nothing happens", "blocks",           "an empty success",
-					   "InvalidCapability", "IllegalOperation", "a CapFault", "badge 0"};
+static const char *const result_names[] = {
+	"nothing happens",  "blocks",     "an empty success", "InvalidCapability",
+	"IllegalOperation", "a CapFault", "badge 0"};
 
 static bool unchanged(const struct sel4_registers *a, const struct sel4_registers *b)
 {
@@ -70,12 +71,18 @@ static void each_call_each_type(void)
 		{"an empty slot", sk_slot_new(), NOTHING, NOTHING, INVALID, FAULT, FAULT},
 		{"slot 0", 0, NOTHING, NOTHING, INVALID, FAULT, FAULT},
 		{"an endpoint", ep, BLOCK, NOTHING, BLOCK, BLOCK, TAKEN},
-		{"an endpoint without Write", sk_cap_mint(ep, seL4_NoWrite, 0), NOTHING, NOTHING, INVALID, BLOCK, TAKEN},
-		{"an endpoint without Read", sk_cap_mint(ep, seL4_NoRead, 0), BLOCK, NOTHING, BLOCK, FAULT, FAULT},
-		{"an endpoint without rights", sk_cap_mint(ep, seL4_NoRights, 0), NOTHING, NOTHING, INVALID, FAULT, FAULT},
-		{"an endpoint, only Grant", sk_cap_mint(ep, seL4_CanGrant, 0), NOTHING, NOTHING, INVALID, FAULT, FAULT},
-		{"a notification without Write", sk_cap_mint(note, seL4_NoWrite, 0), NOTHING, NOTHING, INVALID, BLOCK, TAKEN},
-		{"a notification without Read", sk_cap_mint(note2, seL4_NoRead, 0), NOTHING, NOTHING, EMPTY, FAULT, FAULT},
+		{"an endpoint without Write", sk_cap_mint(ep, seL4_NoWrite, 0), NOTHING, NOTHING, INVALID,
+		 BLOCK, TAKEN},
+		{"an endpoint without Read", sk_cap_mint(ep, seL4_NoRead, 0), BLOCK, NOTHING, BLOCK, FAULT,
+		 FAULT},
+		{"an endpoint without rights", sk_cap_mint(ep, seL4_NoRights, 0), NOTHING, NOTHING, INVALID,
+		 FAULT, FAULT},
+		{"an endpoint, only Grant", sk_cap_mint(ep, seL4_CanGrant, 0), NOTHING, NOTHING, INVALID,
+		 FAULT, FAULT},
+		{"a notification without Write", sk_cap_mint(note, seL4_NoWrite, 0), NOTHING, NOTHING,
+		 INVALID, BLOCK, TAKEN},
+		{"a notification without Read", sk_cap_mint(note2, seL4_NoRead, 0), NOTHING, NOTHING, EMPTY,
+		 FAULT, FAULT},
 		{"another's bound notification", bound, NOTHING, NOTHING, EMPTY, FAULT, FAULT},
 		{"a TCB", other_tcb, NOTHING, NOTHING, ILLEGAL, FAULT, FAULT},
 		{"a CNode", ROOT, NOTHING, NOTHING, ILLEGAL, FAULT, FAULT},
@@ -172,8 +179,8 @@ extern const char trap_then_stop[];
 __asm__(".text\n.option push\n.option norvc\ntrap_then_stop: ecall\n.word 0\n.option pop\n");
 
 /* All registers before and after a call that stops at the next instruction; `serve` lets it return. */
-static void registers_kept_serving(const char *name, seL4_Word number, seL4_CPtr cap, seL4_Word info, bool *changed,
-				   void (*serve)(void))
+static void registers_kept_serving(const char *name, seL4_Word number, seL4_CPtr cap, seL4_Word info,
+				   bool *changed, void (*serve)(void))
 {
 	seL4_UserContext in, out;
 	seL4_Word *before = (seL4_Word *)&in, *after = (seL4_Word *)&out;
@@ -267,7 +274,8 @@ static void registers(void)
 	served = sk_endpoint_new();
 	registers_kept_serving("Call, answered by two words", seL4_SysCall, served, 0, two, answer_two_words);
 	registers_kept_serving("Recv of five words", seL4_SysRecv, served, 0, four, send_five_words);
-	registers_kept_serving("ReplyRecv of five words", seL4_SysReplyRecv, served, 0, four, send_five_words);
+	registers_kept_serving("ReplyRecv of five words", seL4_SysReplyRecv, served, 0, four,
+			       send_five_words);
 	floating_point();
 	section("worked examples", "syscalls.md §4");
 	struct sel4_registers r = trap(seL4_SysCall, 0, INFO(1, 0, 0).words[0], 5, 6);
@@ -284,8 +292,8 @@ static void registers(void)
 
 static void unknown_calls(void)
 {
-	static const long numbers[] = {0,   1,   5,   -15, -16, -17, -18, -19, -20, -21, -22, -23,
-				       -24, -25, -26, -27, -28, -29, -30, -31, -77};
+	static const long numbers[] = {0,   1,   5,   -15, -16, -17, -18, -19, -20, -21, -22,
+				       -23, -24, -25, -26, -27, -28, -29, -30, -31, -77};
 	char name[60];
 
 	section("unknown calls", "syscalls.md §1.3, 3.6, types.md §7.2");
@@ -293,10 +301,20 @@ static void unknown_calls(void)
 		peer_trap(&peer, (seL4_Word)numbers[i], 0x1000, INFO(9, 0, 2), 0x111, 0x222);
 		struct received f = poll(fault_ep);
 		snprintf(name, sizeof name, "%ld is a fault with its number", numbers[i]);
-		check(name, f.came && f.label == 2 && f.length == 11 && seL4_GetMR(10) == (seL4_Word)numbers[i]);
+		check(name,
+		      f.came && f.label == 2 && f.length == 11 && seL4_GetMR(10) == (seL4_Word)numbers[i]);
 	}
-	seL4_UserContext regs = {.pc = (seL4_Word)trap_then_stop, .ra = 1, .sp = 2, .a0 = 3, .a1 = 4, .a2 = 5,
-				 .a3 = 6, .a4 = 7, .a5 = 8, .a6 = 9, .a7 = 0xfffffffffffffff7 + 0x100000000};
+	seL4_UserContext regs = {.pc = (seL4_Word)trap_then_stop,
+				 .ra = 1,
+				 .sp = 2,
+				 .a0 = 3,
+				 .a1 = 4,
+				 .a2 = 5,
+				 .a3 = 6,
+				 .a4 = 7,
+				 .a5 = 8,
+				 .a6 = 9,
+				 .a7 = 0xfffffffffffffff7 + 0x100000000};
 	sk_must(seL4_TCB_WriteRegisters(peer.thread.tcb, 1, 0, 32, &regs));
 	struct received f = poll(fault_ep);
 	check("the whole register counts; pc, sp, ra, a0 in the message",
@@ -335,7 +353,8 @@ static void debug_calls(void)
 	seL4_DebugSnapshot();
 	printf("\n");
 	check("Snapshot returns", true);
-	seL4_DebugNameThread(peer.thread.tcb, "a name that is quite a bit longer than any that the kernel keeps");
+	seL4_DebugNameThread(peer.thread.tcb,
+			     "a name that is quite a bit longer than any that the kernel keeps");
 	check("NameThread returns", true);
 }
 

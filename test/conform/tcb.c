@@ -22,14 +22,20 @@ static void setup(void)
 
 #define LABEL_CHECKS                                                                                         \
 	{"label 0", OUT(IllegalOperation), {LABEL(0)}},                                                      \
-	{"a CNode's label", OUT(IllegalOperation), {LABEL(CNodeCopy)}},                                      \
-	{"an unknown label", OUT(IllegalOperation), {LABEL(0xfffffffffffff)}}
+		{"a CNode's label", OUT(IllegalOperation), {LABEL(CNodeCopy)}},                              \
+	{                                                                                                    \
+		"an unknown label", OUT(IllegalOperation),                                                   \
+		{                                                                                            \
+			LABEL(0xfffffffffffff)                                                               \
+		}                                                                                            \
+	}
 
 static void registers_checks(void)
 {
 	section("TCB_ReadRegisters", "invocations.md §5.1");
 	CHECKS(REQUEST(idle.tcb, TCBReadRegisters, CAPS(), ARGS(0, 32)), LABEL_CHECKS,
-	       {"length 1", OUT(TruncatedMessage), {LENGTH(1)}}, {"count 0", OUT(RangeError, 1, 32), {ARG(1, 0)}},
+	       {"length 1", OUT(TruncatedMessage), {LENGTH(1)}},
+	       {"count 0", OUT(RangeError, 1, 32), {ARG(1, 0)}},
 	       {"count 33", OUT(RangeError, 1, 32), {ARG(1, 33)}},
 	       {"own TCB", OUT(IllegalOperation), {OBJECT(SELF)}});
 	section("TCB_WriteRegisters", "invocations.md §5.1");
@@ -42,7 +48,8 @@ static void registers_checks(void)
 	TRY("count 0", OUT(NoError), idle.tcb, TCBWriteRegisters, CAPS(), ARGS(0, 0));
 	section("TCB_CopyRegisters", "invocations.md §5.1");
 	CHECKS(REQUEST(idle.tcb, TCBCopyRegisters, CAPS(free_tcb), ARGS(0)), LABEL_CHECKS,
-	       {"length 0", OUT(TruncatedMessage), {LENGTH(0)}}, {"no capability", OUT(TruncatedMessage), {NCAPS(0)}},
+	       {"length 0", OUT(TruncatedMessage), {LENGTH(0)}},
+	       {"no capability", OUT(TruncatedMessage), {NCAPS(0)}},
 	       {"source is an endpoint", OUT(InvalidCapability, 1), {CAP(0, ep)}});
 	TRY("source is null", OUT(InvalidCapability, 1), idle.tcb, TCBCopyRegisters, CAPS(0), ARGS(0));
 	TRY("source is the caller", OUT(NoError), idle.tcb, TCBCopyRegisters, CAPS(SELF), ARGS(0));
@@ -63,17 +70,27 @@ static void space_checks(void)
 
 #define SPACE_CHECKS                                                                                         \
 	{"cspace is an untyped with children", OUT(RevokeFirst), {CAP(0, busy_untyped)}},                    \
-	{"cspace is a TCB", OUT(IllegalOperation), {CAP(0, SELF)}},                                          \
-	{"vspace is an untyped with children", OUT(RevokeFirst), {CAP(1, busy_untyped)}},                    \
-	{"vspace is an endpoint", OUT(IllegalOperation), {CAP(1, ep)}}
+		{"cspace is a TCB", OUT(IllegalOperation), {CAP(0, SELF)}},                                  \
+		{"vspace is an untyped with children", OUT(RevokeFirst), {CAP(1, busy_untyped)}},            \
+	{                                                                                                    \
+		"vspace is an endpoint", OUT(IllegalOperation),                                              \
+		{                                                                                            \
+			CAP(1, ep)                                                                           \
+		}                                                                                            \
+	}
 #define FRAME_CHECKS(frame_cap, address_arg)                                                                 \
 	{"buffer frame is an untyped with children", OUT(RevokeFirst), {CAP(frame_cap, busy_untyped)}},      \
-	{"buffer frame is an endpoint", OUT(IllegalOperation), {CAP(frame_cap, ep)}},                        \
-	{"buffer not aligned", OUT(AlignmentError), {ARG(address_arg, BUFFER + 512)}}
+		{"buffer frame is an endpoint", OUT(IllegalOperation), {CAP(frame_cap, ep)}},                \
+	{                                                                                                    \
+		"buffer not aligned", OUT(AlignmentError),                                                   \
+		{                                                                                            \
+			ARG(address_arg, BUFFER + 512)                                                       \
+		}                                                                                            \
+	}
 
 	section("TCB_Configure", "invocations.md §5.1");
-	CHECKS(REQUEST(idle.tcb, TCBConfigure, CAPS(ROOT, VSPACE, frame), ARGS(0, 0, 0, BUFFER)), LABEL_CHECKS,
-	       {"length 3", OUT(TruncatedMessage), {LENGTH(3)}},
+	CHECKS(REQUEST(idle.tcb, TCBConfigure, CAPS(ROOT, VSPACE, frame), ARGS(0, 0, 0, BUFFER)),
+	       LABEL_CHECKS, {"length 3", OUT(TruncatedMessage), {LENGTH(3)}},
 	       {"two capabilities", OUT(TruncatedMessage), {NCAPS(2)}}, FRAME_CHECKS(2, 3),
 	       {"CSpace is a last capability", OUT(IllegalOperation), {OBJECT(holder)}}, SPACE_CHECKS);
 	TRY("device frame, not aligned", OUT(IllegalOperation), idle.tcb, TCBConfigure,
@@ -97,12 +114,13 @@ static void space_checks(void)
 	       {"one capability", OUT(TruncatedMessage), {NCAPS(1)}},
 	       {"CSpace is a last capability", OUT(IllegalOperation), {OBJECT(holder)}}, SPACE_CHECKS);
 	TRY("good", OUT(NoError), idle.tcb, TCBSetSpace, CAPS(ROOT, VSPACE), ARGS(0, 0, 0));
-	TRY("vspace data has no effect", OUT(NoError), idle.tcb, TCBSetSpace, CAPS(ROOT, VSPACE), ARGS(0, 0, 77));
+	TRY("vspace data has no effect", OUT(NoError), idle.tcb, TCBSetSpace, CAPS(ROOT, VSPACE),
+	    ARGS(0, 0, 77));
 
 	section("TCB_SetIPCBuffer", "invocations.md §5.1");
 	CHECKS(REQUEST(idle.tcb, TCBSetIPCBuffer, CAPS(frame), ARGS(BUFFER)), LABEL_CHECKS,
-	       {"length 0", OUT(TruncatedMessage), {LENGTH(0)}}, {"no capability", OUT(TruncatedMessage), {NCAPS(0)}},
-	       FRAME_CHECKS(0, 0));
+	       {"length 0", OUT(TruncatedMessage), {LENGTH(0)}},
+	       {"no capability", OUT(TruncatedMessage), {NCAPS(0)}}, FRAME_CHECKS(0, 0));
 	TRY("no buffer", OUT(NoError), idle.tcb, TCBSetIPCBuffer, CAPS(0), ARGS(0));
 	TRY("aligned to 1024", OUT(NoError), idle.tcb, TCBSetIPCBuffer, CAPS(frame), ARGS(BUFFER + 1024));
 	TRY("device frame", OUT(IllegalOperation), idle.tcb, TCBSetIPCBuffer, CAPS(device), ARGS(BUFFER));
@@ -115,7 +133,8 @@ static void priority_checks(void)
 	sk_must(seL4_TCB_SetMCPriority(authority, SELF, 80));
 	section("TCB_SetPriority", "invocations.md §5.1, 13");
 	CHECKS(REQUEST(idle.tcb, TCBSetPriority, CAPS(authority), ARGS(80)), LABEL_CHECKS,
-	       {"length 0", OUT(TruncatedMessage), {LENGTH(0)}}, {"no capability", OUT(TruncatedMessage), {NCAPS(0)}},
+	       {"length 0", OUT(TruncatedMessage), {LENGTH(0)}},
+	       {"no capability", OUT(TruncatedMessage), {NCAPS(0)}},
 	       {"authority is an endpoint", OUT(InvalidCapability, 1), {CAP(0, ep)}},
 	       {"above the authority's MCP", OUT(RangeError, 0, 80), {ARG(0, 81)}});
 	TRY("256 with MCP 255", OUT(RangeError, 0, 255), idle.tcb, TCBSetPriority, CAPS(SELF), ARGS(256));
@@ -123,7 +142,8 @@ static void priority_checks(void)
 	TRY("the MCP itself", OUT(NoError), idle.tcb, TCBSetPriority, CAPS(authority), ARGS(80));
 	section("TCB_SetMCPriority", "invocations.md §5.1");
 	CHECKS(REQUEST(idle.tcb, TCBSetMCPriority, CAPS(authority), ARGS(80)), LABEL_CHECKS,
-	       {"length 0", OUT(TruncatedMessage), {LENGTH(0)}}, {"no capability", OUT(TruncatedMessage), {NCAPS(0)}},
+	       {"length 0", OUT(TruncatedMessage), {LENGTH(0)}},
+	       {"no capability", OUT(TruncatedMessage), {NCAPS(0)}},
 	       {"authority is an endpoint", OUT(InvalidCapability, 1), {CAP(0, ep)}},
 	       {"above the authority's MCP", OUT(RangeError, 0, 80), {ARG(0, 81)}});
 	TRY("lower than the priority", OUT(NoError), idle.tcb, TCBSetMCPriority, CAPS(authority), ARGS(3));
@@ -131,7 +151,8 @@ static void priority_checks(void)
 	    CAPS(idle.tcb), ARGS(4));
 	section("TCB_SetSchedParams", "invocations.md §5.1");
 	CHECKS(REQUEST(idle.tcb, TCBSetSchedParams, CAPS(authority), ARGS(80, 80)), LABEL_CHECKS,
-	       {"length 1", OUT(TruncatedMessage), {LENGTH(1)}}, {"no capability", OUT(TruncatedMessage), {NCAPS(0)}},
+	       {"length 1", OUT(TruncatedMessage), {LENGTH(1)}},
+	       {"no capability", OUT(TruncatedMessage), {NCAPS(0)}},
 	       {"authority is an endpoint", OUT(InvalidCapability, 1), {CAP(0, ep)}},
 	       {"MCP above the authority's", OUT(RangeError, 0, 80), {ARG(0, 81)}},
 	       {"priority above the authority's MCP", OUT(RangeError, 0, 80), {ARG(1, 81)}});
@@ -173,7 +194,8 @@ static void small_methods(void)
 	    ARGS());
 	sk_must(seL4_TCB_BindNotification(bound_tcb, note));
 	sk_must(cap_delete(bound_tcb));
-	try("the thread was deleted: free again", none, REQUEST(idle.tcb, TCBBindNotification, CAPS(note), ARGS()));
+	try("the thread was deleted: free again", none,
+	    REQUEST(idle.tcb, TCBBindNotification, CAPS(note), ARGS()));
 	sk_must(seL4_TCB_UnbindNotification(idle.tcb));
 	sk_thread_delete(&waiter.thread);
 
@@ -197,7 +219,8 @@ static void small_methods(void)
 
 	section("labels of other configurations", "invocations.md §2.1");
 	TRY("41: one after the last", OUT(IllegalOperation), idle.tcb, 41, CAPS(), ARGS(0, 0, 0, 0));
-	TRY("2^32 + 11 is not Suspend", OUT(IllegalOperation), idle.tcb, (1ul << 32) + TCBSuspend, CAPS(), ARGS());
+	TRY("2^32 + 11 is not Suspend", OUT(IllegalOperation), idle.tcb, (1ul << 32) + TCBSuspend, CAPS(),
+	    ARGS());
 }
 
 static void registers(void)
@@ -229,7 +252,8 @@ static void registers(void)
 	struct outcome o = invoke((struct request){tcb, TCBWriteRegisters, 0, {0}, 35, {0, 33, 5, 6, 7, 8}});
 	equal("a count above 32 is clamped", o.label, seL4_NoError);
 	TRY("the rest is written", OUT(NoError, 5, 6, 7, 8), tcb, TCBReadRegisters, CAPS(), ARGS(0, 4));
-	TRY("count 2^63, length 2", OUT(TruncatedMessage), tcb, TCBWriteRegisters, CAPS(), ARGS(0, 1ul << 63));
+	TRY("count 2^63, length 2", OUT(TruncatedMessage), tcb, TCBWriteRegisters, CAPS(),
+	    ARGS(0, 1ul << 63));
 }
 
 static volatile seL4_Word counter;
@@ -280,7 +304,8 @@ static void running(void)
 	sk_must(seL4_TCB_ReadRegisters(peer.thread.tcb, 1, 0, 32, &regs));
 	seL4_Yield();
 	equal("ReadRegisters suspends, if asked", counter, before);
-	check("its pc is in its loop", regs.pc >= (seL4_Word)count_forever && regs.pc < (seL4_Word)count_forever + 64);
+	check("its pc is in its loop",
+	      regs.pc >= (seL4_Word)count_forever && regs.pc < (seL4_Word)count_forever + 64);
 	sk_must(seL4_TCB_Resume(peer.thread.tcb));
 	while (counter == before)
 		seL4_Yield();

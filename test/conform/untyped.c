@@ -16,8 +16,8 @@ static void order_of_checks(void)
 	seL4_CPtr full = sk_slot_new(), device = sk_device_untyped(0x10008000, 12);
 	seL4_CPtr used = sk_untyped_new(12), child = sk_slot_new();
 	seL4_Word root_slots = LIBSEL4_BIT(ROOT_BITS);
-	struct request good = REQUEST(ut, UntypedRetype, CAPS(ROOT),
-				      ARGS(seL4_EndpointObject, 0, ROOT, 64, slots, 1));
+	struct request good =
+		REQUEST(ut, UntypedRetype, CAPS(ROOT), ARGS(seL4_EndpointObject, 0, ROOT, 64, slots, 1));
 
 	sk_must(retype(ut, seL4_EndpointObject, 0, full, 1));
 	sk_must(retype(used, seL4_UntypedObject, 11, child, 1));
@@ -35,25 +35,27 @@ static void order_of_checks(void)
 	       {"257 objects", OUT(RangeError, 1, 256), {ARG(5, 257)}},
 	       {"more than slots", OUT(RangeError, 1, 2), {ARG(4, root_slots - 2), ARG(5, 3)}},
 	       {"destination not empty", OUT(DeleteFirst), {ARG(4, full)}},
-	       {"no room", OUT(NotEnoughMemory, 2048),
-		{OBJECT(used), ARG(0, seL4_RISCV_4K_Page), ARG(5, 1)}},
+	       {"no room", OUT(NotEnoughMemory, 2048), {OBJECT(used), ARG(0, seL4_RISCV_4K_Page), ARG(5, 1)}},
 	       {"endpoint from a device", OUT(InvalidArgument, 1), {OBJECT(device)}});
 	section("Untyped_Retype", "invocations.md §4, 13");
-	TRY("CNode of 0 bits", OUT(InvalidArgument, 1), ut, UntypedRetype, CAPS(ROOT), ARGS(4, 0, 0, 0, slots, 1));
+	TRY("CNode of 0 bits", OUT(InvalidArgument, 1), ut, UntypedRetype, CAPS(ROOT),
+	    ARGS(4, 0, 0, 0, slots, 1));
 	TRY("untyped of 3 bits", OUT(InvalidArgument, 1), ut, UntypedRetype, CAPS(ROOT),
 	    ARGS(0, 3, 0, 0, slots, 1));
 	TRY("CNode of 0 bits, root not a CNode", OUT(InvalidArgument, 1), ut, UntypedRetype, CAPS(SELF),
 	    ARGS(4, 0, 0, 0, slots, 1));
 	TRY("TCB with size_bits 100", OUT(RangeError, 0, 38), ut, UntypedRetype, CAPS(ROOT),
 	    ARGS(1, 100, 0, 0, slots, 1));
-	TRY("TCB with size_bits 63", OUT(NoError), ut, UntypedRetype, CAPS(ROOT), ARGS(1, 63, 0, 0, slots, 1));
+	TRY("TCB with size_bits 63", OUT(NoError), ut, UntypedRetype, CAPS(ROOT),
+	    ARGS(1, 63, 0, 0, slots, 1));
 	TRY("CNode with size_bits 34", OUT(RangeError, 0, 38), ut, UntypedRetype, CAPS(ROOT),
 	    ARGS(4, 34, 0, 0, slots, 1));
 	TRY("CNode with size_bits 33", OUT(NotEnoughMemory, LIBSEL4_BIT(20) - 4096), ut, UntypedRetype,
 	    CAPS(ROOT), ARGS(4, 33, 0, 0, slots + 1, 1));
 	TRY("root is null, depth 0", FAILED(0, MissingCapability, 0), ut, UntypedRetype, CAPS(0),
 	    ARGS(2, 0, 0, 0, slots + 1, 1));
-	TRY("type 8 is the last one", OUT(NoError), ut, UntypedRetype, CAPS(ROOT), ARGS(8, 0, 0, 0, slots + 1, 1));
+	TRY("type 8 is the last one", OUT(NoError), ut, UntypedRetype, CAPS(ROOT),
+	    ARGS(8, 0, 0, 0, slots + 1, 1));
 	TRY("an empty slot as node", FAILED(0, MissingCapability, 64), ut, UntypedRetype, CAPS(ROOT),
 	    ARGS(2, 0, slots + 9, 64, slots + 2, 1));
 	TRY("the last of three slots is taken", OUT(DeleteFirst), ut, UntypedRetype, CAPS(ROOT),
@@ -63,9 +65,10 @@ static void order_of_checks(void)
 	    ARGS(1, 0, 0, 0, slots + 2, 1));
 	TRY("page table from a device", OUT(InvalidArgument, 1), device, UntypedRetype, CAPS(ROOT),
 	    ARGS(8, 0, 0, 0, slots + 2, 1));
-	TRY("frame from a device", OUT(NoError), device, UntypedRetype, CAPS(ROOT), ARGS(6, 0, 0, 0, slots + 2, 1));
-	TRY("a full device: no room, before its type", OUT(NotEnoughMemory, 0), device, UntypedRetype, CAPS(ROOT),
-	    ARGS(2, 0, 0, 0, slots + 3, 1));
+	TRY("frame from a device", OUT(NoError), device, UntypedRetype, CAPS(ROOT),
+	    ARGS(6, 0, 0, 0, slots + 2, 1));
+	TRY("a full device: no room, before its type", OUT(NotEnoughMemory, 0), device, UntypedRetype,
+	    CAPS(ROOT), ARGS(2, 0, 0, 0, slots + 3, 1));
 	for (seL4_CPtr slot = slots; slot < slots + 3; slot++)
 		cap_delete(slot);
 	sk_must(cap_revoke(ut));
@@ -77,9 +80,9 @@ static void new_objects(void)
 		const char *name;
 		seL4_Word type, bits, identity;
 	} types[] = {
-		{"untyped", 0, 4, TYPE_UNTYPED},      {"TCB", 1, 0, TYPE_TCB},
-		{"endpoint", 2, 0, TYPE_ENDPOINT},    {"notification", 3, 0, TYPE_NOTIFICATION},
-		{"CNode", 4, 1, TYPE_CNODE},          {"4K page", 6, 0, TYPE_FRAME},
+		{"untyped", 0, 4, TYPE_UNTYPED},   {"TCB", 1, 0, TYPE_TCB},
+		{"endpoint", 2, 0, TYPE_ENDPOINT}, {"notification", 3, 0, TYPE_NOTIFICATION},
+		{"CNode", 4, 1, TYPE_CNODE},       {"4K page", 6, 0, TYPE_FRAME},
 		{"page table", 8, 0, TYPE_TABLE},
 	};
 
@@ -172,7 +175,8 @@ static void copies(void)
 	    ARGS(slots + 1, 64, small, 64, 15));
 	sk_must(cap_delete(slots));
 	sk_must(cap_delete(copy));
-	TRY("after the copy is gone", OUT(NoError), small, UntypedRetype, CAPS(ROOT), ARGS(2, 0, 0, 0, slots, 1));
+	TRY("after the copy is gone", OUT(NoError), small, UntypedRetype, CAPS(ROOT),
+	    ARGS(2, 0, 0, 0, slots, 1));
 	cap_delete(slots);
 	sk_must(retype(small, 0, 11, slots, 2));
 	sk_must(retype(slots, 2, 0, slots + 2, 4));
@@ -183,8 +187,8 @@ static void copies(void)
 	sk_must(cap_delete(slots));
 	is("deleting an untyped leaves its objects", slots + 2, TYPE_ENDPOINT);
 	sk_must(cap_delete(slots + 1));
-	TRY("memory is not free while a grandchild lives", OUT(NotEnoughMemory, 0), small, UntypedRetype, CAPS(ROOT),
-	    ARGS(2, 0, 0, 0, slots, 1));
+	TRY("memory is not free while a grandchild lives", OUT(NotEnoughMemory, 0), small, UntypedRetype,
+	    CAPS(ROOT), ARGS(2, 0, 0, 0, slots, 1));
 	sk_must(cap_revoke(small));
 	is("such a grandchild is revoked", slots + 2, TYPE_NULL);
 }

@@ -23,9 +23,11 @@ static seL4_CPtr lost_root(void)
 static void table_checks(void)
 {
 	section("PageTable_Map", "invocations.md §9, 13");
-	CHECKS(REQUEST(table, RISCVPageTableMap, CAPS(vs), ARGS(VA, 0)), {"label 0", OUT(IllegalOperation), {LABEL(0)}},
+	CHECKS(REQUEST(table, RISCVPageTableMap, CAPS(vs), ARGS(VA, 0)),
+	       {"label 0", OUT(IllegalOperation), {LABEL(0)}},
 	       {"a frame's label", OUT(IllegalOperation), {LABEL(RISCVPageMap)}},
-	       {"length 1", OUT(TruncatedMessage), {LENGTH(1)}}, {"no capability", OUT(TruncatedMessage), {NCAPS(0)}},
+	       {"length 1", OUT(TruncatedMessage), {LENGTH(1)}},
+	       {"no capability", OUT(TruncatedMessage), {NCAPS(0)}},
 	       {"already a root", OUT(InvalidCapability, 0), {OBJECT(vs)}},
 	       {"into an endpoint", OUT(InvalidCapability, 1), {CAP(0, ep)}},
 	       {"address at the top", OUT(InvalidArgument, 0), {ARG(0, seL4_UserTop)}},
@@ -33,22 +35,28 @@ static void table_checks(void)
 	TRY("into an unassigned table", OUT(InvalidCapability, 1), table, RISCVPageTableMap, CAPS(unassigned),
 	    ARGS(VA, 0));
 	TRY("address 2^63", OUT(InvalidArgument, 0), table, RISCVPageTableMap, CAPS(vs), ARGS(1ul << 63, 0));
-	TRY("level 2, low bits ignored", OUT(NoError), table, RISCVPageTableMap, CAPS(vs), ARGS(VA + 0x123457, 7));
-	TRY("again: already mapped", OUT(InvalidCapability, 0), table, RISCVPageTableMap, CAPS(vs), ARGS(VA, 0));
-	seL4_CPtr level1 = sk_object_new(seL4_RISCV_PageTableObject, 0), more = sk_object_new(seL4_RISCV_PageTableObject, 0);
-	TRY("an inner table as root", OUT(InvalidCapability, 1), level1, RISCVPageTableMap, CAPS(table), ARGS(VA, 0));
+	TRY("level 2, low bits ignored", OUT(NoError), table, RISCVPageTableMap, CAPS(vs),
+	    ARGS(VA + 0x123457, 7));
+	TRY("again: already mapped", OUT(InvalidCapability, 0), table, RISCVPageTableMap, CAPS(vs),
+	    ARGS(VA, 0));
+	seL4_CPtr level1 = sk_object_new(seL4_RISCV_PageTableObject, 0),
+		  more = sk_object_new(seL4_RISCV_PageTableObject, 0);
+	TRY("an inner table as root", OUT(InvalidCapability, 1), level1, RISCVPageTableMap, CAPS(table),
+	    ARGS(VA, 0));
 	TRY("level 1", OUT(NoError), level1, RISCVPageTableMap, CAPS(vs), ARGS(VA, 0));
 	TRY("no level left", OUT(DeleteFirst), more, RISCVPageTableMap, CAPS(vs), ARGS(VA, 0));
 	TRY("another 2 MiB", OUT(NoError), more, RISCVPageTableMap, CAPS(vs), ARGS(VA + 0x200000, 0));
 	section("PageTable_Unmap", "invocations.md §9");
 	seL4_CPtr copy = sk_cap_copy(more);
-	CHECKS(REQUEST(more, RISCVPageTableUnmap, CAPS(), ARGS()), {"label 0", OUT(IllegalOperation), {LABEL(0)}},
+	CHECKS(REQUEST(more, RISCVPageTableUnmap, CAPS(), ARGS()),
+	       {"label 0", OUT(IllegalOperation), {LABEL(0)}},
 	       {"two capabilities", OUT(RevokeFirst), {OBJECT(more)}},
 	       {"a root", OUT(RevokeFirst), {OBJECT(vs)}});
 	sk_must(cap_delete(copy));
 	TRY("the only one", OUT(NoError), more, RISCVPageTableUnmap, CAPS(), ARGS());
 	TRY("not mapped", OUT(NoError), more, RISCVPageTableUnmap, CAPS(), ARGS());
-	TRY("then it can be mapped again", OUT(NoError), more, RISCVPageTableMap, CAPS(vs), ARGS(VA + 0x400000, 0));
+	TRY("then it can be mapped again", OUT(NoError), more, RISCVPageTableMap, CAPS(vs),
+	    ARGS(VA + 0x400000, 0));
 	TRY("unmapping frees the place", OUT(NoError), level1, RISCVPageTableUnmap, CAPS(), ARGS());
 	TRY("for another", OUT(NoError), level1, RISCVPageTableMap, CAPS(vs), ARGS(VA + 0x200000, 0));
 	sk_must(cap_delete(more));
@@ -59,14 +67,17 @@ static void table_checks(void)
 
 static void page_checks(void)
 {
-	seL4_CPtr mega = sk_object_new(seL4_RISCV_Mega_Page, 0), other = sk_vspace_new(), mapped = sk_frame_new();
+	seL4_CPtr mega = sk_object_new(seL4_RISCV_Mega_Page, 0), other = sk_vspace_new(),
+		  mapped = sk_frame_new();
 	seL4_Word va = VA + 0x200000;
 
 	section("Page_Map", "invocations.md §9, 13");
 	sk_must(seL4_RISCV_Page_Map(mapped, vs, va + 0x5000, seL4_ReadWrite, 0));
-	CHECKS(REQUEST(frame, RISCVPageMap, CAPS(vs), ARGS(va, 3, 0)), {"label 0", OUT(IllegalOperation), {LABEL(0)}},
+	CHECKS(REQUEST(frame, RISCVPageMap, CAPS(vs), ARGS(va, 3, 0)),
+	       {"label 0", OUT(IllegalOperation), {LABEL(0)}},
 	       {"a table's label", OUT(IllegalOperation), {LABEL(RISCVPageTableMap)}},
-	       {"length 2", OUT(TruncatedMessage), {LENGTH(2)}}, {"no capability", OUT(TruncatedMessage), {NCAPS(0)}},
+	       {"length 2", OUT(TruncatedMessage), {LENGTH(2)}},
+	       {"no capability", OUT(TruncatedMessage), {NCAPS(0)}},
 	       {"into an endpoint", OUT(InvalidCapability, 1), {CAP(0, ep)}},
 	       {"its pool is gone", FAILED(0, InvalidRoot), {CAP(0, lost)}},
 	       {"an inner table as root", OUT(InvalidCapability, 1), {CAP(0, table)}},
@@ -83,28 +94,35 @@ static void page_checks(void)
 	    ARGS(~0ul - 0xff, 3, 0));
 	TRY("the last page", FAILED(0, MissingCapability, 30), frame, RISCVPageMap, CAPS(vs),
 	    ARGS(seL4_UserTop - 4096, 3, 0));
-	TRY("fresh vspace", FAILED(0, MissingCapability, 30), frame, RISCVPageMap, CAPS(other), ARGS(va, 3, 0));
+	TRY("fresh vspace", FAILED(0, MissingCapability, 30), frame, RISCVPageMap, CAPS(other),
+	    ARGS(va, 3, 0));
 	TRY("a frame over another", OUT(DeleteFirst), frame, RISCVPageMap, CAPS(vs), ARGS(va + 0x5000, 3, 0));
-	TRY("mapped: at another address", OUT(InvalidArgument, 0), mapped, RISCVPageMap, CAPS(vs), ARGS(va, 3, 0));
-	TRY("mapped: at another address without table", FAILED(0, MissingCapability, 21), mapped, RISCVPageMap,
-	    CAPS(vs), ARGS(VA, 3, 0));
+	TRY("mapped: at another address", OUT(InvalidArgument, 0), mapped, RISCVPageMap, CAPS(vs),
+	    ARGS(va, 3, 0));
+	TRY("mapped: at another address without table", FAILED(0, MissingCapability, 21), mapped,
+	    RISCVPageMap, CAPS(vs), ARGS(VA, 3, 0));
 	TRY("mapped: the same again", OUT(NoError), mapped, RISCVPageMap, CAPS(vs), ARGS(va + 0x5000, 2, 1));
 	seL4_CPtr t2 = sk_object_new(8, 0), t1 = sk_object_new(8, 0);
 	sk_must(seL4_RISCV_PageTable_Map(t2, other, va, 0));
 	sk_must(seL4_RISCV_PageTable_Map(t1, other, va, 0));
-	TRY("mapped: in another space that has tables", OUT(InvalidCapability, 1), mapped, RISCVPageMap, CAPS(other),
-	    ARGS(va + 0x5000, 3, 0));
+	TRY("mapped: in another space that has tables", OUT(InvalidCapability, 1), mapped, RISCVPageMap,
+	    CAPS(other), ARGS(va + 0x5000, 3, 0));
 	seL4_CPtr copy = sk_cap_copy(mapped);
-	TRY("a copy of it can be mapped there", OUT(NoError), copy, RISCVPageMap, CAPS(other), ARGS(va + 0x5000, 3, 0));
-	TRY("2 MiB where a table is", FAILED(0, MissingCapability, 12), mega, RISCVPageMap, CAPS(vs), ARGS(va, 3, 0));
+	TRY("a copy of it can be mapped there", OUT(NoError), copy, RISCVPageMap, CAPS(other),
+	    ARGS(va + 0x5000, 3, 0));
+	TRY("2 MiB where a table is", FAILED(0, MissingCapability, 12), mega, RISCVPageMap, CAPS(vs),
+	    ARGS(va, 3, 0));
 	TRY("2 MiB, not aligned", OUT(AlignmentError), mega, RISCVPageMap, CAPS(vs), ARGS(VA + 0x1000, 3, 0));
 	TRY("2 MiB", OUT(NoError), mega, RISCVPageMap, CAPS(vs), ARGS(VA, 3, 0));
-	TRY("4 KiB under a 2 MiB page", FAILED(0, MissingCapability, 21), frame, RISCVPageMap, CAPS(vs), ARGS(VA, 3, 0));
-	TRY("a table under a 2 MiB page", OUT(DeleteFirst), unassigned, RISCVPageTableMap, CAPS(vs), ARGS(VA, 0));
-	TRY("2 MiB, no level 2", FAILED(0, MissingCapability, 30), sk_object_new(seL4_RISCV_Mega_Page, 0), RISCVPageMap,
-	    CAPS(vs), ARGS(VA + 0x40000000, 3, 0));
+	TRY("4 KiB under a 2 MiB page", FAILED(0, MissingCapability, 21), frame, RISCVPageMap, CAPS(vs),
+	    ARGS(VA, 3, 0));
+	TRY("a table under a 2 MiB page", OUT(DeleteFirst), unassigned, RISCVPageTableMap, CAPS(vs),
+	    ARGS(VA, 0));
+	TRY("2 MiB, no level 2", FAILED(0, MissingCapability, 30), sk_object_new(seL4_RISCV_Mega_Page, 0),
+	    RISCVPageMap, CAPS(vs), ARGS(VA + 0x40000000, 3, 0));
 	seL4_CPtr device = sk_device_untyped(0x4000000000, 30), giga = sk_slot_new();
-	if (check("device memory of 1 GiB", device && !seL4_Untyped_Retype(device, seL4_RISCV_Giga_Page, 0, ROOT, 0, 0, giga, 1))) {
+	if (check("device memory of 1 GiB",
+		  device && !seL4_Untyped_Retype(device, seL4_RISCV_Giga_Page, 0, ROOT, 0, 0, giga, 1))) {
 		TRY("1 GiB where a table is", FAILED(0, MissingCapability, 21), giga, RISCVPageMap, CAPS(vs),
 		    ARGS(VA, 3, 0));
 		TRY("1 GiB", OUT(NoError), giga, RISCVPageMap, CAPS(vs), ARGS(VA * 4, 3, 0));
@@ -137,13 +155,15 @@ static void pools(void)
 	CHECKS(REQUEST(seL4_CapASIDControl, RISCVASIDControlMakePool, CAPS(ut, ROOT), ARGS(slots, 64)),
 	       {"label 0", OUT(IllegalOperation), {LABEL(0)}},
 	       {"a pool's label", OUT(IllegalOperation), {LABEL(RISCVASIDPoolAssign)}},
-	       {"length 1", OUT(TruncatedMessage), {LENGTH(1)}}, {"one capability", OUT(TruncatedMessage), {NCAPS(1)}},
+	       {"length 1", OUT(TruncatedMessage), {LENGTH(1)}},
+	       {"one capability", OUT(TruncatedMessage), {NCAPS(1)}},
 	       {"from an endpoint", OUT(InvalidCapability, 1), {CAP(0, ep)}},
 	       {"from a device", OUT(InvalidCapability, 1), {CAP(0, device)}},
 	       {"from 2^13 bytes", OUT(InvalidCapability, 1), {CAP(0, big)}},
 	       {"untyped with children", OUT(RevokeFirst), {CAP(0, used)}}, ROOT_CHECKS(0, 1, 1),
 	       {"destination not empty", OUT(DeleteFirst), {ARG(0, full)}});
-	TRY("good", OUT(NoError), seL4_CapASIDControl, RISCVASIDControlMakePool, CAPS(ut, ROOT), ARGS(slots, 64));
+	TRY("good", OUT(NoError), seL4_CapASIDControl, RISCVASIDControlMakePool, CAPS(ut, ROOT),
+	    ARGS(slots, 64));
 	is("a pool", slots, TYPE_ASID_POOL);
 	TRY("the untyped is used up", OUT(NotEnoughMemory, 0), ut, UntypedRetype, CAPS(ROOT),
 	    ARGS(2, 0, 0, 0, slots + 1, 1));
@@ -151,7 +171,8 @@ static void pools(void)
 	section("ASIDPool_Assign", "invocations.md §9");
 	seL4_CPtr stale = sk_slot_new();
 	sk_must(seL4_CNode_Copy(ROOT, stale, 64, ROOT, slots, 64, seL4_AllRights));
-	CHECKS(REQUEST(slots, RISCVASIDPoolAssign, CAPS(unassigned), ARGS()), {"label 0", OUT(IllegalOperation), {LABEL(0)}},
+	CHECKS(REQUEST(slots, RISCVASIDPoolAssign, CAPS(unassigned), ARGS()),
+	       {"label 0", OUT(IllegalOperation), {LABEL(0)}},
 	       {"ASIDControl's label", OUT(IllegalOperation), {LABEL(RISCVASIDControlMakePool)}},
 	       {"no capability", OUT(TruncatedMessage), {NCAPS(0)}},
 	       {"an endpoint", OUT(InvalidCapability, 1), {CAP(0, ep)}});
@@ -176,19 +197,21 @@ static void pools(void)
 	seL4_CPtr memory = sk_untyped_new(20), uts = sk_slots_new(128), made = sk_slots_new(128);
 	unsigned count = 0;
 	sk_must(seL4_Untyped_Retype(memory, 0, 12, ROOT, 0, 0, uts, 128));
-	while (count < 128 && !seL4_RISCV_ASIDControl_MakePool(seL4_CapASIDControl, uts + count, ROOT, made + count, 64))
+	while (count < 128 &&
+	       !seL4_RISCV_ASIDControl_MakePool(seL4_CapASIDControl, uts + count, ROOT, made + count, 64))
 		count++;
 	equal("128 in all", count, 126);
-	TRY("no more: DeleteFirst, before the untyped", OUT(DeleteFirst), seL4_CapASIDControl, RISCVASIDControlMakePool,
-	    CAPS(ep, ROOT), ARGS(made + 127, 64));
+	TRY("no more: DeleteFirst, before the untyped", OUT(DeleteFirst), seL4_CapASIDControl,
+	    RISCVASIDControlMakePool, CAPS(ep, ROOT), ARGS(made + 127, 64));
 	sk_must(cap_revoke(memory));
 	sk_must(cap_delete(slots));
 	sk_must(cap_delete(stale));
-	TRY("the pool of a space deleted: maps no more", FAILED(0, InvalidRoot), frame, RISCVPageMap, CAPS(unassigned),
-	    ARGS(VA, 3, 0));
+	TRY("the pool of a space deleted: maps no more", FAILED(0, InvalidRoot), frame, RISCVPageMap,
+	    CAPS(unassigned), ARGS(VA, 3, 0));
 }
 
-/* --- what a thread sees ---------------------------------------------------------------------------------- */
+/* --- what a thread sees ----------------------------------------------------------------------------------
+ */
 
 extern char try_load[], try_store[], try_jump[], try_end[];
 __asm__(".text\n.option push\n.option norvc\n.balign 4\n"
@@ -234,7 +257,8 @@ static void access(void)
 	code[0] = 0x00008067; /* ret */
 	__asm__ volatile("fence.i" ::: "memory");
 	for (unsigned i = 0; i < LENGTH_OF(rows); i++) {
-		TRY("remapped", OUT(NoError), page, RISCVPageMap, CAPS(VSPACE), ARGS(va, rows[i].rights, rows[i].attributes));
+		TRY("remapped", OUT(NoError), page, RISCVPageMap, CAPS(VSPACE),
+		    ARGS(va, rows[i].rights, rows[i].attributes));
 		snprintf(name, sizeof name, "%s: load", rows[i].name);
 		equal(name, can(try_load, va + 8), rows[i].load);
 		snprintf(name, sizeof name, "%s: store", rows[i].name);
@@ -253,7 +277,8 @@ static void access(void)
 	seL4_CPtr only_write = sk_cap_mint(page, seL4_CanWrite, 0);
 	seL4_Word va3 = (seL4_Word)sk_address_new(1);
 	sk_must(sk_map(VSPACE, only_write, va3, seL4_ReadWrite, 1));
-	check("a write-only capability maps nothing for users", !can(try_load, va3) && !can(try_store, va3 + 8));
+	check("a write-only capability maps nothing for users",
+	      !can(try_load, va3) && !can(try_store, va3 + 8));
 
 	section("what goes with a capability", "capabilities.md §6, ipc.md §8");
 	sk_must(cap_delete(again));

@@ -79,14 +79,21 @@ bool board_store(void *context, uint64_t paddr, unsigned size, uint64_t value)
 
 /* --- lines, events, consoles ------------------------------------------------------------------- */
 
+static void set_bit(uint64_t *words, unsigned bit, bool value)
+{
+	uint64_t mask = 1ull << bit % 64;
+
+	words[bit / 64] = value ? words[bit / 64] | mask : words[bit / 64] & ~mask;
+}
+
+/* As QEMU's interrupt controller: each time a device says that its line is high, it is one interrupt more. */
 void board_set_irq(struct board *board, unsigned irq, bool level)
 {
-	uint64_t *word = &board->state.lines[irq / 64];
-	uint64_t old = *word, bit = 1ull << irq % 64;
-
-	*word = level ? old | bit : old & ~bit;
-	if (*word != old)
-		board->config.changed(board->config.machine);
+	set_bit(board->state.lines, irq, level);
+	if (level == (board->state.pending[irq / 64] >> irq % 64 & 1))
+		return;
+	set_bit(board->state.pending, irq, level);
+	board->config.changed(board->config.machine);
 }
 
 bool board_irq(const struct board *board, unsigned irq)
@@ -94,9 +101,14 @@ bool board_irq(const struct board *board, unsigned irq)
 	return irq <= BOARD_IRQ_MAX && (board->state.lines[irq / 64] >> irq % 64 & 1);
 }
 
-const uint64_t *board_irq_lines(const struct board *board)
+const uint64_t *board_irq_pending(const struct board *board)
 {
-	return board->state.lines;
+	return board->state.pending;
+}
+
+void board_irq_claim(struct board *board, unsigned irq)
+{
+	set_bit(board->state.pending, irq, false);
 }
 
 uint64_t board_next_event(const struct board *board)

@@ -70,8 +70,10 @@ bool board_store(void *board, uint64_t paddr, unsigned size, uint64_t value);
 
 /* The level of interrupt line `irq` (1..95). */
 bool board_irq(const struct board *board, unsigned irq);
-/* Bit i of word i / 64: line i is high. */
-const uint64_t *board_irq_lines(const struct board *board);
+/* Bit i of word i / 64: line i was raised, is high, and was not claimed since. */
+const uint64_t *board_irq_pending(const struct board *board);
+/* The interrupt is being delivered: it is pending again when its device next says that the line is high. */
+void board_irq_claim(struct board *board, unsigned irq);
 
 /*
  * Guest time of the next thing a device does by itself (an RTC alarm, the rest of a long queue: times

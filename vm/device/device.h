@@ -50,7 +50,8 @@ struct virtio {
 };
 
 struct board_state {
-	uint64_t lines[2]; /* interrupt levels; bit i of word i / 64 */
+	uint64_t lines[2];   /* interrupt levels; bit i of word i / 64 */
+	uint64_t pending[2]; /* raised and not yet claimed */
 	struct uart uart;
 	struct rtc rtc;
 	struct virtio virtio[VIRTIO_SLOTS];
