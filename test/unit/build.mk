@@ -1,4 +1,4 @@
-# Unit tests: parts of Skerry linked into small programs.
+# Unit tests: parts of Skerry linked into small programs. (The board's, device.c, is `test-device`.)
 include test/unit/stub.mk
 
 UNIT_KERNEL := fastpath delete regress
@@ -16,8 +16,8 @@ $(BUILD)/test/unit/determinism: $(BUILD)/host/test/unit/determinism.o \
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 TESTS += test-unit
-test-unit: $(UNIT_TESTS) $(BUILD)/test/unit/device $(BUILD)/test/unit/determinism examples
-	@set -e; for test in $(UNIT_TESTS) $(BUILD)/test/unit/device; do timeout -k 1 300 $$test; done
+test-unit: $(UNIT_TESTS) $(BUILD)/test/unit/determinism examples
+	@set -e; for test in $(UNIT_TESTS); do timeout -k 1 300 $$test; done
 	@timeout -k 1 300 $(BUILD)/test/unit/determinism $(BUILD)/example/*.elf
 
 -include $(wildcard $(BUILD)/host/test/unit/*.d)
