@@ -84,11 +84,12 @@ void isa_set_vspace(const struct tcb *tcb);
 /* Has the thread a valid address space? (physical address of its root table, and ASID) */
 bool isa_vspace(struct cap vspace, uint64_t *root_paddr, uint16_t *asid);
 
-/* Boot: number of table objects below the root that map [start, end), and their making (kernel/core/boot.c). */
+/* Boot (kernel/core/boot.c): number of table objects below the root that map [start, end); their making. */
 unsigned isa_boot_tables(uint64_t start, uint64_t end);
 struct cap isa_boot_vspace(uint64_t root_paddr, uint16_t asid);
 /* The table that is `index`-th in boot order (upper levels first, ascending), placed at `paddr`. */
-struct cap isa_boot_map_table(struct cap vspace, uint64_t start, uint64_t end, unsigned index, uint64_t paddr);
+struct cap isa_boot_map_table(struct cap vspace, uint64_t start, uint64_t end, unsigned index,
+			      uint64_t paddr);
 struct cap isa_boot_map_frame(struct cap vspace, uint64_t vaddr, uint64_t paddr, bool executable);
 struct cap isa_boot_asid_pool(uint64_t paddr);
 

@@ -34,7 +34,8 @@ static enum outcome decode_transfer(struct call *call, struct slot *destination)
 		return call_fail(call, seL4_TruncatedMessage);
 	if (!slot_is_empty(destination))
 		return call_fail(call, seL4_DeleteFirst);
-	outcome = lookup_target(call, true, call->extra[0]->cap, call_word(call, 2), call_word(call, 3), &source);
+	outcome = lookup_target(call, true, call->extra[0]->cap, call_word(call, 2), call_word(call, 3),
+				&source);
 	if (outcome != OUTCOME_DONE)
 		return outcome;
 	if (slot_is_empty(source))
@@ -49,7 +50,8 @@ static enum outcome decode_transfer(struct call *call, struct slot *destination)
 		if (call->length < 6)
 			return call_fail(call, seL4_TruncatedMessage);
 		cap = cap_mask_rights(cap, call_word(call, 4));
-		return insert_copy(call, destination, source, cap_update_data(cap, false, call_word(call, 5)));
+		return insert_copy(call, destination, source,
+				   cap_update_data(cap, false, call_word(call, 5)));
 	case LABEL_CNodeMutate:
 		if (call->length < 5)
 			return call_fail(call, seL4_TruncatedMessage);
@@ -67,10 +69,11 @@ static enum outcome decode_rotate(struct call *call, struct slot *destination)
 
 	if (call->length < 8 || call->extra_count < 2)
 		return call_fail(call, seL4_TruncatedMessage);
-	outcome = lookup_target(call, true, call->extra[1]->cap, call_word(call, 6), call_word(call, 7), &source);
+	outcome = lookup_target(call, true, call->extra[1]->cap, call_word(call, 6), call_word(call, 7),
+				&source);
 	if (outcome == OUTCOME_DONE)
-		outcome = lookup_target(call, true, call->extra[0]->cap, call_word(call, 3), call_word(call, 4),
-					&pivot);
+		outcome = lookup_target(call, true, call->extra[0]->cap, call_word(call, 3),
+					call_word(call, 4), &pivot);
 	if (outcome != OUTCOME_DONE)
 		return outcome;
 	if (pivot == source || pivot == destination)

@@ -14,8 +14,8 @@ enum outcome decode_irq_issue(struct call *call, unsigned place)
 		return call_fail_range(call, 1, max);
 	if (call->kernel->irq_state[irq] != IRQ_INACTIVE)
 		return call_fail(call, seL4_RevokeFirst);
-	outcome = lookup_target(call, false, call->extra[0]->cap, call_word(call, place), call_word(call, place + 1),
-				&slot);
+	outcome = lookup_target(call, false, call->extra[0]->cap, call_word(call, place),
+				call_word(call, place + 1), &slot);
 	if (outcome != OUTCOME_DONE)
 		return outcome;
 	if (!slot_is_empty(slot))

@@ -84,7 +84,7 @@ static enum outcome decode_copy_registers(struct call *call)
 	return OUTCOME_DONE;
 }
 
-/* --- spaces and buffer -------------------------------------------------------------------------------- */
+/* --- spaces and buffer ------------------------------------------------------------------------ */
 
 /* What Configure, SetSpace and SetIPCBuffer will put into the TCB. */
 struct new_space {
@@ -107,7 +107,8 @@ static bool deletion_is_long(const struct slot *slot)
 	return type == CAP_Zombie || ((type == CAP_CNode || type == CAP_Thread) && slot_is_final(slot));
 }
 
-static enum outcome check_buffer(struct call *call, uint64_t address, unsigned extra, struct new_buffer *buffer)
+static enum outcome check_buffer(struct call *call, uint64_t address, unsigned extra,
+				 struct new_buffer *buffer)
 {
 	struct slot *source = call->extra[extra];
 	seL4_Error error;
@@ -227,7 +228,7 @@ static enum outcome decode_set_ipc_buffer(struct call *call)
 	return outcome;
 }
 
-/* --- priorities ------------------------------------------------------------------------------------------ */
+/* --- priorities ------------------------------------------------------------------------------- */
 
 static enum outcome decode_priority(struct call *call, bool has_mcp, bool has_priority)
 {
@@ -252,7 +253,7 @@ static enum outcome decode_priority(struct call *call, bool has_mcp, bool has_pr
 	return OUTCOME_DONE;
 }
 
-/* --- notification, TLS, flags ------------------------------------------------------------------------------ */
+/* --- notification, TLS, flags ----------------------------------------------------------------- */
 
 static enum outcome decode_bind_notification(struct call *call)
 {

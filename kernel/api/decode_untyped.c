@@ -33,7 +33,8 @@ static unsigned object_bits(unsigned type, unsigned user_bits)
 	}
 }
 
-static struct cap object_create(struct kernel *kernel, const struct retype *retype, uint64_t paddr, bool device)
+static struct cap object_create(struct kernel *kernel, const struct retype *retype, uint64_t paddr,
+				bool device)
 {
 	kref ref = isa_kref(paddr);
 
@@ -165,7 +166,8 @@ enum outcome decode_untyped(struct call *call)
 	count = call_word(call, 5);
 	if (type >= seL4_ObjectTypeCount)
 		return call_fail_argument(call, 0);
-	if (user_bits >= seL4_WordBits || object_bits((unsigned)type, (unsigned)user_bits) > seL4_MaxUntypedBits)
+	if (user_bits >= seL4_WordBits ||
+	    object_bits((unsigned)type, (unsigned)user_bits) > seL4_MaxUntypedBits)
 		return call_fail_range(call, 0, seL4_MaxUntypedBits);
 	if (type == seL4_CapTableObject && user_bits < 1)
 		return call_fail_argument(call, 1);

@@ -124,9 +124,9 @@ static void make_vspace(struct builder *builder)
 	provide(builder, seL4_CapInitThreadVSpace, builder->vspace);
 	builder->info->userImagePaging.start = builder->next_slot;
 	for (unsigned i = 0; i < tables; i++)
-		provide_next(builder, isa_boot_map_table(builder->vspace, builder->vaddr_start,
-							 builder->vaddr_end, i,
-							 take(builder, seL4_PageTableBits)));
+		provide_next(builder,
+			     isa_boot_map_table(builder->vspace, builder->vaddr_start, builder->vaddr_end, i,
+						take(builder, seL4_PageTableBits)));
 	builder->info->userImagePaging.end = builder->next_slot;
 }
 
@@ -155,8 +155,9 @@ static void map_boot_info(struct builder *builder)
 	builder->extra_paddr = take_pages(builder, builder->extra_size);
 	builder->info->extraBIPages.start = builder->next_slot;
 	for (uint64_t i = 0; i < pages; i++)
-		provide_next(builder, isa_boot_map_frame(builder->vspace, builder->extra_vaddr + i * PAGE_SIZE,
-							 builder->extra_paddr + i * PAGE_SIZE, true));
+		provide_next(builder,
+			     isa_boot_map_frame(builder->vspace, builder->extra_vaddr + i * PAGE_SIZE,
+						builder->extra_paddr + i * PAGE_SIZE, true));
 	builder->info->extraBIPages.end = builder->next_slot;
 }
 
@@ -207,7 +208,7 @@ static void make_thread(struct builder *builder)
 	thread_resume(kernel, tcb);
 }
 
-/* --- untyped memory ------------------------------------------------------------------------------------ */
+/* --- untyped memory --------------------------------------------------------------------------- */
 
 /* Cuts [start, end) from its low end into naturally aligned powers of two. */
 static void add_untyped(struct builder *builder, uint64_t start, uint64_t end, bool device)
@@ -253,7 +254,7 @@ static void make_untypeds(struct builder *builder)
 	builder->info->empty.end = builder->slots;
 }
 
-/* --- the kernel's own state ------------------------------------------------------------------------------ */
+/* --- the kernel's own state ------------------------------------------------------------------- */
 
 static void init_kernel(struct kernel *kernel, const struct boot *boot)
 {

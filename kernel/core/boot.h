@@ -10,14 +10,14 @@ struct region {
 
 struct boot {
 	struct profile profile;
-	struct region ram;      /* all that the kernel may use, its own window included */
+	struct region ram;         /* all that the kernel may use, its own window included */
 	struct region reserved[8]; /* devices of the kernel's own, ascending, below ram */
 	unsigned reserved_count;
-	struct region image;  /* the user image, pages; the first of them is mapped at image_vaddr */
+	struct region image; /* the user image, pages; the first of them is mapped at image_vaddr */
 	uint64_t image_vaddr;
-	uint64_t entry; /* virtual */
+	uint64_t entry;         /* virtual */
 	uint64_t fdt, fdt_size; /* physical; size 0: none */
-	bool memory_is_clear; /* free memory is known to be zero */
+	bool memory_is_clear;   /* free memory is known to be zero */
 };
 
 /* Sets up everything and makes the root server the current thread. NULL, or why it cannot be done. */

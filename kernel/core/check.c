@@ -10,9 +10,9 @@ struct checker {
 	struct kernel *kernel;
 	const char *why;
 	kref where;
-	uint64_t slots;      /* met so far */
-	uint64_t slot_limit; /* as many as memory can hold */
-	uint64_t queued;     /* threads that say they are in a ready queue */
+	uint64_t slots;                /* met so far */
+	uint64_t slot_limit;           /* as many as memory can hold */
+	uint64_t queued;               /* threads that say they are in a ready queue */
 	uint64_t root_start, root_end; /* the outermost untyped (or boot object) of the current subtree */
 };
 
@@ -24,15 +24,16 @@ static void fail(struct checker *checker, kref where, const char *why)
 	checker->where = where;
 }
 
-#define EXPECT(checker, where, condition)                        \
-	do {                                                     \
-		if (!(condition))                                \
-			fail(checker, where, #condition);        \
+#define EXPECT(checker, where, condition)                                                                    \
+	do {                                                                                                 \
+		if (!(condition))                                                                            \
+			fail(checker, where, #condition);                                                    \
 	} while (0)
 
 static bool in_ram(const struct checker *checker, uint64_t start, uint64_t size)
 {
-	return start >= checker->kernel->ram_start && size <= checker->kernel->ram_end - checker->kernel->ram_start &&
+	return start >= checker->kernel->ram_start &&
+	       size <= checker->kernel->ram_end - checker->kernel->ram_start &&
 	       start <= checker->kernel->ram_end - size;
 }
 
@@ -108,7 +109,7 @@ static void check_blocked(struct checker *checker, kref ref, const struct tcb *t
 
 	EXPECT(checker, ref, in_ram(checker, isa_paddr(tcb->blocked_on), 1u << seL4_EndpointBits));
 	head = tcb->state == THREAD_BLOCKED_ON_NOTIFICATION ? notification_at(tcb->blocked_on)->head
-							     : endpoint_at(tcb->blocked_on)->head;
+							    : endpoint_at(tcb->blocked_on)->head;
 	for (next = head; next && next != ref && count <= checker->slot_limit; count++)
 		next = tcb_at(next)->queue_next;
 	EXPECT(checker, ref, next == ref);
@@ -123,7 +124,8 @@ static void check_tcb(struct checker *checker, kref ref)
 	EXPECT(checker, ref, tcb->domain < checker->kernel->profile.domains);
 	EXPECT(checker, ref, tcb->context.x[0] == 0);
 	if (tcb->bound_notification) {
-		EXPECT(checker, ref, in_ram(checker, isa_paddr(tcb->bound_notification), 1u << seL4_NotificationBits));
+		EXPECT(checker, ref,
+		       in_ram(checker, isa_paddr(tcb->bound_notification), 1u << seL4_NotificationBits));
 		EXPECT(checker, ref, notification_at(tcb->bound_notification)->bound == ref);
 	}
 	if (thread_is_runnable(tcb))
@@ -162,7 +164,8 @@ static void check_object(struct checker *checker, const struct slot *slot)
 			EXPECT(checker, machine_ref(slot), caller->state == THREAD_BLOCKED_ON_REPLY);
 		break;
 	case CAP_IRQHandler:
-		EXPECT(checker, machine_ref(slot), checker->kernel->irq_state[cap_irq(cap) % MAX_IRQS] == IRQ_SIGNAL);
+		EXPECT(checker, machine_ref(slot),
+		       checker->kernel->irq_state[cap_irq(cap) % MAX_IRQS] == IRQ_SIGNAL);
 		break;
 	default:
 		break;
@@ -268,7 +271,7 @@ static void check_derivation(struct checker *checker)
 	EXPECT(checker, machine_ref(head), checker->why || head->prev == machine_ref(prev));
 }
 
-/* --- ready queues, interrupts ------------------------------------------------------------------------- */
+/* --- ready queues, interrupts ----------------------------------------------------------------- */
 
 static uint64_t check_ready_queue(struct checker *checker, unsigned domain, unsigned priority)
 {
@@ -299,7 +302,9 @@ static void check_ready(struct checker *checker)
 
 	for (unsigned domain = 0; domain < checker->kernel->profile.domains; domain++) {
 		for (unsigned word = 0; word < PRIORITIES / 64; word++)
-			EXPECT(checker, 0, (core->ready_summary[domain] >> word & 1) == (core->ready_bits[domain][word] != 0));
+			EXPECT(checker, 0,
+			       (core->ready_summary[domain] >> word & 1) ==
+				       (core->ready_bits[domain][word] != 0));
 		for (unsigned priority = 0; priority < PRIORITIES && !checker->why; priority++)
 			in_queues += check_ready_queue(checker, domain, priority);
 	}
@@ -318,8 +323,10 @@ static void check_irqs(struct checker *checker)
 	for (unsigned irq = 0; irq < MAX_IRQS; irq++) {
 		const struct slot *slot = &kernel->irq_slot[irq];
 
-		EXPECT(checker, machine_ref(slot), slot_is_empty(slot) || cap_type(slot->cap) == CAP_Notification);
-		EXPECT(checker, machine_ref(slot), slot_is_empty(slot) || kernel->irq_state[irq] == IRQ_SIGNAL);
+		EXPECT(checker, machine_ref(slot),
+		       slot_is_empty(slot) || cap_type(slot->cap) == CAP_Notification);
+		EXPECT(checker, machine_ref(slot),
+		       slot_is_empty(slot) || kernel->irq_state[irq] == IRQ_SIGNAL);
 	}
 }
 

@@ -78,8 +78,8 @@ static void dump_scheduler(struct kernel *kernel)
 static const char *cap_name(struct cap cap)
 {
 	switch (cap_type(cap)) {
-#define CAP_NAME(name, number)  \
-	case CAP_##name:        \
+#define CAP_NAME(name, number)                                                                               \
+	case CAP_##name:                                                                                     \
 		return #name;
 		SEL4_CAP_TYPES(CAP_NAME)
 #undef CAP_NAME

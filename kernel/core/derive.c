@@ -166,8 +166,7 @@ bool cap_same_region(struct cap parent, struct cap child)
 			return false;
 		start = cap_paddr(parent);
 		size = 1ull << cap_untyped_bits(parent);
-		return child_start >= start && child_start - start <= size - child_size &&
-		       child_size <= size;
+		return child_start >= start && child_start - start <= size - child_size && child_size <= size;
 	case CAP_Endpoint:
 	case CAP_Notification:
 	case CAP_Thread:
@@ -235,7 +234,8 @@ struct cap cap_mask_rights(struct cap cap, uint64_t rights)
 	case CAP_Endpoint:
 		return cap_with_rights(cap, cap_rights(cap) & (unsigned)(rights & RIGHTS_ALL));
 	case CAP_Notification:
-		return cap_with_rights(cap, cap_rights(cap) & (unsigned)(rights & (RIGHT_WRITE | RIGHT_READ)));
+		return cap_with_rights(cap,
+				       cap_rights(cap) & (unsigned)(rights & (RIGHT_WRITE | RIGHT_READ)));
 	case CAP_Reply:
 		return (rights & RIGHT_GRANT) || !cap_reply_grant(cap)
 			       ? cap

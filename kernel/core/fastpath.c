@@ -12,7 +12,7 @@
 #define LIKELY(condition)   __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
-#define FAST static inline __attribute__((always_inline))
+#define FAST                static inline __attribute__((always_inline))
 
 /* Length and extra caps in one: at most the message registers, and no capability. */
 FAST bool message_is_short(uint64_t info)
@@ -25,7 +25,8 @@ FAST bool cspace_is_flat(const struct tcb *tcb)
 {
 	struct cap cap = tcb->slot[TCB_CSPACE].cap;
 
-	return cap_type(cap) == CAP_CNode && cap_cnode_guard_size(cap) + cap_cnode_radix(cap) == seL4_WordBits;
+	return cap_type(cap) == CAP_CNode &&
+	       cap_cnode_guard_size(cap) + cap_cnode_radix(cap) == seL4_WordBits;
 }
 
 FAST struct cap resolve_flat(const struct tcb *tcb, uint64_t cptr)
@@ -53,7 +54,8 @@ FAST struct cap resolve_deep(const struct tcb *tcb, uint64_t cptr)
 		if (guard_size && ((cptr >> (left - guard_size)) ^ cap_cnode_guard(cap)) << (64 - guard_size))
 			return cap_null();
 		left -= guard_size + radix;
-		cap = slot_at(cap_object(cap) + ((cptr >> left & ((1ull << radix) - 1)) << seL4_SlotBits))->cap;
+		cap = slot_at(cap_object(cap) + ((cptr >> left & ((1ull << radix) - 1)) << seL4_SlotBits))
+			      ->cap;
 	} while (left > 0 && cap_type(cap) == CAP_CNode);
 	return cap;
 }
@@ -63,7 +65,7 @@ FAST struct cap resolve(const struct tcb *tcb, uint64_t cptr, bool flat)
 	return flat ? resolve_flat(tcb, cptr) : resolve_deep(tcb, cptr);
 }
 
-/* Is a thread of a higher priority ready? (Without counting zeros, for which not every machine has an instruction.) */
+/* Is a thread of a higher priority ready? (Without counting zeros: not every machine can in one step.) */
 FAST bool ready_above(const struct core *core, unsigned priority)
 {
 	unsigned word = priority / 64, summary = core->ready_summary[core->domain];

@@ -61,8 +61,8 @@ static void endpoint_dequeue(struct endpoint *endpoint, struct tcb *tcb)
 }
 
 /* The message of a thread that sends: what it wants to say, or the fault it has. */
-static void transfer(struct tcb *sender, struct tcb *receiver, const struct endpoint *endpoint, uint64_t badge,
-		     bool grant)
+static void transfer(struct tcb *sender, struct tcb *receiver, const struct endpoint *endpoint,
+		     uint64_t badge, bool grant)
 {
 	unsigned length;
 

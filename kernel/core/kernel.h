@@ -10,15 +10,15 @@
 #include "kernel/core/profile.h"
 #include "kernel/object/objects.h"
 
-#define MAX_CORES    1
-#define MAX_DOMAINS  16
-#define PRIORITIES   (seL4_MaxPrio + 1)
-#define MAX_IRQS     128
-#define ASID_POOLS   (1 << seL4_NumASIDPoolsBits)
-#define MAX_SCHEDULE 100
+#define MAX_CORES          1
+#define MAX_DOMAINS        16
+#define PRIORITIES         (seL4_MaxPrio + 1)
+#define MAX_IRQS           128
+#define ASID_POOLS         (1 << seL4_NumASIDPoolsBits)
+#define MAX_SCHEDULE       100
 
-#define TIME_SLICE_TICKS 5
-#define TICK_NS          2000000ull
+#define TIME_SLICE_TICKS   5
+#define TICK_NS            2000000ull
 
 /*
  * The layout of the node's memory, the same on the metal and hosted: the kernel's window (its image, if
@@ -48,8 +48,8 @@ enum schedule_action {
 };
 
 struct core {
-	kref current; /* TCB */
-	kref idle;    /* TCB of the idle thread; never runs user code */
+	kref current;   /* TCB */
+	kref idle;      /* TCB of the idle thread; never runs user code */
 	uint8_t action; /* enum schedule_action */
 	kref candidate;
 
@@ -83,7 +83,7 @@ struct kernel {
 	/* What the fast path looks at comes first, within reach of short offsets. */
 	struct slot derivation; /* head of the list of all full slots; holds no capability */
 	bool halted;
-	bool slow_only; /* tests: do without the fast path */
+	bool slow_only;             /* tests: do without the fast path */
 	kref asid_pool[ASID_POOLS]; /* 0, or the page-sized object of an ASID pool */
 	struct core core[MAX_CORES];
 
@@ -133,9 +133,9 @@ struct tcb *kernel_resume(struct kernel *kernel);
 /* --- a system call being worked on -------------------------------------------------------------- */
 
 struct error {
-	uint8_t code;     /* seL4_Error */
-	uint8_t argument; /* index for InvalidArgument and InvalidCapability */
-	bool source;      /* FailedLookup: for the source */
+	uint8_t code;      /* seL4_Error */
+	uint8_t argument;  /* index for InvalidArgument and InvalidCapability */
+	bool source;       /* FailedLookup: for the source */
 	uint64_t min, max; /* RangeError; min is also NotEnoughMemory's free bytes */
 	struct lookup_failure lookup;
 };
@@ -149,7 +149,7 @@ struct call {
 	uint64_t cptr;
 	enum label label;
 	unsigned length;
-	bool is_call; /* wants an answer */
+	bool is_call;           /* wants an answer */
 	const uint64_t *buffer; /* the caller's IPC buffer, readable, or NULL */
 	unsigned extra_count;
 	struct slot *extra[seL4_MsgMaxExtraCaps];
@@ -234,7 +234,7 @@ void slot_delete_simple(struct kernel *kernel, struct slot *slot);
 /* After a step of a long operation: should it stop here? */
 bool preemption_point(struct kernel *kernel, unsigned work);
 
-/* --- threads and scheduling (kernel/core/sched.c, kernel/object/tcb.c) ------------------------------ */
+/* --- threads and scheduling (kernel/core/sched.c, kernel/object/tcb.c) ------------------------ */
 
 static inline struct core *this_core(struct kernel *kernel)
 {
@@ -265,7 +265,7 @@ void thread_set_priority(struct kernel *kernel, struct tcb *tcb, unsigned priori
 void thread_set_domain(struct kernel *kernel, struct tcb *tcb, unsigned domain);
 void thread_init(struct kernel *kernel, struct tcb *tcb);
 
-/* --- IPC (kernel/core/ipc.c, transfer.c), notifications, faults -------------------------------------- */
+/* --- IPC (kernel/core/ipc.c, transfer.c), notifications, faults ------------------------------- */
 
 struct send {
 	bool blocking, is_call;
@@ -278,14 +278,16 @@ void endpoint_cancel_all(struct kernel *kernel, struct endpoint *endpoint);
 void endpoint_cancel_badged(struct kernel *kernel, struct endpoint *endpoint, uint64_t badge);
 /* Takes the thread out of whatever IPC it is blocked in; it is then inactive. */
 void ipc_cancel(struct kernel *kernel, struct tcb *tcb);
-void reply_send(struct kernel *kernel, struct tcb *sender, struct tcb *caller, struct slot *reply, bool grant);
-void transfer_message(struct tcb *sender, struct tcb *receiver, const struct endpoint *endpoint, uint64_t badge,
-		      bool grant);
+void reply_send(struct kernel *kernel, struct tcb *sender, struct tcb *caller, struct slot *reply,
+		bool grant);
+void transfer_message(struct tcb *sender, struct tcb *receiver, const struct endpoint *endpoint,
+		      uint64_t badge, bool grant);
 void queue_append(struct queue *queue, struct tcb *tcb);
 void queue_remove(struct queue *queue, struct tcb *tcb);
 
 void notification_signal(struct kernel *kernel, struct notification *notification, uint64_t badge);
-void notification_receive(struct kernel *kernel, struct tcb *tcb, struct notification *notification, bool blocking);
+void notification_receive(struct kernel *kernel, struct tcb *tcb, struct notification *notification,
+			  bool blocking);
 void notification_cancel_all(struct kernel *kernel, struct notification *notification);
 void notification_cancel(struct notification *notification, struct tcb *tcb);
 void notification_bind(struct notification *notification, struct tcb *tcb);
@@ -298,12 +300,12 @@ bool fault_reply(struct tcb *replier, struct tcb *faulted);
 unsigned fault_message(struct tcb *faulted, struct tcb *receiver, uint64_t *receive_buffer);
 void lookup_failure_words(struct lookup_failure failure, uint64_t *words, unsigned *count);
 
-/* --- interrupts --------------------------------------------------------------------------------------- */
+/* --- interrupts ------------------------------------------------------------------------------- */
 
 void irq_handle(struct kernel *kernel, unsigned irq);
 void irq_delete_handler(struct kernel *kernel, unsigned irq);
 
-/* --- the paths through kernel_enter ------------------------------------------------------------------- */
+/* --- the paths through kernel_enter ----------------------------------------------------------- */
 
 /* Any system call, the general way. Never inlined: the fast path saves no registers on its account. */
 __attribute__((noinline)) struct tcb *enter_slow_syscall(struct kernel *kernel, struct tcb *current);

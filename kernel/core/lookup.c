@@ -33,8 +33,7 @@ struct lookup lookup_slot(struct cap root, uint64_t index, unsigned bits)
 			return result;
 		}
 		left -= guard_size + radix;
-		slot = slot_at(cap_object(root) +
-			       (low_bits(index >> left, radix) << seL4_SlotBits));
+		slot = slot_at(cap_object(root) + (low_bits(index >> left, radix) << seL4_SlotBits));
 		result.bits_left = left;
 		if (left == 0 || cap_type(slot->cap) != CAP_CNode) {
 			result.slot = slot;
@@ -60,8 +59,7 @@ enum outcome lookup_target(struct call *call, bool source, struct cap root, uint
 		return call_fail_range(call, 1, seL4_WordBits);
 	lookup = lookup_slot(root, index, (unsigned)depth);
 	if (lookup.slot && lookup.bits_left > 0) {
-		lookup.failure =
-			(struct lookup_failure){seL4_DepthMismatch, (uint8_t)lookup.bits_left, 0, 0};
+		lookup.failure = (struct lookup_failure){seL4_DepthMismatch, (uint8_t)lookup.bits_left, 0, 0};
 		lookup.slot = NULL;
 	}
 	if (!lookup.slot)

@@ -15,15 +15,17 @@ struct profile_entry {
 };
 
 static const struct profile_entry profiles[] = {
-	{"debug", "debug build with printing, as upstream's test suite uses it", true, true, false, false, 13},
+	{"debug", "debug build with printing, as upstream's test suite uses it", true, true, false, false,
+	 13},
 	{"release", "neither printing nor debug calls", false, false, false, false, 12},
-	{"bench", "release with the benchmark calls, as upstream's benchmarks use it", true, false, true, false, 15},
+	{"bench", "release with the benchmark calls, as upstream's benchmarks use it", true, false, true,
+	 false, 15},
 };
-#define PROFILES (sizeof profiles / sizeof profiles[0])
+#define PROFILES                         (sizeof profiles / sizeof profiles[0])
 
 #define CONDITION_ENTRY(name, condition) SEL4_LABEL_##condition,
-static const uint8_t label_condition[LABEL_COUNT] = {
-	SEL4_LABELS(CONDITION_ENTRY) SEL4_LABELS_RISCV64(CONDITION_ENTRY)};
+static const uint8_t label_condition[LABEL_COUNT] = {SEL4_LABELS(CONDITION_ENTRY)
+							     SEL4_LABELS_RISCV64(CONDITION_ENTRY)};
 
 #define NAME_ENTRY(name, condition) #name,
 static const char *const label_names[LABEL_COUNT] = {SEL4_LABELS(NAME_ENTRY) SEL4_LABELS_RISCV64(NAME_ENTRY)};

@@ -13,7 +13,7 @@ enum label {
 #define LABEL_ENUM(name, condition) LABEL_##name,
 	SEL4_LABELS(LABEL_ENUM) SEL4_LABELS_RISCV64(LABEL_ENUM)
 #undef LABEL_ENUM
-	LABEL_COUNT
+		LABEL_COUNT
 };
 
 #define PROFILE_LABELS 64

@@ -26,7 +26,7 @@ static void unmark_ready(struct core *core, const struct tcb *tcb)
 
 	core->ready_bits[tcb->domain][word] &= ~(1ull << (tcb->priority % 64));
 	if (core->ready_bits[tcb->domain][word] == 0)
-		core->ready_summary[tcb->domain] &= (uint8_t)~(1u << word);
+		core->ready_summary[tcb->domain] &= (uint8_t)(~(1u << word));
 }
 
 void ready_add_head(struct kernel *kernel, struct tcb *tcb)
@@ -147,7 +147,8 @@ static void next_domain(struct kernel *kernel)
 	struct core *core = this_core(kernel);
 
 	core->schedule_index++;
-	if (core->schedule_index >= kernel->schedule_length || kernel->schedule[core->schedule_index].ticks == 0)
+	if (core->schedule_index >= kernel->schedule_length ||
+	    kernel->schedule[core->schedule_index].ticks == 0)
 		core->schedule_index = kernel->schedule_start;
 	core->domain = (uint8_t)kernel->schedule[core->schedule_index].domain;
 	core->domain_ticks = kernel->schedule[core->schedule_index].ticks;

@@ -110,7 +110,7 @@ enum outcome call_fail_missing(struct call *call, bool source, unsigned bits_lef
 		(struct lookup_failure){.type = seL4_MissingCapability, .bits_left = (uint8_t)bits_left});
 }
 
-/* --- Send, NBSend, Call ------------------------------------------------------------------------------ */
+/* --- Send, NBSend, Call ----------------------------------------------------------------------- */
 
 /* What an invocation of each type of capability does, beside kernel objects' methods. */
 static enum outcome invoke(struct call *call, bool blocking)
@@ -202,7 +202,7 @@ static enum outcome send_family(struct kernel *kernel, struct tcb *caller, bool 
 	return OUTCOME_DONE;
 }
 
-/* --- Recv, NBRecv, Reply ------------------------------------------------------------------------------- */
+/* --- Recv, NBRecv, Reply ---------------------------------------------------------------------- */
 
 static bool may_wait_on(struct tcb *tcb, struct cap cap)
 {
@@ -230,8 +230,7 @@ static void receive(struct kernel *kernel, struct tcb *tcb, bool blocking)
 	else if (cap_type(cap) == CAP_Notification && may_wait_on(tcb, cap))
 		notification_receive(kernel, tcb, notification_at(cap_object(cap)), blocking);
 	else
-		cap_fault(kernel, tcb, cptr, true,
-			  (struct lookup_failure){.type = seL4_MissingCapability});
+		cap_fault(kernel, tcb, cptr, true, (struct lookup_failure){.type = seL4_MissingCapability});
 }
 
 static void reply(struct kernel *kernel, struct tcb *tcb)

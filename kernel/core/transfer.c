@@ -64,8 +64,8 @@ static uint64_t transfer_caps(struct tcb *sender, const uint64_t *from, unsigned
 	return info_make(0, unwrapped, done, 0);
 }
 
-void transfer_message(struct tcb *sender, struct tcb *receiver, const struct endpoint *endpoint, uint64_t badge,
-		      bool grant)
+void transfer_message(struct tcb *sender, struct tcb *receiver, const struct endpoint *endpoint,
+		      uint64_t badge, bool grant)
 {
 	uint64_t info = isa_info(&sender->context);
 	unsigned length = info_length(info), extra = info_extra_caps(info);

@@ -29,7 +29,7 @@ struct lookup_failure {
 enum outcome {
 	OUTCOME_DONE,
 	OUTCOME_FAILED,    /* decoding found an error, now in call->error; nothing was changed */
-	OUTCOME_PREEMPTED, /* an interrupt waits: everything is consistent, the system call is to be restarted */
+	OUTCOME_PREEMPTED, /* an interrupt waits: all is consistent, the system call is to be restarted */
 };
 
 #define MUST_USE __attribute__((warn_unused_result))

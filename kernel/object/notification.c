@@ -45,7 +45,8 @@ void notification_signal(struct kernel *kernel, struct notification *notificatio
 	}
 }
 
-void notification_receive(struct kernel *kernel, struct tcb *tcb, struct notification *notification, bool blocking)
+void notification_receive(struct kernel *kernel, struct tcb *tcb, struct notification *notification,
+			  bool blocking)
 {
 	struct queue queue;
 

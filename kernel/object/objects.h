@@ -34,8 +34,8 @@ enum endpoint_state {
 };
 
 struct endpoint {
-	kref head;       /* of the queue of TCBs */
-	uint64_t tail;   /* kref; enum endpoint_state in the low bits */
+	kref head;     /* of the queue of TCBs */
+	uint64_t tail; /* kref; enum endpoint_state in the low bits */
 };
 _Static_assert(sizeof(struct endpoint) == 1 << seL4_EndpointBits, "the ABI's endpoint size");
 
@@ -104,7 +104,7 @@ struct tcb {
 	uint8_t priority;
 	uint8_t mcp;
 	uint8_t domain;
-	bool queued; /* is in a ready queue */
+	bool queued;   /* is in a ready queue */
 	uint8_t flags; /* seL4_TCBFlag */
 	uint8_t time_slice;
 	struct fault fault;
@@ -118,7 +118,7 @@ struct tcb {
 	bool receiver_can_grant;
 
 	kref bound_notification;
-	uint64_t buffer;       /* user address of the IPC buffer */
+	uint64_t buffer;        /* user address of the IPC buffer */
 	uint64_t fault_handler; /* a cptr */
 
 	kref ready_prev, ready_next;

@@ -143,7 +143,7 @@ bool isa_cap_may_be_buffer(struct cap cap)
 	return cap_type(cap) == CAP_Frame && !cap_frame_device(cap);
 }
 
-/* --- boot -------------------------------------------------------------------------------------------- */
+/* --- boot ------------------------------------------------------------------------------------- */
 
 static unsigned regions(uint64_t start, uint64_t end, unsigned bits)
 {
@@ -191,7 +191,7 @@ struct cap isa_boot_map_frame(struct cap vspace, uint64_t vaddr, uint64_t paddr,
 	return cap_with_mapping(cap_frame(paddr, 0, FRAME_READ_WRITE, false), cap_asid(vspace), vaddr);
 }
 
-/* --- checking ------------------------------------------------------------------------------------------ */
+/* --- checking --------------------------------------------------------------------------------- */
 
 const char *isa_check_cap(const struct slot *slot)
 {

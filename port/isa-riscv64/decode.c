@@ -161,7 +161,7 @@ static enum outcome decode_page(struct call *call)
 	}
 }
 
-/* --- address space identifiers ------------------------------------------------------------------------ */
+/* --- address space identifiers ---------------------------------------------------------------- */
 
 static enum outcome decode_make_pool(struct call *call)
 {

@@ -34,7 +34,8 @@ static inline kref *asid_entry(struct kernel *kernel, uint16_t asid)
 
 	if (!pool)
 		return NULL;
-	return &((struct asid_pool *)machine_pointer(pool))->root[asid & ((1u << seL4_ASIDPoolIndexBits) - 1)];
+	return &((struct asid_pool *)machine_pointer(pool))
+			->root[asid & ((1u << seL4_ASIDPoolIndexBits) - 1)];
 }
 
 /* Is this the root that its ASID stands for? */

@@ -63,8 +63,9 @@ uint64_t isa_fault_word(const struct tcb *tcb, unsigned index)
 
 	switch (fault->type) {
 	case FAULT_UNKNOWN_SYSCALL:
-		return index == seL4_UnknownSyscall_Syscall ? fault->address
-							    : get(&tcb->context, unknown_syscall_order[index]);
+		return index == seL4_UnknownSyscall_Syscall
+			       ? fault->address
+			       : get(&tcb->context, unknown_syscall_order[index]);
 	case FAULT_USER_EXCEPTION:
 		if (index == seL4_UserException_Number)
 			return fault->address;

@@ -86,8 +86,8 @@ void sv39_unmap_table(struct cap cap)
 		return;
 	table = machine_pointer(root);
 	for (unsigned level = ROOT_LEVEL; level > 0; level--) {
-		uint64_t *pte = &table[(cap_vaddr(cap) >> level_bits(level)) &
-				       ((1u << seL4_PageTableIndexBits) - 1)];
+		uint64_t *pte =
+			&table[(cap_vaddr(cap) >> level_bits(level)) & ((1u << seL4_PageTableIndexBits) - 1)];
 
 		if (!pte_is_table(*pte))
 			return;

@@ -9,18 +9,18 @@
 #include "kernel/core/kernel.h"
 #include "isa_vspace.h"
 
-#define PTE_V 0x01ull
-#define PTE_R 0x02ull
-#define PTE_W 0x04ull
-#define PTE_X 0x08ull
-#define PTE_U 0x10ull
-#define PTE_A 0x40ull
-#define PTE_D 0x80ull
+#define PTE_V         0x01ull
+#define PTE_R         0x02ull
+#define PTE_W         0x04ull
+#define PTE_X         0x08ull
+#define PTE_U         0x10ull
+#define PTE_A         0x40ull
+#define PTE_D         0x80ull
 
 #define PTE_PPN_SHIFT 10
 #define PTE_PPN_MASK  ((1ull << 44) - 1)
 
-#define ROOT_LEVEL 2
+#define ROOT_LEVEL    2
 
 enum frame_access {
 	FRAME_KERNEL_ONLY,

@@ -4,13 +4,13 @@
  */
 #include "port/metal-riscv64/metal.h"
 
-#define UART_THR 0x10000000ull
-#define UART_LSR 0x10000005ull
-#define LSR_THRE 0x20
+#define UART_THR       0x10000000ull
+#define UART_LSR       0x10000005ull
+#define LSR_THRE       0x20
 
-#define FINISHER      0x100000ull
-#define FINISHER_PASS 0x5555u
-#define FINISHER_FAIL 0x3333u
+#define FINISHER       0x100000ull
+#define FINISHER_PASS  0x5555u
+#define FINISHER_FAIL  0x3333u
 
 #define PLIC           0xc000000ull
 #define PLIC_ENABLE    (PLIC + 0x2000)
@@ -19,9 +19,9 @@
 #define PLIC_LINES     96 /* QEMU's virt has lines 1 to 95; the timer gets the next number */
 #define IRQ_MAX        PLIC_LINES
 
-#define SBI_TIMER    0x54494d45
-#define TIMER_HZ     10000000ull
-#define TICK_COUNTS  (TICK_NS * TIMER_HZ / 1000000000ull)
+#define SBI_TIMER      0x54494d45
+#define TIMER_HZ       10000000ull
+#define TICK_COUNTS    (TICK_NS * TIMER_HZ / 1000000000ull)
 
 static uint64_t plic_context; /* of this hart's supervisor mode */
 static uint64_t next_tick;    /* in counts of `time` */
@@ -96,7 +96,7 @@ unsigned machine_irq_claim(void)
 	unsigned irq;
 
 	if (pending & SIP_SEIP) {
-		/* Completed at once: a masked line could not be later. It stays masked until its driver is done. */
+		/* Completed at once: a masked line could not be later. Masked until the driver is done. */
 		irq = *device_word(PLIC_CLAIM + 0x1000 * plic_context);
 		if (irq) {
 			*device_word(PLIC_CLAIM + 0x1000 * plic_context) = irq;
@@ -136,7 +136,7 @@ bool machine_preempt_step(void)
 	return CSR_READ(sip) & (SIP_STIP | SIP_SEIP);
 }
 
-/* --- floating point: one thread owns the unit, the others' first use traps ----------------------------- */
+/* --- floating point: one thread owns the unit, the others' first use traps -------------------- */
 
 void metal_fpu_save(struct context *context);
 void metal_fpu_load(const struct context *context);
@@ -188,7 +188,8 @@ static bool is_fp_instruction(uint32_t word)
 
 bool metal_fpu_claim(struct tcb *tcb, uint32_t instruction)
 {
-	if ((tcb->flags & seL4_TCBFlag_fpuDisabled) || metal_fpu_owner == tcb || !is_fp_instruction(instruction))
+	if ((tcb->flags & seL4_TCBFlag_fpuDisabled) || metal_fpu_owner == tcb ||
+	    !is_fp_instruction(instruction))
 		return false;
 	metal_fpu_set(true);
 	if (metal_fpu_owner)

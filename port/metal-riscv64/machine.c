@@ -103,7 +103,7 @@ static uint32_t trapped_instruction(const struct tcb *tcb)
 
 		if (!(*walk.pte & PTE_X))
 			break;
-		halves |= (uint32_t)*(uint16_t *)isa_kref(pte_paddr(*walk.pte) + offset) << (16 * i);
+		halves |= (uint32_t)(*(uint16_t *)isa_kref(pte_paddr(*walk.pte) + offset)) << (16 * i);
 	}
 	return halves;
 }
@@ -161,7 +161,7 @@ void machine_unhandled_fault(struct tcb *tcb, struct lookup_failure failure)
 	metal_print("\r\n");
 }
 
-/* --- boot -------------------------------------------------------------------------------------------- */
+/* --- boot ------------------------------------------------------------------------------------- */
 
 static _Noreturn void boot_failed(const char *why)
 {
@@ -178,7 +178,8 @@ static void from_firmware(const struct hand_over *hand_over, struct boot *boot)
 	uint64_t size = fdt_size(fdt);
 
 	if (metal_config.image_size == 0)
-		boot_failed("there is no root server in this image; `skerry image ROOT.elf -o FILE` makes one");
+		boot_failed(
+			"there is no root server in this image; `skerry image ROOT.elf -o FILE` makes one");
 	boot->fdt = FDT_PADDR;
 	boot->fdt_size = metal_config.fdt_size;
 	if (boot->fdt_size == 0 && size > 0) {
@@ -199,7 +200,8 @@ static void from_loader(const struct hand_over *hand_over, struct boot *boot)
 	boot->entry = hand_over->a[3];
 	boot->fdt = hand_over->a[4];
 	boot->fdt_size = hand_over->a[5];
-	boot->ram.end = boot->fdt_size ? fdt_memory_end(machine_pointer(isa_kref(boot->fdt)), KERNEL_PADDR) : 0;
+	boot->ram.end =
+		boot->fdt_size ? fdt_memory_end(machine_pointer(isa_kref(boot->fdt)), KERNEL_PADDR) : 0;
 }
 
 struct tcb *metal_boot(const struct hand_over *hand_over)

@@ -16,7 +16,7 @@ static inline kref machine_ref(const void *pointer)
 }
 
 /* What a hart has loaded; SMP will have one of each per core. */
-extern uint64_t metal_kernel_satp;       /* of the root table without any user mapping */
+extern uint64_t metal_kernel_satp;        /* of the root table without any user mapping */
 extern const struct tcb *metal_fpu_owner; /* whose values the floating-point registers hold, or NULL */
 extern bool metal_fpu_on;                 /* sstatus.FS is not Off */
 

@@ -10,7 +10,6 @@ struct hand_over {
 	uint64_t from_loader; /* upstream's loader; else the firmware */
 };
 
-
 /* Physical memory in the window: for devices. */
 static inline volatile uint32_t *device_word(uint64_t paddr)
 {

@@ -16,14 +16,15 @@
 #define LINK_BASE   0xffffffff80000000ull
 #define WINDOW_SLOT 256 /* of the root: where ISA_WINDOW begins */
 
-#define RW (PTE_V | PTE_R | PTE_W | PTE_A | PTE_D | PTE_G)
-#define RX (PTE_V | PTE_R | PTE_X | PTE_A | PTE_G)
-#define RO (PTE_V | PTE_R | PTE_A | PTE_G)
+#define RW          (PTE_V | PTE_R | PTE_W | PTE_A | PTE_D | PTE_G)
+#define RX          (PTE_V | PTE_R | PTE_X | PTE_A | PTE_G)
+#define RO          (PTE_V | PTE_R | PTE_A | PTE_G)
 
 static uint64_t metal_root[ENTRIES] __attribute__((aligned(4096)));
-static uint64_t link_l1[ENTRIES] __attribute__((aligned(4096)));   /* the GiB where we are linked */
-static uint64_t link_l0[ENTRIES] __attribute__((aligned(4096)));   /* its 2 MiB with the image */
-static uint64_t window_l1[ENTRIES] __attribute__((aligned(4096))); /* the GiB of the window with RAM's start */
+static uint64_t link_l1[ENTRIES] __attribute__((aligned(4096))); /* the GiB where we are linked */
+static uint64_t link_l0[ENTRIES] __attribute__((aligned(4096))); /* its 2 MiB with the image */
+static uint64_t window_l1[ENTRIES]
+	__attribute__((aligned(4096))); /* the GiB of the window with RAM's start */
 static uint64_t window_l0[ENTRIES] __attribute__((aligned(4096))); /* its 2 MiB with the image */
 
 extern char _text_end[], _rodata_end[], _stack_guard[], _start[];

@@ -8,7 +8,7 @@
 /* Bytes reserved behind the window, so that an object at its very end can be read whole. */
 #define WINDOW_SLACK 0x10000ull
 
-#define IRQ_MAX (BOARD_IRQ_MAX + 1) /* the kernel's timer, as on the board with its PLIC */
+#define IRQ_MAX      (BOARD_IRQ_MAX + 1) /* the kernel's timer, as on the board with its PLIC */
 
 /*
  * The law of virtual time, version 1: an instruction is 1 ns, a preemption step is 1 ns, and a kernel
@@ -41,9 +41,9 @@ struct node {
 	int exit_status;
 
 	/* Derived, never saved. */
-	uint64_t next_event;   /* the earliest time at which something other than instructions happens */
-	bool attention;        /* next_event or the interrupt lines may have changed */
-	uint64_t host_start;   /* real time: the host's clock at guest time 0 */
+	uint64_t next_event; /* the earliest time at which something other than instructions happens */
+	bool attention;      /* next_event or the interrupt lines may have changed */
+	uint64_t host_start; /* real time: the host's clock at guest time 0 */
 	node_report_fn *report;
 	void *report_context;
 };

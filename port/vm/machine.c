@@ -42,7 +42,7 @@ void machine_flush_asid(uint16_t asid)
 	vm_flush_asid(current_node->vm, asid);
 }
 
-/* --- floating point: the registers live in the TCB, nobody owns a unit ------------------------------ */
+/* --- floating point: the registers live in the TCB, nobody owns a unit ------------------------ */
 
 void machine_set_fpu(struct tcb *tcb, bool enabled)
 {
@@ -55,7 +55,7 @@ void machine_fpu_release(struct tcb *tcb)
 	(void)tcb;
 }
 
-/* --- interrupts and time ------------------------------------------------------------------------------ */
+/* --- interrupts and time ---------------------------------------------------------------------- */
 
 unsigned machine_irq_max(void)
 {
@@ -120,7 +120,7 @@ bool machine_preempt_step(void)
 	return node_pending_irq(node) != MACHINE_IRQ_NONE;
 }
 
-/* --- console, end --------------------------------------------------------------------------------------- */
+/* --- console, end ----------------------------------------------------------------------------- */
 
 void machine_console_putc(char c)
 {

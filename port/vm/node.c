@@ -16,11 +16,12 @@ _Static_assert(KERNEL_STATE_PADDR - MACHINE_RAM_BASE == 0x300000, "where machine
 _Static_assert(offsetof(struct context, x) == offsetof(struct vm_regs, x), "the VM works on TCB contexts");
 _Static_assert(offsetof(struct context, pc) == offsetof(struct vm_regs, pc), "the VM works on TCB contexts");
 _Static_assert(offsetof(struct context, f) == offsetof(struct vm_regs, f), "the VM works on TCB contexts");
-_Static_assert(offsetof(struct context, fcsr) == offsetof(struct vm_regs, fcsr), "the VM works on TCB contexts");
+_Static_assert(offsetof(struct context, fcsr) == offsetof(struct vm_regs, fcsr),
+	       "the VM works on TCB contexts");
 
-#define PAGE_SIZE 4096ull
-#define MIN_RAM   (16ull << 20)
-#define MAX_RAM   (64ull << 30)
+#define PAGE_SIZE       4096ull
+#define MIN_RAM         (16ull << 20)
+#define MAX_RAM         (64ull << 30)
 /* In real time the clock is looked at this often, in instructions. */
 #define REAL_TIME_SLICE 200000
 
@@ -43,7 +44,7 @@ void node_skip_to(struct node *node, uint64_t time)
 	node->attention = true;
 }
 
-/* --- what the VM and the board ask for ----------------------------------------------------------------- */
+/* --- what the VM and the board ask for -------------------------------------------------------- */
 
 static uint64_t read_counter(void *context, enum vm_counter which)
 {
@@ -109,7 +110,7 @@ static void *board_dma(void *machine, uint64_t paddr, uint64_t size, bool write)
 	return machine_pointer(isa_kref(paddr));
 }
 
-/* --- making a node ---------------------------------------------------------------------------------------- */
+/* --- making a node ---------------------------------------------------------------------------- */
 
 void node_select(struct node *node)
 {
@@ -196,7 +197,8 @@ static bool place_image(struct node *node, struct boot *boot, char *error, size_
 		uint64_t end = segment->vaddr + segment->memory_size;
 
 		if (end < segment->vaddr || segment->file_size > segment->memory_size)
-			return fail(error, error_size, "a segment of the image is longer than the address space");
+			return fail(error, error_size,
+				    "a segment of the image is longer than the address space");
 		low = segment->vaddr < low ? segment->vaddr : low;
 		high = end > high ? end : high;
 	}
@@ -204,7 +206,8 @@ static bool place_image(struct node *node, struct boot *boot, char *error, size_
 		return fail(error, error_size, "the image has nothing to load");
 	low &= ~(PAGE_SIZE - 1);
 	if (high > seL4_UserTop)
-		return fail(error, error_size, "the image reaches above the highest user address, 0x3ffffff000");
+		return fail(error, error_size,
+			    "the image reaches above the highest user address, 0x3ffffff000");
 	if (high - low > room)
 		return fail(error, error_size, "the image does not fit into memory");
 	boot->image_vaddr = low;
@@ -293,7 +296,7 @@ void node_destroy(struct node *node)
 	free(node);
 }
 
-/* --- running ------------------------------------------------------------------------------------------------ */
+/* --- running ---------------------------------------------------------------------------------- */
 
 static void enter(struct node *node, const struct trap *trap, uint64_t charge)
 {
@@ -355,7 +358,7 @@ static void attend(struct node *node)
 	while (!node->kernel->halted && node_pending_irq(node) != MACHINE_IRQ_NONE)
 		enter(node, &interrupt, CHARGE_INTERRUPT);
 	node->next_event = node->next_tick < board_next_event(node->board) ? node->next_tick
-									    : board_next_event(node->board);
+									   : board_next_event(node->board);
 }
 
 /* Could the passing of domain time alone make a thread run? */
@@ -456,7 +459,8 @@ size_t node_read_memory(struct node *node, const struct node_thread *thread, uin
 	uint64_t paddr;
 
 	node_select(node);
-	while (done < size && thread->root_paddr && vm_translate(node->vm, thread->root_paddr, vaddr + done, &paddr)) {
+	while (done < size && thread->root_paddr &&
+	       vm_translate(node->vm, thread->root_paddr, vaddr + done, &paddr)) {
 		size_t piece = PAGE_SIZE - (size_t)(paddr % PAGE_SIZE);
 
 		if (piece > size - done)
@@ -469,7 +473,7 @@ size_t node_read_memory(struct node *node, const struct node_thread *thread, uin
 	return done;
 }
 
-/* --- digest and statistics ------------------------------------------------------------------------------------ */
+/* --- digest and statistics -------------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t hash, uint64_t word)
 {

@@ -87,7 +87,7 @@ struct node_thread {
 	char name[64];
 	char state[32];
 	char wait[128];
-	uint64_t tcb;  /* kernel address */
+	uint64_t tcb; /* kernel address */
 	uint64_t pc;
 	uint64_t x[32];
 	unsigned priority;

@@ -102,7 +102,8 @@ const char *node_profile_hint(const struct node *node)
 	const struct kernel_stats *stats = &node->kernel->stats;
 
 	if (stats->cap_identify >= MCS_IDENTIFIES && stats->put_char == 0)
-		return "it made many calls -12, which would be DebugPutChar under MCS, and printed nothing: is it "
+		return "it made many calls -12, which would be DebugPutChar under MCS, and printed nothing: "
+		       "is it "
 		       "built for a kernel with MCS? This machine's has the classic interface";
 	return NULL;
 }
@@ -133,8 +134,8 @@ static int describe_lookup(struct lookup_failure failure, char *text, size_t siz
 static const char *other_profiles_call(int64_t number)
 {
 	switch (number) {
-#define CALL_NAME(name, value) \
-	case value:            \
+#define CALL_NAME(name, value)                                                                               \
+	case value:                                                                                          \
 		return #name;
 		SEL4_DEBUG_SYSCALLS(CALL_NAME)
 #undef CALL_NAME
@@ -211,7 +212,8 @@ void machine_unhandled_fault(struct tcb *tcb, struct lookup_failure failure)
 	if (!node->report)
 		return;
 	length = (size_t)describe_fault(tcb, line, sizeof line);
-	length += (size_t)snprintf(line + length, sizeof line - length, "; its fault handler, capability address 0x%" PRIx64 ", ",
+	length += (size_t)snprintf(line + length, sizeof line - length,
+				   "; its fault handler, capability address 0x%" PRIx64 ", ",
 				   tcb->fault_handler);
 	if (failure.type == seL4_NoFailure)
 		snprintf(line + length, sizeof line - length,
