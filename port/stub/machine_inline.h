@@ -1,6 +1,5 @@
 /* The stub machine: kernel addresses as pointers into one piece of memory. See port/machine.h. */
-#ifndef SKERRY_MACHINE_INLINE_H
-#define SKERRY_MACHINE_INLINE_H
+#pragma once
 
 #include "isa_inline.h"
 #include "kernel/core/types.h"
@@ -34,5 +33,3 @@ static inline struct kernel *machine_kernel(void)
 
 void machine_set_vspace(uint64_t root_paddr, uint16_t asid);
 void machine_set_fpu(struct tcb *tcb, bool enabled);
-
-#endif

@@ -22,6 +22,9 @@ enum {
 	CHARGE_PREEMPT_STEP = 1,
 };
 
+/* Pages for device access that are remembered between two kernel entries. */
+#define FRAME_CACHE 64
+
 struct node {
 	struct node_config config;
 	uint8_t *ram;
@@ -44,6 +47,10 @@ struct node {
 	uint64_t next_event; /* the earliest time at which something other than instructions happens */
 	bool attention;      /* next_event or the interrupt lines may have changed */
 	uint64_t host_start; /* real time: the host's clock at guest time 0 */
+	uint64_t entries;    /* kernel entries so far: what was a frame may be none after the next */
+	struct {
+		uint64_t page, entries;
+	} frame[FRAME_CACHE]; /* pages that were found to be frames after so many entries */
 	node_report_fn *report;
 	void *report_context;
 };

@@ -86,12 +86,19 @@ static void board_changed(void *machine)
 static bool page_is_frame(struct node *node, uint64_t paddr)
 {
 	struct slot *head = &node->kernel->derivation;
+	unsigned place = (unsigned)(paddr / PAGE_SIZE % FRAME_CACHE);
 	uint64_t start, size;
 
-	for (struct slot *slot = slot_next(head); slot != head; slot = slot_next(slot))
-		if (isa_cap_may_be_buffer(slot->cap) && cap_memory(slot->cap, &start, &size) &&
-		    paddr >= start && paddr - start < size)
-			return true;
+	if (node->frame[place].page == paddr && node->frame[place].entries == node->entries)
+		return true;
+	for (struct slot *slot = slot_next(head); slot != head; slot = slot_next(slot)) {
+		if (!isa_cap_may_be_buffer(slot->cap) || !cap_memory(slot->cap, &start, &size) ||
+		    paddr < start || paddr - start >= size)
+			continue;
+		node->frame[place].page = paddr;
+		node->frame[place].entries = node->entries;
+		return true;
+	}
 	return false;
 }
 
@@ -301,6 +308,7 @@ void node_destroy(struct node *node)
 static void enter(struct node *node, const struct trap *trap, uint64_t charge)
 {
 	node->clock_offset += charge;
+	node->entries++;
 	node->running = kernel_enter(node->kernel, trap);
 	vm_hart_clear_reservation(node->hart);
 }
@@ -385,6 +393,7 @@ static void run_user(struct node *node, uint64_t budget)
 	switch (vm_run(node->hart, (struct vm_regs *)&tcb->context, budget)) {
 	case VM_STOP_ECALL:
 		node->clock_offset += CHARGE_SYSCALL;
+		node->entries++;
 		node->running = kernel_enter_syscall(node->kernel, tcb);
 		vm_hart_clear_reservation(node->hart);
 		break;

@@ -49,7 +49,9 @@ static void describe_wait(const struct tcb *tcb, char *text, size_t size)
 			 isa_paddr(tcb->blocked_on));
 		break;
 	case THREAD_INACTIVE:
-		snprintf(text, size, "was never started, was suspended, or faulted with nobody to handle it");
+		snprintf(text, size, "%s",
+			 tcb->fault.type != FAULT_NONE ? "faulted, and nobody handled it"
+						       : "was never started, or was suspended");
 		break;
 	default:
 		snprintf(text, size, "could run");
@@ -151,12 +153,13 @@ static int describe_unknown_syscall(const struct tcb *tcb, char *text, size_t si
 	const char *name = other_profiles_call(number);
 
 	if (name)
-		return snprintf(text, size,
-				"made system call %" PRId64 " (%s in classic profiles), which the ABI "
-				"profile \"%s\" does not have: try another --abi, or is it an MCS image?",
-				number, name, profile);
+		return snprintf(
+			text, size,
+			"made system call %" PRId64 " (%s in classic profiles), which the ABI "
+			"profile \"%s\" does not have (another --abi may; an MCS image would also do this)",
+			number, name, profile);
 	return snprintf(text, size, "made system call %" PRId64 ", which does not exist%s", number,
-			number < 0 && number >= -33 ? " in the classic interface: is it an MCS or x86 image?"
+			number < 0 && number >= -33 ? " in the classic interface (an MCS image would do this)"
 						    : "");
 }
 
@@ -202,6 +205,24 @@ static int describe_fault(const struct tcb *tcb, char *text, size_t size)
 	}
 }
 
+/* Why nobody could be told of the fault. */
+static void describe_handler(const struct tcb *tcb, struct lookup_failure failure, char *text, size_t size)
+{
+	int length;
+
+	if (tcb->fault_handler == 0) {
+		snprintf(text, size, "; it has no fault handler");
+		return;
+	}
+	length = snprintf(text, size, "; its fault handler, capability address 0x%" PRIx64 ", ",
+			  tcb->fault_handler);
+	if (failure.type == seL4_NoFailure)
+		snprintf(text + length, size - (size_t)length,
+			 "is not an endpoint with the rights Write and Grant or GrantReply");
+	else
+		describe_lookup(failure, text + length, size - (size_t)length);
+}
+
 void machine_unhandled_fault(struct tcb *tcb, struct lookup_failure failure)
 {
 	struct node *node = current_node;
@@ -212,14 +233,7 @@ void machine_unhandled_fault(struct tcb *tcb, struct lookup_failure failure)
 	if (!node->report)
 		return;
 	length = (size_t)describe_fault(tcb, line, sizeof line);
-	length += (size_t)snprintf(line + length, sizeof line - length,
-				   "; its fault handler, capability address 0x%" PRIx64 ", ",
-				   tcb->fault_handler);
-	if (failure.type == seL4_NoFailure)
-		snprintf(line + length, sizeof line - length,
-			 "is not an endpoint with the rights Write and Grant or GrantReply");
-	else
-		describe_lookup(failure, line + length, sizeof line - length);
+	describe_handler(tcb, failure, line + length, sizeof line - length);
 	node_describe_thread(tcb, &thread);
 	node->report(node->report_context, &thread, line);
 }
