@@ -15,3 +15,14 @@ test-metal: $(BUILD)/skerry examples conform
 run-metal: $(BUILD)/skerry examples
 	@test/metal/qemu $(BUILD)/skerry $(BUILD)/example/tour.elf
 .PHONY: run-metal
+
+# Instruction counts: the guest reads instret around each workload, hosted and under QEMU -icount.
+ICOUNT_WORKLOADS := $(patsubst %,$(BUILD)/bench/obj/riscv64/%.o,$(BENCH_NAMES))
+GUEST_CFLAGS_test/metal/icount.c := -I.
+$(BUILD)/metal-test/icount.elf: $(BUILD)/guest/test/metal/icount.o $(ICOUNT_WORKLOADS) $(GUEST_LIB_OBJ) lib/crt/program.ld
+	@mkdir -p $(@D)
+	$(GUEST_CC) $(GUEST_LINK) -o $@ $(filter %.o,$^)
+
+TESTS += test-icount
+test-icount: $(BUILD)/skerry $(BUILD)/metal-test/icount.elf
+	@test/metal/icount $(BUILD)/skerry $(BUILD)/metal-test/icount.elf
