@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "port/metal-riscv64/config.h"
+
 #define PAGE_SIZE      4096ull
 #define USER_TOP       0x3ffffff000ull /* types.md §10: the first address not allowed */
 #define FLOAT_ABI_QUAD 0x0006u
@@ -116,11 +118,17 @@ static bool segment_add(struct image *image, const Elf64_Phdr *header, char *err
 			      "it is truncated: the segment at 0x%" PRIx64 " needs bytes up to %" PRIu64
 			      ", the file has %" PRIu64,
 			      header->p_vaddr, header->p_offset + header->p_filesz, file.size);
-	if (header->p_vaddr >= USER_TOP || header->p_memsz > USER_TOP - header->p_vaddr)
+	if (header->p_vaddr >= USER_TOP || header->p_memsz > USER_TOP - header->p_vaddr) {
+		image->is_metal = memmem(file.data, file.size, METAL_CONFIG_MAGIC, sizeof METAL_CONFIG_MAGIC);
+		if (image->is_metal)
+			return refuse(error, size,
+				      "it is a bare-metal system made by skerry image; give it to QEMU with "
+				      "-kernel, or give skerry run the original image");
 		return refuse(error, size,
 			      "its segment at 0x%" PRIx64 " (0x%" PRIx64
 			      " bytes) lies outside user addresses, which end at 0x%llx",
 			      header->p_vaddr, header->p_memsz, USER_TOP);
+	}
 	image->segment[image->segments++] = (struct node_segment){
 		.vaddr = header->p_vaddr,
 		.data = file.data + header->p_offset,

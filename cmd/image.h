@@ -35,6 +35,7 @@ struct image {
 	const char *path;
 	struct span file;
 
+	bool is_metal; /* made by `skerry image`: for firmware, not for us */
 	bool is_loader;
 	struct image_archive archive; /* the loader's */
 	const struct image_member *device_tree;

@@ -34,14 +34,21 @@ static void print_segments(const struct image *image)
 		       image->segment[i].file_size, image->segment[i].memory_size);
 }
 
+/* Something to boot, good or not; otherwise some program or other. */
+static bool is_root_server(const struct image *image)
+{
+	return !image->is_metal && strcmp(elf_machine(image->user), "64-bit RISC-V") == 0;
+}
+
 static void print_user(const struct image *image)
 {
 	struct image_archive archive;
 	uint64_t offset = 0;
 
-	printf("root server:  %s, %" PRIu64 " bytes, ELF for %s\n", image->user_name, image->user.size,
+	printf("%-13s %s, %" PRIu64 " bytes, ELF for %s\n",
+	       is_root_server(image) ? "root server:" : "program:", image->user_name, image->user.size,
 	       elf_machine(image->user));
-	if (image->segments == 0)
+	if (image->segments == 0 || image->is_metal)
 		return;
 	printf("entry:        0x%" PRIx64 "\n", image->entry);
 	print_segments(image);
@@ -69,7 +76,9 @@ static void print_image(const struct image *image)
 		       elf_is(image->file) ? elf_machine(image->file) : "raw binary");
 		print_archive("archive:", &image->archive);
 	} else if (elf_is(image->file)) {
-		printf("kind:         root-server ELF\n");
+		printf("kind:         %s\n", image->is_metal         ? "bare-metal system"
+					     : is_root_server(image) ? "root-server ELF"
+								     : "ELF program");
 	} else {
 		printf("kind:         unknown\n");
 	}
@@ -107,7 +116,8 @@ int command_inspect(int argc, char **argv)
 	if (good) {
 		printf("boots:        yes\n");
 	} else {
-		printf("boots:        no\n");
+		if (image.file.data)
+			printf("boots:        no\n");
 		fflush(stdout);
 		complain("cannot boot %s: %s", argv[1], error);
 		status = STATUS_NO_BOOT;

@@ -57,12 +57,12 @@ static void add_segment(struct output *output, uint64_t paddr, const void *data,
 {
 	output->data[output->segments] = data;
 	output->segment[output->segments++] = (Elf64_Phdr){.p_type = PT_LOAD,
-							    .p_flags = PF_R | PF_W | PF_X,
-							    .p_vaddr = paddr,
-							    .p_paddr = paddr,
-							    .p_filesz = size,
-							    .p_memsz = size,
-							    .p_align = PAGE_SIZE};
+							   .p_flags = PF_R | PF_W | PF_X,
+							   .p_vaddr = paddr,
+							   .p_paddr = paddr,
+							   .p_filesz = size,
+							   .p_memsz = size,
+							   .p_align = PAGE_SIZE};
 }
 
 /* The kernel's own segments, out of `kernel`, a copy of the file we carry. */
@@ -185,7 +185,8 @@ done:
 	return good ? STATUS_OK : STATUS_NO_BOOT;
 }
 
-/* --- the command line -------------------------------------------------------------------------------------- */
+/* --- the command line --------------------------------------------------------------------------------------
+ */
 
 enum { OPTION_ABI = 256, OPTION_CNODE, OPTION_DOMAINS, OPTION_DTB };
 
@@ -251,7 +252,9 @@ static bool parse(int argc, char **argv, struct image_options *options, int *sta
 	if (!good)
 		return false;
 	if (optind != argc - 1 || !options->output) {
-		complain("needs one IMAGE and -o FILE (see: skerry image --help)");
+		complain("%s (see: skerry image --help)", optind == argc      ? "no image given"
+							  : optind < argc - 1 ? "one image at a time"
+									      : "no output given: -o FILE");
 		return false;
 	}
 	options->image = argv[optind];
@@ -270,7 +273,7 @@ int command_image(int argc, char **argv)
 	if (image_open(&image, options.image, error, sizeof error)) {
 		status = make(&options, &image);
 	} else {
-		complain("%s", error);
+		complain("cannot boot %s: %s", options.image, error);
 		status = STATUS_NO_BOOT;
 	}
 	image_close(&image);

@@ -56,7 +56,8 @@ void help_run(void)
 	       "[default]\n"
 	       "      --time real        guest time is the host's clock\n"
 	       "      --timeout TIME     end with status 124 after TIME of the host's clock, such as 10s, "
-	       "500ms, 2m\n"
+	       "500ms,\n"
+	       "                         2m or 1h (a bare number is seconds)\n"
 	       "      --expect TEXT      end with status 0 once TEXT has been printed; repeatable, in order\n"
 	       "      --fail TEXT        end with status 1 when TEXT is printed; repeatable\n"
 	       "      --abi PROFILE      the seL4 configuration the image was built for:\n");
@@ -135,6 +136,8 @@ static bool memory_parse(const char *text, uint64_t *size)
 	return mistake("-m %s: unknown unit '%s'; write it as 512M or 1G", text, rest);
 }
 
+#define TIMEOUT_MAX_NS 1000000000000000000 /* 277777 hours and some */
+
 static bool timeout_parse(const char *text, uint64_t *ns)
 {
 	static const struct {
@@ -150,12 +153,14 @@ static bool timeout_parse(const char *text, uint64_t *ns)
 
 	if (number_parse(text, &value, &rest))
 		for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-			if (strcmp(rest, units[i].name) == 0 && value > 0 &&
-			    value <= 1000000000000000 / units[i].ns * 1000) {
+			if (strcmp(rest, units[i].name) == 0) {
+				if (value == 0 || value > TIMEOUT_MAX_NS / units[i].ns)
+					return mistake("--timeout %s: out of range; it is 1ms to 277777h",
+						       text);
 				*ns = value * units[i].ns;
 				return true;
 			}
-	return mistake("--timeout %s: not a time; write it as 10s, 500ms or 2m", text);
+	return mistake("--timeout %s: not a time; write it as 10s, 500ms, 2m or 1h", text);
 }
 
 static bool range_parse(const char *option, const char *text, unsigned low, unsigned high, unsigned *value)

@@ -124,7 +124,10 @@ static void test_usage(void)
 		{"run good.elf -m 33M", "multiple of 2M"},
 		{"run good.elf --time slow", "choose virtual or real"},
 		{"run good.elf --timeout soon", "not a time"},
-		{"run good.elf --timeout 0s", "not a time"},
+		{"run good.elf --timeout 5x", "not a time"},
+		{"run good.elf --timeout 0", "out of range"},
+		{"run good.elf --timeout 0s", "out of range"},
+		{"run good.elf --timeout 300000h", "out of range"},
 		{"run good.elf --timeout 99999999999999999999s", "not a time"},
 		{"run good.elf --expect=", "empty"},
 		{"run good.elf --abi vintage", "no such profile"},
@@ -134,6 +137,9 @@ static void test_usage(void)
 		{"run good.elf --verbose=yes", "takes no value"},
 		{"inspect", "no image given"},
 		{"inspect --foo", "unknown option"},
+		{"image -o out", "no image given"},
+		{"image good.elf", "no output given"},
+		{"image good.elf other.elf -o out", "one image at a time"},
 		{"help frobnicate", "no command"},
 	};
 
@@ -324,6 +330,45 @@ static void test_refused_paths(void)
 	want_status(126);
 	want_one_line("No such file");
 	finish("refuses-disk-and-dtb");
+}
+
+/* What `skerry image` makes is for firmware. */
+static void test_metal_image(void)
+{
+	fresh();
+	guest_write("good.elf", &guest, &code);
+	run("image good.elf -o metal.elf");
+	want_status(0);
+	run("run metal.elf");
+	want_status(126);
+	want_one_line("cannot boot metal.elf: it is a bare-metal system made by skerry image");
+	run("inspect metal.elf");
+	want_status(126);
+	want_one_line("it is a bare-metal system made by skerry image");
+	want(strstr(process.text[0], "kind:         bare-metal system\n"), "inspect names another kind");
+	finish("refuses-bare-metal-system");
+
+	run("image /bin/sh -o metal.elf");
+	want_status(126);
+	want_one_line("cannot boot /bin/sh: it is for");
+	finish("image-errors-name-the-file");
+}
+
+static void test_inspect(void)
+{
+	run("inspect /bin/sh");
+	want_status(126);
+	want(strstr(process.text[0], "kind:         ELF program\n") &&
+		     strstr(process.text[0], "program:      sh") && !strstr(process.text[0], "root"),
+	     "takes a program of the host for a root server");
+	run("inspect good.elf");
+	want_status(0);
+	want(strstr(process.text[0], "kind:         root-server ELF\n"), "does not know a root server");
+	run("inspect missing.elf");
+	want_status(126);
+	want_one_line("No such file");
+	want(process.size[0] == 0, "says something of a file that is not there");
+	finish("inspect-kinds");
 }
 
 static void test_wrong_profile(void)
@@ -674,6 +719,8 @@ int main(int argc, char **argv)
 	test_refused_layouts();
 	test_accepted_layouts();
 	test_loader_image();
+	test_metal_image();
+	test_inspect();
 	test_wrong_profile();
 	test_mcs_calls();
 	test_expect();
