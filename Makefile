@@ -1,8 +1,14 @@
 # Skerry's one build file. `make help` lists the targets; doc/TOUR.md says what lies where.
 #
 #   make            build/skerry and build/example/*.elf
+#   make metal      build/metal/kernel.elf, the kernel for bare metal (part of build/skerry too)
+#   make run-metal  the examples and conformance programs on bare metal, under QEMU
 #   make test       every test (`./check` installs what it needs and then runs this)
+#   make test-NAME  one group: NAME is cli, conform, device, examples, unit, ... (doc/TESTING.md)
+#   make hunt       random system calls for as long as one likes  [HUNT_SEED=N HUNT_WORLDS=N]
 #   make bench      figures against peers, build/bench.json  [ONLY=substring]
+#   make lint       clang-format and clang-tidy
+#   make clean      remove the build folder
 #
 # Variants are chosen by the build folder, never by #if in the sources:
 #   make BUILD=build-asan SANITIZE=address,undefined CHECK=1
@@ -75,6 +81,14 @@ $(BUILD)/metal/%.o: %.S
 include lib/build.mk
 include test/build.mk
 
+# --- the rest ----------------------------------------------------------------------------------
+
+LINT_SRC := $(KERNEL_SRC) $(wildcard port/vm/*.c vm/*.c vm/decode/*.c vm/mmu/*.c vm/device/*.c cmd/*.c host/linux/*.c)
+
+lint:
+	clang-format --dry-run -Werror $(wildcard kernel/*/*.[ch] port/*.h port/*/*.[ch])
+	clang-tidy --quiet $(LINT_SRC) -- -std=gnu11 $(HOSTINC) -DSKERRY_CHECK=1 -DSKERRY_VERSION='"x"'
+
 clean:
 	rm -rf $(BUILD)
 
@@ -82,4 +96,4 @@ help:
 	@sed -n 's/^#   //p' Makefile
 
 -include $(SKERRY_OBJ:.o=.d) $(METAL_OBJ:.o=.d)
-.PHONY: all metal clean help
+.PHONY: all metal lint clean help
