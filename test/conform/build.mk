@@ -1,5 +1,6 @@
 # Conformance programs: one source each beside conform.c. `make test-conform` runs them all;
-# CONFORM_FLAGS_<name> are the options of skerry that one needs.
+# CONFORM_FLAGS_<name> are the options of skerry that one needs. The programs fault on purpose: the
+# reports of that are shown only if a program fails.
 
 CONFORM       := $(filter-out conform,$(basename $(notdir $(wildcard test/conform/*.c))))
 CONFORM_ELFS  := $(CONFORM:%=$(BUILD)/conform/%.elf)
@@ -16,7 +17,8 @@ test-conform: $(BUILD)/skerry $(CONFORM_ELFS)
 	@failed=; \
 	$(foreach c,$(CONFORM),echo "# $(c)"; \
 		timeout -k 1 70 $(BUILD)/skerry run --timeout 60s $(CONFORM_FLAGS_$(c)) $(BUILD)/conform/$(c).elf \
-		|| failed="$$failed $(c)";) \
+			2>$(BUILD)/conform/$(c).err \
+		|| { failed="$$failed $(c)"; cat $(BUILD)/conform/$(c).err; };) \
 	if [ -n "$$failed" ]; then echo "test-conform: failed:$$failed"; exit 1; fi
 
 TESTS += test-conform
