@@ -248,7 +248,7 @@ static void profile_guess(struct image *image)
 
 bool elf_read(struct image *image, char *error, size_t error_size)
 {
-	Elf64_Ehdr header;
+	Elf64_Ehdr header = {0};
 
 	if (!header_check(image->user, &header, error, error_size) ||
 	    !table_check(image->user, &header, error, error_size))
