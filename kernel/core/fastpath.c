@@ -21,23 +21,15 @@ FAST bool message_is_short(uint64_t info)
 }
 
 /* The usual CSpace: one CNode, whose guard and radix take all 64 bits. */
-FAST bool cspace_is_flat(const struct tcb *tcb)
-{
-	struct cap cap = tcb->slot[TCB_CSPACE].cap;
-
-	return cap_type(cap) == CAP_CNode &&
-	       cap_cnode_guard_size(cap) + cap_cnode_radix(cap) == seL4_WordBits;
-}
-
 FAST struct cap resolve_flat(const struct tcb *tcb, uint64_t cptr)
 {
 	struct cap cap = tcb->slot[TCB_CSPACE].cap;
 	unsigned radix = cap_cnode_radix(cap);
-	uint64_t index = cptr & ((1ull << radix) - 1);
+	uint64_t guard = cap_cnode_guard(cap);
 
-	if (UNLIKELY(radix == 64 || cptr >> radix != cap_cnode_guard(cap)))
+	if (UNLIKELY(cptr >> radix != guard))
 		return cap_null();
-	return slot_at(cap_object(cap) + (index << seL4_SlotBits))->cap;
+	return slot_at(cap_object(cap) + ((cptr - (guard << radix)) << seL4_SlotBits))->cap;
 }
 
 /* Any other CSpace; null when the slow path must say why nothing is found. */
@@ -86,7 +78,15 @@ FAST void copy_message(const struct tcb *from, struct tcb *to, uint64_t info, ui
 
 	isa_set_badge(&to->context, badge);
 	isa_set_info(&to->context, info & ~(7ull << INFO_UNWRAP_SHIFT));
-	for (unsigned i = 0; UNLIKELY(i < length); i++)
+	if (LIKELY(length == 0))
+		return;
+	if (length == ISA_MESSAGE_REGISTERS) {
+#pragma GCC unroll 8
+		for (unsigned i = 0; i < ISA_MESSAGE_REGISTERS; i++)
+			isa_set_message(&to->context, i, isa_message(&from->context, i));
+		return;
+	}
+	for (unsigned i = 0; i < length; i++)
 		isa_set_message(&to->context, i, isa_message(&from->context, i));
 }
 
@@ -101,29 +101,30 @@ FAST struct tcb *run(struct kernel *kernel, struct tcb *tcb)
 	return tcb;
 }
 
-/* A reply capability for the caller into the receiver's caller slot: a child of the caller's master. */
+/*
+ * A reply capability for the caller into the receiver's caller slot: the one child of the caller's master,
+ * which follows it on the derivation list. A master has both flags (slot_insert_new), a child none.
+ */
 FAST void give_reply(struct tcb *caller, struct tcb *receiver)
 {
 	struct slot *master = &caller->slot[TCB_REPLY], *slot = &receiver->slot[TCB_CALLER];
-	uint64_t next = master->next_flags;
-	kref ref = machine_ref(slot);
+	kref next = master->next_flags & ~SLOT_FLAGS, ref = machine_ref(slot);
 
 	slot->cap = cap_reply(machine_ref(caller), false, receiver->receiver_can_grant);
 	slot->prev = machine_ref(master);
-	slot->next_flags = next & ~SLOT_FLAGS;
-	master->next_flags = ref | (next & SLOT_FLAGS);
-	slot_at(next & ~SLOT_FLAGS)->prev = ref;
+	slot->next_flags = next;
+	master->next_flags = ref | SLOT_FLAGS;
+	slot_at(next)->prev = ref;
 }
 
-/* The reply capability is used up. It is no parent and no first of badged ones. */
-FAST void take_reply(struct tcb *server)
+/* The reply capability is used up. */
+FAST void take_reply(struct tcb *server, struct tcb *client)
 {
-	struct slot *slot = &server->slot[TCB_CALLER];
-	struct slot *prev = slot_at(slot->prev);
-	uint64_t next = slot->next_flags;
+	struct slot *master = &client->slot[TCB_REPLY], *slot = &server->slot[TCB_CALLER];
+	kref next = slot->next_flags;
 
-	prev->next_flags = next | (prev->next_flags & SLOT_FLAGS);
-	slot_at(next)->prev = slot->prev;
+	master->next_flags = next | SLOT_FLAGS;
+	slot_at(next)->prev = machine_ref(master);
 	*slot = (struct slot){0};
 }
 
@@ -199,7 +200,7 @@ FAST struct tcb *reply_recv(struct kernel *kernel, struct tcb *server, bool flat
 	    notification_state(notification_at(server->bound_notification)) == NOTIFICATION_ACTIVE)
 		return NULL;
 
-	take_reply(server);
+	take_reply(server, client);
 	copy_message(server, client, info, 0);
 	server->state = THREAD_BLOCKED_ON_RECEIVE;
 	server->next_pc = isa_advance(&server->context);
@@ -237,7 +238,7 @@ struct tcb *kernel_enter_syscall(struct kernel *kernel, struct tcb *current)
 {
 	if (UNLIKELY(kernel->slow_only))
 		return enter_slow_syscall(kernel, current);
-	if (UNLIKELY(!cspace_is_flat(current)))
+	if (UNLIKELY(!cap_is_flat_cnode(current->slot[TCB_CSPACE].cap)))
 		return enter_deep(kernel, current);
 	return enter(kernel, current, true);
 }

@@ -14,7 +14,8 @@
  *   Endpoint      5:4 rights as in the ABI                          badge
  *   Notification  5:4 rights (write, read)                          badge
  *   Reply         5 master, 6 grant                                 -
- *   CNode         5:6 radix, 11:6 guard size                        guard
+ *   CNode         5 flat (guard and radix take all 64 bits),
+ *                 6:6 radix, 12:6 guard size                        guard
  *   Thread        -                                                 -
  *   IRQHandler    5:8 interrupt                                     -
  *   Zombie        5:6 radix, 11 is a TCB                            slots not yet emptied
@@ -175,18 +176,25 @@ static inline struct cap cap_cnode(kref slots, unsigned radix, uint64_t guard, u
 {
 	struct cap cap = cap_make(CAP_CNode, slots, guard);
 
-	cap.word[0] |= (uint64_t)radix << 5 | (uint64_t)guard_size << 11;
+	cap.word[0] |=
+		(uint64_t)(guard_size + radix == 64) << 5 | (uint64_t)radix << 6 | (uint64_t)guard_size << 12;
 	return cap;
+}
+
+/* Is it a CNode that resolves whole addresses by itself? */
+static inline bool cap_is_flat_cnode(struct cap cap)
+{
+	return cap_bits(cap.word[0], 0, 6) == (CAP_CNode | 1u << 5);
 }
 
 static inline unsigned cap_cnode_radix(struct cap cap)
 {
-	return (unsigned)cap_bits(cap.word[0], 5, 6);
+	return (unsigned)cap_bits(cap.word[0], 6, 6);
 }
 
 static inline unsigned cap_cnode_guard_size(struct cap cap)
 {
-	return (unsigned)cap_bits(cap.word[0], 11, 6);
+	return (unsigned)cap_bits(cap.word[0], 12, 6);
 }
 
 static inline uint64_t cap_cnode_guard(struct cap cap)

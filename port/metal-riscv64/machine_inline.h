@@ -49,8 +49,11 @@ static inline void metal_fpu_set(bool on)
 /* Only the owner runs with the unit on: anybody else's first use of it traps. */
 static inline void machine_set_fpu(struct tcb *tcb, bool enabled)
 {
-	bool on = enabled && metal_fpu_owner == tcb;
+	bool on;
 
-	if (metal_fpu_owner && on != metal_fpu_on)
+	if (__builtin_expect(!metal_fpu_owner, 1))
+		return;
+	on = enabled && metal_fpu_owner == tcb;
+	if (on != metal_fpu_on)
 		metal_fpu_set(on);
 }

@@ -56,6 +56,9 @@ _start:
 2:	add	sp, sp, s0
 	la	t0, trap_entry
 	csrw	stvec, t0
+	la	t0, _stack_top
+	li	t1, 0xffffffc080300000	/* machine_kernel() */
+	sd	t1, 0(t0)
 	mv	a0, sp
 	call	metal_boot		/* a0 = first thread */
 	j	leave
@@ -81,14 +84,10 @@ trap_entry:
 	addi	a1, sp, -TCB_CONTEXT	/* the thread whose context this is */
 	la	sp, _stack_top
 	bne	a0, t0, 1f
-	ld	a0, kernel_state
+	ld	a0, 0(sp)		/* machine_kernel(): see _start */
 	call	kernel_enter_syscall	/* returns the thread to resume, or 0 */
-	beqz	a0, idle
-	j	resume
-1:	call	metal_trap		/* a0 = scause; returns likewise */
-
 leave:	beqz	a0, idle
-resume:	addi	sp, a0, TCB_CONTEXT
+	addi	sp, a0, TCB_CONTEXT
 	csrw	sscratch, sp
 	ld	t1, CONTEXT_PC(sp)
 	csrw	sepc, t1
@@ -100,9 +99,8 @@ resume:	addi	sp, a0, TCB_CONTEXT
 	ld	sp, 16(sp)
 	sret
 
-	.balign	8
-kernel_state:
-	.dword	0xffffffc080300000	/* machine_kernel() */
+1:	call	metal_trap		/* a0 = scause; returns likewise */
+	j	leave
 
 /* Nothing to run: wait until an interrupt is pending, then deal with it. */
 idle:	wfi
