@@ -92,9 +92,7 @@ static bool header_check(struct span file, Elf64_Ehdr *header, char *error, size
 
 static bool table_check(struct span file, const Elf64_Ehdr *header, char *error, size_t size)
 {
-	if (header->e_phnum == 0)
-		return refuse(error, size, "it has no program headers: nothing to load");
-	if (header->e_phentsize != sizeof(Elf64_Phdr))
+	if (header->e_phnum > 0 && header->e_phentsize != sizeof(Elf64_Phdr))
 		return refuse(error, size, "its program headers are %u bytes each, not %zu",
 			      header->e_phentsize, sizeof(Elf64_Phdr));
 	if (header->e_phoff > file.size ||
@@ -140,6 +138,8 @@ static bool segment_add(struct image *image, const Elf64_Phdr *header, char *err
 
 static bool segments_read(struct image *image, const Elf64_Ehdr *elf, char *error, size_t size)
 {
+	if (elf->e_phnum == 0)
+		return refuse(error, size, "it has no program headers: nothing to load");
 	image->segment = calloc(elf->e_phnum, sizeof *image->segment);
 	if (!image->segment)
 		return refuse(error, size, "out of memory");
