@@ -39,8 +39,8 @@ void machine_vspace_init(uint64_t root_paddr);
 
 /* --- translation ----------------------------------------------------------------------------- */
 
-/* Forget translations: one page, or a whole ASID. */
-void machine_flush_page(uint16_t asid, uint64_t vaddr);
+/* Forget translations: all of one leaf, 2^bits bytes at vaddr, whatever its size; or a whole ASID. */
+void machine_flush_page(uint16_t asid, uint64_t vaddr, unsigned bits);
 void machine_flush_asid(uint16_t asid);
 
 /* --- floating point -------------------------------------------------------------------------- */

@@ -158,6 +158,10 @@ static enum outcome check_space(struct call *call, uint64_t cspace_data, uint64_
 	return OUTCOME_DONE;
 }
 
+/*
+ * The deletion is short (deletion_is_long() was false) and takes at most this one capability away, so the
+ * source still holds what the new one was derived from, unless it was the very slot of a table that has gone.
+ */
 static void replace(struct call *call, enum tcb_slot which, struct cap cap, struct slot *source)
 {
 	struct slot *slot = &target(call)->slot[which];

@@ -159,14 +159,15 @@ void reply_send(struct kernel *kernel, struct tcb *sender, struct tcb *caller, s
 {
 	bool goes_on;
 
-	slot_remove(reply);
 	if (caller->fault.type == FAULT_NONE) {
 		transfer_message(sender, caller, NULL, 0, grant);
+		slot_remove(reply);
 		caller->state = THREAD_RUNNING;
 		possible_switch(kernel, caller);
 		return;
 	}
 	goes_on = fault_reply(sender, caller);
+	slot_remove(reply);
 	caller->fault.type = FAULT_NONE;
 	if (goes_on) {
 		caller->state = THREAD_RESTART;

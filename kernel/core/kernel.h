@@ -146,7 +146,6 @@ struct call {
 	struct tcb *caller;
 	struct slot *slot; /* of the invoked capability */
 	struct cap cap;
-	uint64_t cptr;
 	enum label label;
 	unsigned length;
 	bool is_call;           /* wants an answer */

@@ -23,6 +23,8 @@ static void set_result(struct call *call, unsigned index, uint64_t value)
 		if (!buffer)
 			return;
 		buffer[seL4_IPCBufferMsgWord + index] = value;
+		machine_memory_written(isa_paddr(machine_ref(&buffer[seL4_IPCBufferMsgWord + index])),
+				       sizeof value);
 	}
 	if (call->result_length <= index)
 		call->result_length = index + 1;
@@ -171,7 +173,7 @@ static enum outcome send_family(struct kernel *kernel, struct tcb *caller, bool 
 {
 	uint64_t cptr = isa_cptr(&caller->context), info = isa_info(&caller->context);
 	struct lookup lookup = lookup_cptr(caller, cptr);
-	struct call call = {.kernel = kernel, .caller = caller, .cptr = cptr, .is_call = is_call};
+	struct call call = {.kernel = kernel, .caller = caller, .is_call = is_call};
 	enum outcome outcome;
 
 	if (!lookup.slot) {

@@ -41,7 +41,7 @@ static void ensure_reply_master(struct kernel *kernel, struct tcb *tcb)
 
 void thread_resume(struct kernel *kernel, struct tcb *tcb)
 {
-	if (thread_is_runnable(tcb) || tcb->state == THREAD_IDLE)
+	if (thread_is_runnable(tcb))
 		return;
 	ipc_cancel(kernel, tcb);
 	tcb->fault.type = FAULT_NONE;

@@ -140,7 +140,7 @@ static enum outcome decode_page_map(struct call *call)
 	call->slot->cap = cap_with_mapping(call->cap, space.asid, vaddr);
 	*walk.pte = sv39_leaf(cap_paddr(call->cap), mapping_access(call->cap, call_word(call, 1)),
 			      !(call_word(call, 2) & seL4_RISCV_ExecuteNever));
-	machine_flush_page(space.asid, vaddr);
+	machine_flush_page(space.asid, vaddr, isa_frame_bits(call->cap));
 	return OUTCOME_DONE;
 }
 

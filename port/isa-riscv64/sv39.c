@@ -72,7 +72,7 @@ void sv39_unmap_frame(struct cap cap)
 	    pte_paddr(*walk.pte) != cap_paddr(cap))
 		return;
 	*walk.pte = 0;
-	machine_flush_page(asid, cap_vaddr(cap));
+	machine_flush_page(asid, cap_vaddr(cap), isa_frame_bits(cap));
 }
 
 /* Takes an inner table out of the table above it, if it is still there. */

@@ -47,8 +47,9 @@ void machine_memory_clear(uint64_t paddr, uint64_t size)
 	memset(machine_pointer(isa_kref(paddr)), 0, size);
 }
 
-void machine_flush_page(uint16_t asid, uint64_t vaddr)
+void machine_flush_page(uint16_t asid, uint64_t vaddr, unsigned bits)
 {
+	(void)bits; /* sfence.vma is about the leaf at vaddr, of any size */
 	__asm__ volatile("sfence.vma %0, %1" ::"r"(vaddr), "r"((uint64_t)asid) : "memory");
 }
 

@@ -62,10 +62,11 @@ void machine_set_vspace(uint64_t root_paddr, uint16_t asid)
 	stub.vspace_switches++;
 }
 
-void machine_flush_page(uint16_t asid, uint64_t vaddr)
+void machine_flush_page(uint16_t asid, uint64_t vaddr, unsigned bits)
 {
 	(void)asid;
 	(void)vaddr;
+	(void)bits;
 	stub.page_flushes++;
 }
 

@@ -22,8 +22,8 @@ enum {
 	CHARGE_PREEMPT_STEP = 1,
 };
 
-/* Pages for device access that are remembered between two kernel entries. */
-#define FRAME_CACHE 64
+/* Frames for device access that are remembered between two kernel entries. */
+#define FRAME_CACHE 16
 
 struct node {
 	struct node_config config;
@@ -47,10 +47,10 @@ struct node {
 	uint64_t next_event; /* the earliest time at which something other than instructions happens */
 	bool attention;      /* next_event or the interrupt lines may have changed */
 	uint64_t host_start; /* real time: the host's clock at guest time 0 */
-	uint64_t entries;    /* kernel entries so far: what was a frame may be none after the next */
+	unsigned frames;     /* ranges that were found to be frames since the kernel last changed anything */
 	struct {
-		uint64_t page, entries;
-	} frame[FRAME_CACHE]; /* pages that were found to be frames after so many entries */
+		uint64_t start, size;
+	} frame[FRAME_CACHE];
 	node_report_fn *report;
 	void *report_context;
 };
@@ -68,5 +68,8 @@ static inline bool irq_is_masked(const struct node *node, unsigned irq)
 
 /* The interrupt to be delivered now, or MACHINE_IRQ_NONE. */
 unsigned node_pending_irq(const struct node *node);
+
+/* Devices do what is due. */
+void node_board_advance(struct node *node);
 
 void node_describe_thread(const struct tcb *tcb, struct node_thread *thread);

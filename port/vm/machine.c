@@ -32,9 +32,13 @@ void machine_set_vspace(uint64_t root_paddr, uint16_t asid)
 	vm_hart_set_space(current_node->hart, root_paddr, asid);
 }
 
-void machine_flush_page(uint16_t asid, uint64_t vaddr)
+void machine_flush_page(uint16_t asid, uint64_t vaddr, unsigned bits)
 {
-	vm_flush_page(current_node->vm, asid, vaddr);
+	/* The VM keeps translations in pages of 4 KiB, however large the leaf is that they come from. */
+	if (bits == seL4_PageBits)
+		vm_flush_page(current_node->vm, asid, vaddr);
+	else
+		vm_flush_asid(current_node->vm, asid);
 }
 
 void machine_flush_asid(uint16_t asid)
@@ -116,7 +120,7 @@ bool machine_preempt_step(void)
 
 	node->clock_offset += CHARGE_PREEMPT_STEP;
 	if (node_time(node) >= node->next_event)
-		board_advance(node->board, node_time(node));
+		node_board_advance(node);
 	return node_pending_irq(node) != MACHINE_IRQ_NONE;
 }
 

@@ -82,21 +82,26 @@ static void board_changed(void *machine)
 	vm_hart_stop(node->hart);
 }
 
-/* Devices reach only pages that are frames at this moment: no driver can make one write kernel objects. */
+/*
+ * Devices reach only pages that are frames at this moment: no driver can make one write kernel objects.
+ * Frames that were found are remembered as long as the kernel changes nothing.
+ */
 static bool page_is_frame(struct node *node, uint64_t paddr)
 {
 	struct slot *head = &node->kernel->derivation;
-	unsigned place = (unsigned)(paddr / PAGE_SIZE % FRAME_CACHE);
 	uint64_t start, size;
 
-	if (node->frame[place].page == paddr && node->frame[place].entries == node->entries)
-		return true;
+	for (unsigned i = 0; i < node->frames; i++)
+		if (paddr >= node->frame[i].start && paddr - node->frame[i].start < node->frame[i].size)
+			return true;
 	for (struct slot *slot = slot_next(head); slot != head; slot = slot_next(slot)) {
 		if (!isa_cap_may_be_buffer(slot->cap) || !cap_memory(slot->cap, &start, &size) ||
 		    paddr < start || paddr - start >= size)
 			continue;
-		node->frame[place].page = paddr;
-		node->frame[place].entries = node->entries;
+		if (node->frames == FRAME_CACHE)
+			node->frames = 0;
+		node->frame[node->frames].start = start;
+		node->frame[node->frames++].size = size;
 		return true;
 	}
 	return false;
@@ -115,6 +120,12 @@ static void *board_dma(void *machine, uint64_t paddr, uint64_t size, bool write)
 	if (write)
 		vm_written(node->vm, paddr, size);
 	return machine_pointer(isa_kref(paddr));
+}
+
+void node_board_advance(struct node *node)
+{
+	node->frames = 0; /* in the middle of a long operation, frames go */
+	board_advance(node->board, node_time(node));
 }
 
 /* --- making a node ---------------------------------------------------------------------------- */
@@ -308,8 +319,8 @@ void node_destroy(struct node *node)
 static void enter(struct node *node, const struct trap *trap, uint64_t charge)
 {
 	node->clock_offset += charge;
-	node->entries++;
 	node->running = kernel_enter(node->kernel, trap);
+	node->frames = 0;
 	vm_hart_clear_reservation(node->hart);
 }
 
@@ -362,7 +373,7 @@ static void attend(struct node *node)
 	static const struct trap interrupt = {.kind = TRAP_INTERRUPT};
 
 	node->attention = false;
-	board_advance(node->board, node_time(node));
+	node_board_advance(node);
 	while (!node->kernel->halted && node_pending_irq(node) != MACHINE_IRQ_NONE)
 		enter(node, &interrupt, CHARGE_INTERRUPT);
 	node->next_event = node->next_tick < board_next_event(node->board) ? node->next_tick
@@ -383,6 +394,9 @@ static enum node_state idle(struct node *node, uint64_t *until)
 	*until = board_next_event(node->board);
 	if (other_domain_ready(node->kernel) && node->next_tick < *until)
 		*until = node->next_tick;
+	/* The schedule of domains goes on while all wait for a device. */
+	if (node->kernel->profile.domains > 1 && *until != NODE_FOREVER && node->next_tick < *until)
+		*until = node->next_tick;
 	return NODE_IDLE;
 }
 
@@ -393,8 +407,8 @@ static void run_user(struct node *node, uint64_t budget)
 	switch (vm_run(node->hart, (struct vm_regs *)&tcb->context, budget)) {
 	case VM_STOP_ECALL:
 		node->clock_offset += CHARGE_SYSCALL;
-		node->entries++;
 		node->running = kernel_enter_syscall(node->kernel, tcb);
+		node->frames = 0;
 		vm_hart_clear_reservation(node->hart);
 		break;
 	case VM_STOP_EXCEPTION:
@@ -404,7 +418,6 @@ static void run_user(struct node *node, uint64_t budget)
 	case VM_STOP_REQUEST:
 		break;
 	}
-	tcb->context.x[32] = 0;
 }
 
 enum node_state node_step(struct node *node, uint64_t budget, uint64_t *until)

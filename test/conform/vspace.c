@@ -296,6 +296,29 @@ static void access(void)
 	check("deleting it does not", !can(try_load, va));
 }
 
+/* A change to a large page is one to all of it, also where it was used before. */
+static void large_pages(void)
+{
+	seL4_CPtr mega = sk_object_new(seL4_RISCV_Mega_Page, 0);
+	const seL4_Word va = 0x3080000000, far = va + 0x3000, last = va + 0x1ff000;
+
+	section("large pages", "invocations.md §9");
+	sk_must(sk_map(VSPACE, mega, va, seL4_ReadWrite, 0));
+	*(volatile uint32_t *)far = 0x00008067; /* ret */
+	__asm__ volatile("fence.i" ::: "memory");
+	check("used in three ways", can(try_store, va + 8) && can(try_store, last) && can(try_jump, far));
+	sk_must(seL4_RISCV_Page_Map(mega, VSPACE, va, seL4_CanRead, 1));
+	check("remapped read-only: no store", !can(try_store, va + 8) && !can(try_store, last));
+	check("remapped never executed: no jump", !can(try_jump, far));
+	check("it can still be read", can(try_load, far) && can(try_load, last));
+	sk_must(seL4_RISCV_Page_Unmap(mega));
+	check("unmapped: no load", !can(try_load, va) && !can(try_load, far) && !can(try_load, last));
+	sk_must(sk_map(VSPACE, mega, va, seL4_ReadWrite, 0));
+	check("mapped again", can(try_store, far + 8) && can(try_load, last));
+	sk_must(cap_delete(mega));
+	check("deleted: nothing", !can(try_load, va) && !can(try_store, far + 8) && !can(try_load, last));
+}
+
 /* Threads in spaces that are none. */
 static void broken_spaces(void)
 {
@@ -330,6 +353,7 @@ int main(void)
 	page_checks();
 	pools();
 	access();
+	large_pages();
 	broken_spaces();
 	return conform_end();
 }
