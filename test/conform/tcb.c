@@ -341,6 +341,27 @@ static void without_buffer(void)
 	sk_thread_delete(&peer.thread);
 }
 
+#define RETURNS(number) (0x0000806700000513 | (seL4_Word)(number) << 20) /* li a0, number; ret */
+
+/* What the kernel writes into an IPC buffer is what is executed from there. */
+static void results_as_code(void)
+{
+	seL4_IPCBuffer *buffer = seL4_GetIPCBuffer();
+	int (*code)(void) = (int (*)(void))&buffer->msg[10]; /* where the result that is s6 lies */
+	seL4_UserContext regs = {.s6 = RETURNS(2)}, read;
+
+	section("results as code", "types.md §4");
+	sk_must(seL4_TCB_WriteRegisters(idle.tcb, 0, 0, 32, &regs));
+	sk_must(seL4_RISCV_Page_Map(seL4_CapInitThreadIPCBuffer, seL4_CapInitThreadVSpace,
+				    (seL4_Word)buffer & ~4095ul, seL4_ReadWrite, 0));
+	buffer->msg[10] = RETURNS(1);
+	__asm__ volatile("fence.i" ::: "memory");
+	equal("what we wrote", code(), 1);
+	sk_must(seL4_TCB_ReadRegisters(idle.tcb, 0, 0, 32, &read));
+	__asm__ volatile("fence.i" ::: "memory");
+	equal("what the kernel wrote", code(), 2);
+}
+
 int main(void)
 {
 	conform_begin("tcb");
@@ -352,5 +373,6 @@ int main(void)
 	registers();
 	running();
 	without_buffer();
+	results_as_code();
 	return conform_end();
 }
