@@ -25,6 +25,7 @@
  */
 
 struct call;
+struct trap;
 struct slot;
 struct tcb;
 
@@ -37,6 +38,12 @@ void isa_set_register(struct context *context, unsigned index, uint64_t value);
 void isa_context_init(struct context *context);
 
 /* --- faults ---------------------------------------------------------------------------------- */
+
+/*
+ * What an exception of user code means to the kernel: its cause as the processor numbers it, and the address
+ * that goes with it. Page and access faults are one kind to seL4, told apart by what was tried.
+ */
+struct trap isa_exception_trap(uint64_t cause, uint64_t address);
 
 /* The architecture's part of fault messages: how many words, and word `index` (types.md §7). */
 unsigned isa_fault_length(const struct tcb *tcb);

@@ -3,6 +3,16 @@
 
 #define PC 255
 
+/* Exception causes as scause has them (privileged ISA, table 4.2): those that are faults of memory. */
+enum {
+	CAUSE_FETCH_ACCESS = 1,
+	CAUSE_LOAD_ACCESS = 5,
+	CAUSE_STORE_ACCESS = 7,
+	CAUSE_FETCH_PAGE = 12,
+	CAUSE_LOAD_PAGE = 13,
+	CAUSE_STORE_PAGE = 15,
+};
+
 static const uint8_t user_context_order[seL4_UserContextWords] = {
 	PC, 1,  2,  3,  8,  9,  18, 19, 20, 21, 22, 23, 24, 25, 26, 27, /* ra sp gp s0..s11 */
 	10, 11, 12, 13, 14, 15, 16, 17, 5,  6,  7,  28, 29, 30, 31, 4,  /* a0..a7 t0..t6 tp */
@@ -41,6 +51,32 @@ void isa_set_register(struct context *context, unsigned index, uint64_t value)
 void isa_context_init(struct context *context)
 {
 	*context = (struct context){0};
+}
+
+struct trap isa_exception_trap(uint64_t cause, uint64_t address)
+{
+	struct trap trap = {.kind = TRAP_VM_FAULT, .address = address};
+
+	switch (cause) {
+	case CAUSE_FETCH_ACCESS:
+	case CAUSE_FETCH_PAGE:
+		trap.instruction = true;
+		trap.code = CAUSE_FETCH_ACCESS;
+		break;
+	case CAUSE_LOAD_ACCESS:
+	case CAUSE_LOAD_PAGE:
+		trap.code = CAUSE_LOAD_ACCESS;
+		break;
+	case CAUSE_STORE_ACCESS:
+	case CAUSE_STORE_PAGE:
+		trap.code = CAUSE_STORE_ACCESS;
+		break;
+	default:
+		trap.kind = TRAP_EXCEPTION;
+		trap.address = cause;
+		break;
+	}
+	return trap;
 }
 
 unsigned isa_fault_length(const struct tcb *tcb)

@@ -15,7 +15,6 @@
 #define SIP_SEIP               (1u << 9)
 
 #define SSTATUS_SPP            (1u << 8)
-#define SSTATUS_SPIE           (1u << 5)
 #define SSTATUS_FS             (3u << 13)
 #define SSTATUS_FS_ON          (2u << 13) /* clean */
 

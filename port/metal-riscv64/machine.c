@@ -14,16 +14,7 @@ _Static_assert(offsetof(struct context, fcsr) == 528, "start.S");
 _Static_assert(KERNEL_STATE_PADDR == 0x80300000, "machine_kernel()");
 
 #define CAUSE_INTERRUPT (1ull << 63)
-
-enum {
-	CAUSE_FETCH_ACCESS = 1,
-	CAUSE_ILLEGAL = 2,
-	CAUSE_LOAD_ACCESS = 5,
-	CAUSE_STORE_ACCESS = 7,
-	CAUSE_FETCH_PAGE = 12,
-	CAUSE_LOAD_PAGE = 13,
-	CAUSE_STORE_PAGE = 15,
-};
+#define CAUSE_ILLEGAL   2
 
 /* In the image's data, where `skerry image` finds and fills it. */
 struct metal_config metal_config __attribute__((used, section(".data"))) = {
@@ -60,35 +51,6 @@ void machine_flush_asid(uint16_t asid)
 
 /* --- traps ----------------------------------------------------------------------------------------- */
 
-static struct tcb *enter_fault(struct kernel *kernel, uint64_t cause)
-{
-	struct trap trap = {.address = CSR_READ(stval)};
-
-	switch (cause) {
-	case CAUSE_FETCH_ACCESS:
-	case CAUSE_FETCH_PAGE:
-		trap.kind = TRAP_VM_FAULT;
-		trap.instruction = true;
-		trap.code = CAUSE_FETCH_ACCESS;
-		break;
-	case CAUSE_LOAD_ACCESS:
-	case CAUSE_LOAD_PAGE:
-		trap.kind = TRAP_VM_FAULT;
-		trap.code = CAUSE_LOAD_ACCESS;
-		break;
-	case CAUSE_STORE_ACCESS:
-	case CAUSE_STORE_PAGE:
-		trap.kind = TRAP_VM_FAULT;
-		trap.code = CAUSE_STORE_ACCESS;
-		break;
-	default:
-		trap.kind = TRAP_EXCEPTION;
-		trap.address = cause;
-		break;
-	}
-	return kernel_enter(kernel, &trap);
-}
-
 /* The instruction that an illegal-instruction trap is about, where stval does not hold it. */
 static uint32_t trapped_instruction(const struct tcb *tcb)
 {
@@ -115,6 +77,7 @@ struct tcb *metal_trap(uint64_t cause)
 	static const struct trap interrupt = {.kind = TRAP_INTERRUPT};
 	struct kernel *kernel = machine_kernel();
 	struct tcb *current;
+	struct trap trap;
 
 	if (cause & CAUSE_INTERRUPT)
 		return kernel_enter(kernel, &interrupt);
@@ -123,7 +86,8 @@ struct tcb *metal_trap(uint64_t cause)
 		if (metal_fpu_claim(current, trapped_instruction(current)))
 			return current;
 	}
-	return enter_fault(kernel, cause);
+	trap = isa_exception_trap(cause, CSR_READ(stval));
+	return kernel_enter(kernel, &trap);
 }
 
 struct tcb *metal_idle(void)

@@ -324,36 +324,6 @@ static void enter(struct node *node, const struct trap *trap, uint64_t charge)
 	vm_hart_clear_reservation(node->hart);
 }
 
-/* Page and access faults are one kind to seL4, told apart by what was tried. */
-static void enter_exception(struct node *node)
-{
-	struct trap trap = {.address = node->hart->tval};
-
-	switch (node->hart->cause) {
-	case VM_CAUSE_FETCH_ACCESS:
-	case VM_CAUSE_FETCH_PAGE:
-		trap.kind = TRAP_VM_FAULT;
-		trap.instruction = true;
-		trap.code = VM_CAUSE_FETCH_ACCESS;
-		break;
-	case VM_CAUSE_LOAD_ACCESS:
-	case VM_CAUSE_LOAD_PAGE:
-		trap.kind = TRAP_VM_FAULT;
-		trap.code = VM_CAUSE_LOAD_ACCESS;
-		break;
-	case VM_CAUSE_STORE_ACCESS:
-	case VM_CAUSE_STORE_PAGE:
-		trap.kind = TRAP_VM_FAULT;
-		trap.code = VM_CAUSE_STORE_ACCESS;
-		break;
-	default:
-		trap.kind = TRAP_EXCEPTION;
-		trap.address = node->hart->cause;
-		break;
-	}
-	enter(node, &trap, CHARGE_FAULT);
-}
-
 static bool is_halted(struct node *node)
 {
 	int status;
@@ -403,6 +373,7 @@ static enum node_state idle(struct node *node, uint64_t *until)
 static void run_user(struct node *node, uint64_t budget)
 {
 	struct tcb *tcb = node->running;
+	struct trap trap;
 
 	switch (vm_run(node->hart, (struct vm_regs *)&tcb->context, budget)) {
 	case VM_STOP_ECALL:
@@ -412,7 +383,8 @@ static void run_user(struct node *node, uint64_t budget)
 		vm_hart_clear_reservation(node->hart);
 		break;
 	case VM_STOP_EXCEPTION:
-		enter_exception(node);
+		trap = isa_exception_trap(node->hart->cause, node->hart->tval);
+		enter(node, &trap, CHARGE_FAULT);
 		break;
 	case VM_STOP_BUDGET:
 	case VM_STOP_REQUEST:
