@@ -37,10 +37,37 @@ bool preemption_point(struct kernel *kernel, unsigned work)
 	return waiting;
 }
 
-/* Undoes what the object means to others; returns the zombie of what is left to do, or null. */
-static struct cap finalise(struct kernel *kernel, struct cap cap, bool final)
+/* Undoes what an object without capabilities in it means to others. */
+static void finalise_simple(struct kernel *kernel, struct cap cap, bool final)
 {
 	struct notification *notification;
+
+	if (!final && cap_type(cap) != CAP_Frame)
+		return;
+	switch (cap_type(cap)) {
+	case CAP_Endpoint:
+		endpoint_cancel_all(kernel, endpoint_at(cap_object(cap)));
+		break;
+	case CAP_Notification:
+		notification = notification_at(cap_object(cap));
+		notification_unbind(notification);
+		notification_cancel_all(kernel, notification);
+		break;
+	case CAP_Null:
+	case CAP_Untyped:
+	case CAP_Reply:
+	case CAP_IRQControl:
+	case CAP_Domain:
+		break;
+	default:
+		isa_cap_finalise(cap, final);
+		break;
+	}
+}
+
+/* Undoes what any object means to others; returns the zombie of what is left to do, or null. */
+static struct cap finalise(struct kernel *kernel, struct cap cap, bool final)
+{
 	struct tcb *tcb;
 
 	if (cap_type(cap) == CAP_Zombie)
@@ -48,14 +75,6 @@ static struct cap finalise(struct kernel *kernel, struct cap cap, bool final)
 	if (!final && cap_type(cap) != CAP_Frame)
 		return cap_null();
 	switch (cap_type(cap)) {
-	case CAP_Endpoint:
-		endpoint_cancel_all(kernel, endpoint_at(cap_object(cap)));
-		return cap_null();
-	case CAP_Notification:
-		notification = notification_at(cap_object(cap));
-		notification_unbind(notification);
-		notification_cancel_all(kernel, notification);
-		return cap_null();
 	case CAP_CNode:
 		return cap_zombie(cap_object(cap), cap_cnode_radix(cap), false, 1ull << cap_cnode_radix(cap));
 	case CAP_Thread:
@@ -68,14 +87,8 @@ static struct cap finalise(struct kernel *kernel, struct cap cap, bool final)
 	case CAP_IRQHandler:
 		irq_delete_handler(kernel, cap_irq(cap));
 		return cap_null();
-	case CAP_Null:
-	case CAP_Untyped:
-	case CAP_Reply:
-	case CAP_IRQControl:
-	case CAP_Domain:
-		return cap_null();
 	default:
-		isa_cap_finalise(cap, final);
+		finalise_simple(kernel, cap, final);
 		return cap_null();
 	}
 }
@@ -174,7 +187,7 @@ void slot_delete_simple(struct kernel *kernel, struct slot *slot)
 {
 	if (slot_is_empty(slot))
 		return;
-	(void)finalise(kernel, slot->cap, slot_is_final(slot));
+	finalise_simple(kernel, slot->cap, slot_is_final(slot));
 	slot_remove(slot);
 }
 

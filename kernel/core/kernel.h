@@ -228,7 +228,10 @@ seL4_Error cap_derive(const struct slot *slot, struct cap cap, struct cap *copy)
 
 MUST_USE enum outcome slot_delete(struct kernel *kernel, struct slot *slot);
 MUST_USE enum outcome slot_revoke(struct kernel *kernel, struct slot *slot);
-/* Deletes a capability whose deletion is one short step (reply, endpoint copy, frame …). */
+/*
+ * Deletes a capability whose deletion is one short step (reply, notification, frame …): not the last one of
+ * a CNode, a thread or an interrupt handler.
+ */
 void slot_delete_simple(struct kernel *kernel, struct slot *slot);
 /* After a step of a long operation: should it stop here? */
 bool preemption_point(struct kernel *kernel, unsigned work);

@@ -122,6 +122,7 @@ kernel_fault:
 
 	.option	arch, +d
 	.globl	metal_fpu_save
+	.type	metal_fpu_save, @function
 metal_fpu_save:
 	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
 	fsd	f\n, CONTEXT_F+8*\n(a0)
@@ -131,6 +132,7 @@ metal_fpu_save:
 	ret
 
 	.globl	metal_fpu_load
+	.type	metal_fpu_load, @function
 metal_fpu_load:
 	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
 	fld	f\n, CONTEXT_F+8*\n(a0)

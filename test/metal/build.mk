@@ -26,3 +26,10 @@ $(BUILD)/metal-test/icount.elf: $(BUILD)/guest/test/metal/icount.o $(ICOUNT_WORK
 TESTS += test-icount
 test-icount: $(BUILD)/skerry $(BUILD)/metal-test/icount.elf
 	@test/metal/icount $(BUILD)/skerry $(BUILD)/metal-test/icount.elf
+
+# The kernel's stack, as deep as it can get; with every invariant checked after each entry too.
+TESTS += test-stack
+test-stack: $(BUILD)/metal/kernel.elf
+	@test/metal/stack kernel-stack $<
+	@$(MAKE) -s BUILD=$(BUILD)/sanitized CHECK=1 metal
+	@test/metal/stack kernel-stack-checked $(BUILD)/sanitized/metal/kernel.elf
