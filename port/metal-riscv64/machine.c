@@ -97,15 +97,38 @@ struct tcb *metal_idle(void)
 	return kernel_enter(machine_kernel(), &interrupt);
 }
 
+/* What scause says (privileged ISA, table 4.2); an interrupt cannot be the cause, they are off. */
+static const char *cause_words(uint64_t cause)
+{
+	static const char words[][32] = {
+		"misaligned instruction address",
+		"instruction access fault",
+		"illegal instruction",
+		"breakpoint",
+		"misaligned load",
+		"load access fault",
+		"misaligned store",
+		"store access fault",
+		[12] = "instruction page fault",
+		[13] = "load page fault",
+		[15] = "store page fault",
+	};
+
+	return cause < sizeof words / sizeof *words && *words[cause] ? words[cause] : "unknown cause";
+}
+
 _Noreturn void metal_kernel_fault(uint64_t cause, uint64_t pc, uint64_t address)
 {
-	metal_print("\r\nskerry: the kernel faulted: cause ");
-	metal_print_hex(cause);
+	extern char _stack_guard[];
+	bool overflow = address - (uint64_t)_stack_guard < 1u << seL4_PageBits;
+
+	metal_print("\r\nskerry: the kernel faulted: ");
+	metal_print(overflow ? "stack overflow" : cause_words(cause));
 	metal_print(" at ");
 	metal_print_hex(pc);
-	metal_print(", address ");
+	metal_print(cause == CAUSE_ILLEGAL ? " (instruction " : " (address ");
 	metal_print_hex(address);
-	metal_print("\r\n");
+	metal_print(")\r\n");
 	metal_power_off(1);
 }
 

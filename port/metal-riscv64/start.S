@@ -88,8 +88,8 @@ trap_entry:
 	call	kernel_enter_syscall	/* returns the thread to resume, or 0 */
 leave:	beqz	a0, idle
 	addi	sp, a0, TCB_CONTEXT
+	ld	t1, CONTEXT_PC(sp)	/* should a0 be nonsense, this is still a fault of the kernel */
 	csrw	sscratch, sp
-	ld	t1, CONTEXT_PC(sp)
 	csrw	sepc, t1
 	sc.w	zero, zero, (sp)	/* no reservation survives the kernel */
 	ld	x1, 8(sp)
@@ -110,11 +110,22 @@ idle:	wfi
 
 /* A trap of the kernel itself: say where, and stop. */
 kernel_fault:
+	la	t0, fault_again
+	csrw	stvec, t0
 	la	sp, _fault_stack_top
 	csrr	a0, scause
 	csrr	a1, sepc
 	csrr	a2, stval
 	call	metal_kernel_fault
+
+/* Saying it faults too: stop without a word, and if that faults, just stop. */
+	.balign	4
+fault_again:
+	la	t0, 3f
+	csrw	stvec, t0
+	li	a0, 1
+	call	metal_power_off
+	.balign	4
 3:	wfi
 	j	3b
 

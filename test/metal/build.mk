@@ -33,3 +33,8 @@ test-stack: $(BUILD)/metal/kernel.elf
 	@test/metal/stack kernel-stack $<
 	@$(MAKE) -s BUILD=$(BUILD)/sanitized CHECK=1 metal
 	@test/metal/stack kernel-stack-checked $(BUILD)/sanitized/metal/kernel.elf
+
+# Faults of the kernel itself.
+TESTS += test-kernel-faults
+test-kernel-faults: $(BUILD)/skerry $(BUILD)/example/hello.elf
+	@test/metal/faults $(BUILD)/skerry $(BUILD)/metal/kernel.elf $(BUILD)/example/hello.elf
