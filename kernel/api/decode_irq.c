@@ -38,15 +38,17 @@ static enum outcome decode_set_notification(struct call *call, unsigned irq)
 {
 	struct slot *slot = &call->kernel->irq_slot[irq];
 	struct cap cap;
+	enum outcome outcome;
 
 	if (call->extra_count < 1)
 		return call_fail(call, seL4_TruncatedMessage);
 	cap = call->extra[0]->cap;
 	if (cap_type(cap) != CAP_Notification || !(cap_rights(cap) & RIGHT_WRITE))
 		return call_fail_capability(call, 0);
-	slot_delete_simple(call->kernel, slot);
-	slot_insert(slot, cap, call->extra[0]);
-	return OUTCOME_DONE;
+	outcome = slot_delete(call->kernel, slot);
+	if (outcome == OUTCOME_DONE)
+		slot_insert(slot, cap, call->extra[0]);
+	return outcome;
 }
 
 enum outcome decode_irq_handler(struct call *call)
@@ -60,8 +62,7 @@ enum outcome decode_irq_handler(struct call *call)
 	case LABEL_IRQSetIRQHandler:
 		return decode_set_notification(call, irq);
 	case LABEL_IRQClearIRQHandler:
-		slot_delete_simple(call->kernel, &call->kernel->irq_slot[irq]);
-		return OUTCOME_DONE;
+		return slot_delete(call->kernel, &call->kernel->irq_slot[irq]);
 	default:
 		return call_fail(call, seL4_IllegalOperation);
 	}

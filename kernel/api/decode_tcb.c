@@ -166,7 +166,7 @@ static void replace(struct call *call, enum tcb_slot which, struct cap cap, stru
 {
 	struct slot *slot = &target(call)->slot[which];
 
-	slot_delete_simple(call->kernel, slot);
+	slot_delete_simple(slot);
 	if (source && !slot_is_empty(source))
 		slot_insert(slot, cap, source);
 }

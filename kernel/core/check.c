@@ -140,6 +140,23 @@ static void check_tcb(struct checker *checker, kref ref)
 		EXPECT(checker, ref, cap_type(tcb->slot[TCB_REPLY].cap) == CAP_Reply);
 }
 
+static void check_zombie(struct checker *checker, struct cap cap)
+{
+	kref ref = cap_object(cap);
+
+	switch (cap_zombie_kind(cap)) {
+	case ZOMBIE_ENDPOINT:
+		check_endpoint(checker, ref);
+		break;
+	case ZOMBIE_NOTIFICATION:
+		check_notification(checker, ref);
+		EXPECT(checker, ref, notification_at(ref)->bound == 0);
+		break;
+	default:
+		break;
+	}
+}
+
 static void check_object(struct checker *checker, const struct slot *slot)
 {
 	struct cap cap = slot->cap;
@@ -163,6 +180,9 @@ static void check_object(struct checker *checker, const struct slot *slot)
 		else
 			EXPECT(checker, machine_ref(slot), caller->state == THREAD_BLOCKED_ON_REPLY);
 		break;
+	case CAP_Zombie:
+		check_zombie(checker, cap);
+		break;
 	case CAP_IRQHandler:
 		EXPECT(checker, machine_ref(slot),
 		       checker->kernel->irq_state[cap_irq(cap) % MAX_IRQS] == IRQ_SIGNAL);
@@ -173,6 +193,18 @@ static void check_object(struct checker *checker, const struct slot *slot)
 }
 
 /* --- capabilities ---------------------------------------------------------------------------------- */
+
+static uint64_t zombie_slots(struct cap zombie)
+{
+	switch (cap_zombie_kind(zombie)) {
+	case ZOMBIE_CNODE:
+		return 1ull << cap_zombie_radix(zombie);
+	case ZOMBIE_TCB:
+		return TCB_SLOTS;
+	default:
+		return 0;
+	}
+}
 
 static void check_cap(struct checker *checker, const struct slot *slot)
 {
@@ -192,9 +224,7 @@ static void check_cap(struct checker *checker, const struct slot *slot)
 		EXPECT(checker, ref, cap_cnode_radix(cap) + cap_cnode_guard_size(cap) <= seL4_WordBits);
 		break;
 	case CAP_Zombie:
-		EXPECT(checker, ref,
-		       cap_zombie_left(cap) <= (cap_zombie_is_tcb(cap) ? (uint64_t)TCB_SLOTS
-								       : 1ull << cap_zombie_radix(cap)));
+		EXPECT(checker, ref, cap_zombie_left(cap) <= zombie_slots(cap));
 		break;
 	case CAP_Endpoint:
 	case CAP_Notification:
@@ -324,7 +354,9 @@ static void check_irqs(struct checker *checker)
 		const struct slot *slot = &kernel->irq_slot[irq];
 
 		EXPECT(checker, machine_ref(slot),
-		       slot_is_empty(slot) || cap_type(slot->cap) == CAP_Notification);
+		       slot_is_empty(slot) || cap_type(slot->cap) == CAP_Notification ||
+			       (cap_type(slot->cap) == CAP_Zombie &&
+				cap_zombie_kind(slot->cap) == ZOMBIE_NOTIFICATION));
 		EXPECT(checker, machine_ref(slot),
 		       slot_is_empty(slot) || kernel->irq_state[irq] == IRQ_SIGNAL);
 	}

@@ -18,13 +18,14 @@
  * A zombie may lie in its own object, or two in each other's (S in A or in B above): then the first slot
  * of an object is where a zombie stays until nothing else is left.
  *
+ * An endpoint or notification in whose queue threads wait becomes a zombie without slots: each step sends
+ * one of the threads on its way. Nobody can invoke it meanwhile, so nobody queues up anew.
+ *
  * After every step each object has at most one zombie, and the slots that it no longer counts are empty:
  * so when a zombie goes, nothing in its object is lost. The system is consistent at any preemption, and
  * anybody may go on with the work, at any zombie.
  */
 #include "kernel/core/kernel.h"
-
-#define PREEMPTION_WORK 100 /* steps between two looks for an interrupt */
 
 bool preemption_point(struct kernel *kernel, unsigned work)
 {
@@ -37,58 +38,89 @@ bool preemption_point(struct kernel *kernel, unsigned work)
 	return waiting;
 }
 
-/* Undoes what an object without capabilities in it means to others. */
-static void finalise_simple(struct kernel *kernel, struct cap cap, bool final)
+/* Is there nothing left to do but to take the zombie away? */
+static bool zombie_is_done(struct cap zombie)
 {
-	struct notification *notification;
-
-	if (!final && cap_type(cap) != CAP_Frame)
-		return;
-	switch (cap_type(cap)) {
-	case CAP_Endpoint:
-		endpoint_cancel_all(kernel, endpoint_at(cap_object(cap)));
-		break;
-	case CAP_Notification:
-		notification = notification_at(cap_object(cap));
-		notification_unbind(notification);
-		notification_cancel_all(kernel, notification);
-		break;
-	case CAP_Null:
-	case CAP_Untyped:
-	case CAP_Reply:
-	case CAP_IRQControl:
-	case CAP_Domain:
-		break;
+	switch (cap_zombie_kind(zombie)) {
+	case ZOMBIE_ENDPOINT:
+		return endpoint_state(endpoint_at(cap_object(zombie))) == ENDPOINT_IDLE;
+	case ZOMBIE_NOTIFICATION:
+		return notification_state(notification_at(cap_object(zombie))) != NOTIFICATION_WAITING;
 	default:
-		isa_cap_finalise(cap, final);
-		break;
+		return cap_zombie_left(zombie) == 0;
 	}
 }
 
-/* Undoes what any object means to others; returns the zombie of what is left to do, or null. */
-static struct cap finalise(struct kernel *kernel, struct cap cap, bool final)
+static struct cap zombie_unless_done(struct cap zombie)
 {
+	return zombie_is_done(zombie) ? cap_null() : zombie;
+}
+
+/* The last capability to a notification, which a driver or only an interrupt may have. */
+static struct cap finalise_notification(struct cap cap)
+{
+	notification_unbind(notification_at(cap_object(cap)));
+	return zombie_unless_done(cap_zombie(ZOMBIE_NOTIFICATION, cap_object(cap), 0, 0));
+}
+
+/* The last handler of an interrupt: what was told of it may be a notification's last capability. */
+static struct cap finalise_irq_handler(struct kernel *kernel, struct slot *slot)
+{
+	unsigned irq = cap_irq(slot->cap);
+	struct slot *told = &kernel->irq_slot[irq];
+	struct cap rest = cap_null();
+
+	irq_release(kernel, irq);
+	if (cap_type(told->cap) == CAP_Zombie)
+		rest = zombie_unless_done(told->cap);
+	else if (cap_type(told->cap) == CAP_Notification && slot_is_final(told))
+		rest = finalise_notification(told->cap);
+	if (!cap_is_null(rest)) {
+		/* Nobody can name the interrupt's slot any more: the zombie lies where the handler did. */
+		slot_remove(slot);
+		slot_move(slot, told, rest);
+	} else if (!slot_is_empty(told)) {
+		slot_remove(told);
+	}
+	return rest;
+}
+
+/* Undoes what the object means to others; returns the zombie of what is left to do, or null. */
+static struct cap finalise(struct kernel *kernel, struct slot *slot)
+{
+	struct cap cap = slot->cap;
+	bool final = slot_is_final(slot);
 	struct tcb *tcb;
 
 	if (cap_type(cap) == CAP_Zombie)
-		return cap_zombie_left(cap) > 0 ? cap : cap_null();
+		return zombie_unless_done(cap);
 	if (!final && cap_type(cap) != CAP_Frame)
 		return cap_null();
 	switch (cap_type(cap)) {
+	case CAP_Endpoint:
+		return zombie_unless_done(cap_zombie(ZOMBIE_ENDPOINT, cap_object(cap), 0, 0));
+	case CAP_Notification:
+		return finalise_notification(cap);
 	case CAP_CNode:
-		return cap_zombie(cap_object(cap), cap_cnode_radix(cap), false, 1ull << cap_cnode_radix(cap));
+		return cap_zombie(ZOMBIE_CNODE, cap_object(cap), cap_cnode_radix(cap),
+				  1ull << cap_cnode_radix(cap));
 	case CAP_Thread:
 		tcb = tcb_at(cap_object(cap));
 		if (tcb->bound_notification)
 			notification_unbind(notification_at(tcb->bound_notification));
 		thread_suspend(kernel, tcb);
 		machine_fpu_release(tcb);
-		return cap_zombie(cap_object(cap), 0, true, TCB_SLOTS);
+		return cap_zombie(ZOMBIE_TCB, cap_object(cap), 0, TCB_SLOTS);
 	case CAP_IRQHandler:
-		irq_delete_handler(kernel, cap_irq(cap));
+		return finalise_irq_handler(kernel, slot);
+	case CAP_Null:
+	case CAP_Untyped:
+	case CAP_Reply:
+	case CAP_IRQControl:
+	case CAP_Domain:
 		return cap_null();
 	default:
-		finalise_simple(kernel, cap, final);
+		isa_cap_finalise(cap, final);
 		return cap_null();
 	}
 }
@@ -127,6 +159,15 @@ static struct slot *zombie_next(struct slot *head)
 	return head;
 }
 
+/* A thread that waits for the endpoint or notification is sent on its way. */
+static void zombie_cancel_first(struct kernel *kernel, struct cap zombie)
+{
+	if (cap_zombie_kind(zombie) == ZOMBIE_ENDPOINT)
+		endpoint_cancel_first(kernel, endpoint_at(cap_object(zombie)));
+	else
+		notification_cancel_first(kernel, notification_at(cap_object(zombie)));
+}
+
 /* One short step towards emptying `head`, which holds a zombie. Returns where to go on, or NULL: done. */
 static struct slot *zombie_step(struct kernel *kernel, struct slot *head)
 {
@@ -134,6 +175,10 @@ static struct slot *zombie_step(struct kernel *kernel, struct slot *head)
 	uint64_t left = cap_zombie_left(zombie);
 	struct slot *last, *first = zombie_slot(zombie, 0);
 
+	if (!cap_zombie_has_slots(zombie) && !zombie_is_done(zombie)) {
+		zombie_cancel_first(kernel, zombie);
+		return head;
+	}
 	if (left == 0 || (left == 1 && head == first)) {
 		slot_remove(head);
 		return NULL;
@@ -144,7 +189,7 @@ static struct slot *zombie_step(struct kernel *kernel, struct slot *head)
 		slot_swap(head, zombie, first, first->cap);
 		return first;
 	}
-	rest = slot_is_empty(last) ? cap_null() : finalise(kernel, last->cap, slot_is_final(last));
+	rest = slot_is_empty(last) ? cap_null() : finalise(kernel, last);
 	if (cap_is_null(rest)) {
 		if (!slot_is_empty(last))
 			slot_remove(last);
@@ -152,7 +197,9 @@ static struct slot *zombie_step(struct kernel *kernel, struct slot *head)
 		return head;
 	}
 	last->cap = rest;
-	if (left > 1) {
+	if (!cap_zombie_has_slots(rest)) {
+		zombie_cancel_first(kernel, rest);
+	} else if (left > 1) {
 		if (zombie_next(head) == head)
 			zombie_descend(head, last);
 	} else {
@@ -169,7 +216,7 @@ enum outcome slot_delete(struct kernel *kernel, struct slot *slot)
 
 	if (slot_is_empty(slot))
 		return OUTCOME_DONE;
-	rest = finalise(kernel, slot->cap, slot_is_final(slot));
+	rest = finalise(kernel, slot);
 	if (cap_is_null(rest)) {
 		slot_remove(slot);
 		return OUTCOME_DONE;
@@ -183,11 +230,11 @@ enum outcome slot_delete(struct kernel *kernel, struct slot *slot)
 	return OUTCOME_DONE;
 }
 
-void slot_delete_simple(struct kernel *kernel, struct slot *slot)
+void slot_delete_simple(struct slot *slot)
 {
 	if (slot_is_empty(slot))
 		return;
-	finalise_simple(kernel, slot->cap, slot_is_final(slot));
+	isa_cap_finalise(slot->cap, slot_is_final(slot));
 	slot_remove(slot);
 }
 

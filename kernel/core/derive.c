@@ -124,6 +124,20 @@ void slot_remove(struct slot *slot)
 	*slot = (struct slot){0};
 }
 
+static unsigned zombie_bits(struct cap zombie)
+{
+	switch (cap_zombie_kind(zombie)) {
+	case ZOMBIE_TCB:
+		return seL4_TCBBits;
+	case ZOMBIE_ENDPOINT:
+		return seL4_EndpointBits;
+	case ZOMBIE_NOTIFICATION:
+		return seL4_NotificationBits;
+	default: /* ZOMBIE_CNODE */
+		return cap_zombie_radix(zombie) + seL4_SlotBits;
+	}
+}
+
 bool cap_memory(struct cap cap, uint64_t *start, uint64_t *size)
 {
 	unsigned bits;
@@ -146,7 +160,7 @@ bool cap_memory(struct cap cap, uint64_t *start, uint64_t *size)
 		bits = seL4_TCBBits;
 		break;
 	case CAP_Zombie:
-		bits = cap_zombie_is_tcb(cap) ? seL4_TCBBits : cap_zombie_radix(cap) + seL4_SlotBits;
+		bits = zombie_bits(cap);
 		break;
 	default:
 		return isa_cap_memory(cap, start, size);

@@ -136,7 +136,7 @@ void endpoint_receive(struct kernel *kernel, struct tcb *receiver, struct cap ca
 	struct endpoint *endpoint = endpoint_at(cap_object(cap));
 	struct notification *bound;
 
-	slot_delete_simple(kernel, &receiver->slot[TCB_CALLER]);
+	slot_delete_simple(&receiver->slot[TCB_CALLER]);
 	if (receiver->bound_notification) {
 		bound = notification_at(receiver->bound_notification);
 		if (notification_state(bound) == NOTIFICATION_ACTIVE) {
@@ -185,19 +185,12 @@ static void restart(struct kernel *kernel, struct tcb *tcb)
 	ready_add_head(kernel, tcb);
 }
 
-void endpoint_cancel_all(struct kernel *kernel, struct endpoint *endpoint)
+void endpoint_cancel_first(struct kernel *kernel, struct endpoint *endpoint)
 {
-	kref next = endpoint->head;
+	struct tcb *tcb = tcb_at(endpoint->head);
 
-	if (endpoint_state(endpoint) == ENDPOINT_IDLE)
-		return;
-	*endpoint = (struct endpoint){0};
-	while (next) {
-		struct tcb *tcb = tcb_at(next);
-
-		next = tcb->queue_next;
-		restart(kernel, tcb);
-	}
+	endpoint_dequeue(endpoint, tcb);
+	restart(kernel, tcb);
 	reschedule(kernel);
 }
 

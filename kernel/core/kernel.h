@@ -229,11 +229,12 @@ seL4_Error cap_derive(const struct slot *slot, struct cap cap, struct cap *copy)
 MUST_USE enum outcome slot_delete(struct kernel *kernel, struct slot *slot);
 MUST_USE enum outcome slot_revoke(struct kernel *kernel, struct slot *slot);
 /*
- * Deletes a capability whose deletion is one short step (reply, notification, frame …): not the last one of
- * a CNode, a thread or an interrupt handler.
+ * Deletes a capability whose deletion is one short step (reply, frame, page table …): not the last one of
+ * a CNode, a thread, an endpoint, a notification or an interrupt handler.
  */
-void slot_delete_simple(struct kernel *kernel, struct slot *slot);
-/* After a step of a long operation: should it stop here? */
+void slot_delete_simple(struct slot *slot);
+/* After a step of a long operation: should it stop here? Not before so many units of work were done. */
+#define PREEMPTION_WORK 8
 bool preemption_point(struct kernel *kernel, unsigned work);
 
 /* --- threads and scheduling (kernel/core/sched.c, kernel/object/tcb.c) ------------------------ */
@@ -276,7 +277,8 @@ struct send {
 };
 void endpoint_send(struct kernel *kernel, struct tcb *sender, struct endpoint *endpoint, struct send send);
 void endpoint_receive(struct kernel *kernel, struct tcb *receiver, struct cap cap, bool blocking);
-void endpoint_cancel_all(struct kernel *kernel, struct endpoint *endpoint);
+/* The first thread in the queue executes its call again. */
+void endpoint_cancel_first(struct kernel *kernel, struct endpoint *endpoint);
 void endpoint_cancel_badged(struct kernel *kernel, struct endpoint *endpoint, uint64_t badge);
 /* Takes the thread out of whatever IPC it is blocked in; it is then inactive. */
 void ipc_cancel(struct kernel *kernel, struct tcb *tcb);
@@ -290,7 +292,7 @@ void queue_remove(struct queue *queue, struct tcb *tcb);
 void notification_signal(struct kernel *kernel, struct notification *notification, uint64_t badge);
 void notification_receive(struct kernel *kernel, struct tcb *tcb, struct notification *notification,
 			  bool blocking);
-void notification_cancel_all(struct kernel *kernel, struct notification *notification);
+void notification_cancel_first(struct kernel *kernel, struct notification *notification);
 void notification_cancel(struct notification *notification, struct tcb *tcb);
 void notification_bind(struct notification *notification, struct tcb *tcb);
 void notification_unbind(struct notification *notification);
@@ -305,7 +307,8 @@ void lookup_failure_words(struct lookup_failure failure, uint64_t *words, unsign
 /* --- interrupts ------------------------------------------------------------------------------- */
 
 void irq_handle(struct kernel *kernel, unsigned irq);
-void irq_delete_handler(struct kernel *kernel, unsigned irq);
+/* The interrupt has no handler capability any more. */
+void irq_release(struct kernel *kernel, unsigned irq);
 
 /* --- the paths through kernel_enter ----------------------------------------------------------- */
 

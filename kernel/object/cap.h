@@ -18,7 +18,7 @@
  *                 6:6 radix, 12:6 guard size                        guard
  *   Thread        -                                                 -
  *   IRQHandler    5:8 interrupt                                     -
- *   Zombie        5:6 radix, 11 is a TCB                            slots not yet emptied
+ *   Zombie        5:6 radix, 11:2 what it was (enum zombie_kind)    slots not yet emptied
  *   Frame         5:2 size, 7:2 access, 9 device                    0:39 vaddr, 48:16 ASID
  *   PageTable     5 mapped                                          0:39 vaddr, 48:16 ASID
  *   ASIDPool      5:7 index of the pool                             -
@@ -202,13 +202,21 @@ static inline uint64_t cap_cnode_guard(struct cap cap)
 	return cap.word[1];
 }
 
-/* --- Zombie: what is left of a CNode or TCB under deletion (kernel/core/delete.c) --- */
+/* --- Zombie: what is left of an object under deletion (kernel/core/delete.c) --- */
 
-static inline struct cap cap_zombie(kref slots, unsigned radix, bool is_tcb, uint64_t left)
+enum zombie_kind {
+	ZOMBIE_CNODE,
+	ZOMBIE_TCB,
+	/* These have no slots, but threads may still wait in their queues. */
+	ZOMBIE_ENDPOINT,
+	ZOMBIE_NOTIFICATION,
+};
+
+static inline struct cap cap_zombie(enum zombie_kind kind, kref object, unsigned radix, uint64_t left)
 {
-	struct cap cap = cap_make(CAP_Zombie, slots, left);
+	struct cap cap = cap_make(CAP_Zombie, object, left);
 
-	cap.word[0] |= (uint64_t)radix << 5 | (uint64_t)is_tcb << 11;
+	cap.word[0] |= (uint64_t)radix << 5 | (uint64_t)kind << 11;
 	return cap;
 }
 
@@ -217,9 +225,14 @@ static inline unsigned cap_zombie_radix(struct cap cap)
 	return (unsigned)cap_bits(cap.word[0], 5, 6);
 }
 
-static inline bool cap_zombie_is_tcb(struct cap cap)
+static inline enum zombie_kind cap_zombie_kind(struct cap cap)
 {
-	return cap_bits(cap.word[0], 11, 1);
+	return (enum zombie_kind)cap_bits(cap.word[0], 11, 2);
+}
+
+static inline bool cap_zombie_has_slots(struct cap cap)
+{
+	return cap_zombie_kind(cap) <= ZOMBIE_TCB;
 }
 
 static inline uint64_t cap_zombie_left(struct cap cap)

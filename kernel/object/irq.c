@@ -21,9 +21,8 @@ void irq_handle(struct kernel *kernel, unsigned irq)
 	machine_irq_complete(irq);
 }
 
-void irq_delete_handler(struct kernel *kernel, unsigned irq)
+void irq_release(struct kernel *kernel, unsigned irq)
 {
-	slot_delete_simple(kernel, &kernel->irq_slot[irq]);
 	kernel->irq_state[irq] = IRQ_INACTIVE;
 	machine_irq_set_masked(irq, true);
 }

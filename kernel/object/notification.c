@@ -73,20 +73,13 @@ void notification_cancel(struct notification *notification, struct tcb *tcb)
 	set_waiters(notification, queue);
 }
 
-void notification_cancel_all(struct kernel *kernel, struct notification *notification)
+void notification_cancel_first(struct kernel *kernel, struct notification *notification)
 {
-	kref next = notification->head;
+	struct tcb *tcb = tcb_at(notification->head);
 
-	if (notification_state(notification) != NOTIFICATION_WAITING)
-		return;
-	set_waiters(notification, (struct queue){0});
-	while (next) {
-		struct tcb *tcb = tcb_at(next);
-
-		next = tcb->queue_next;
-		tcb->state = THREAD_RESTART;
-		ready_add_head(kernel, tcb);
-	}
+	notification_cancel(notification, tcb);
+	tcb->state = THREAD_RESTART;
+	ready_add_head(kernel, tcb);
 	reschedule(kernel);
 }
 

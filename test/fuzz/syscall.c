@@ -525,7 +525,7 @@ static void prepare_interrupts(void)
 	struct kernel *kernel = machine_kernel();
 
 	stub.tick_every_step = chance(50);
-	kernel->preempt_count = (unsigned)(chance(50) ? 99 : below(100));
+	kernel->preempt_count = (unsigned)(chance(50) ? PREEMPTION_WORK - 1 : below(PREEMPTION_WORK));
 	if (chance(3))
 		stub_raise(1 + (unsigned)below(8));
 }

@@ -103,7 +103,7 @@ static void check_container(struct audit *audit, const struct object *object)
 	uint64_t slots = object->size >> seL4_SlotBits;
 	const struct slot *slot = slot_at(isa_kref(object->start));
 
-	if (object->type == CAP_Thread || (object->type == CAP_Zombie && cap_zombie_is_tcb(object->cap)))
+	if (object->type == CAP_Thread || (object->type == CAP_Zombie && cap_zombie_kind(object->cap) == ZOMBIE_TCB))
 		slots = TCB_SLOTS;
 	for (uint64_t i = 0; i < slots; i++) {
 		check_slot(audit, &slot[i]);
@@ -217,7 +217,7 @@ static uint64_t homeless_slot(const struct audit *audit)
 			const struct object *object = &audit->object[i];
 
 			home = (object->type == CAP_CNode || object->type == CAP_Thread ||
-				object->type == CAP_Zombie) &&
+				(object->type == CAP_Zombie && cap_zombie_has_slots(object->cap))) &&
 			       at >= object->start && at - object->start < object->size;
 		}
 		if (!home)
@@ -235,8 +235,13 @@ static void audit_all(struct audit *audit)
 
 		switch (object->type) {
 		case CAP_CNode:
-		case CAP_Zombie:
 			check_container(audit, object);
+			break;
+		case CAP_Zombie:
+			if (cap_zombie_has_slots(object->cap))
+				check_container(audit, object);
+			else /* an endpoint and a notification begin with the queue's head */
+				check_queue(audit, endpoint_at(ref)->head);
 			break;
 		case CAP_Thread:
 			check_container(audit, object);

@@ -76,7 +76,7 @@ static seL4_Error run(struct job *job)
 		/* At each step; but now and then later, for zombies in each other can turn in circles for ever
 		 * if a revocation that finds them from another side each time never has two steps in a row. */
 		if (!job->gently)
-			machine_kernel()->preempt_count = random_chance(&rng, 90) ? 99 : (unsigned)random_below(&rng, 99);
+			machine_kernel()->preempt_count = random_chance(&rng, 90) ? PREEMPTION_WORK - 1 : (unsigned)random_below(&rng, PREEMPTION_WORK);
 		done = invoke_once(seL4_CapInitThreadCNode, job->label, &args, &error);
 		if (stub.preempt_steps - before > job->most_steps)
 			job->most_steps = stub.preempt_steps - before;
@@ -196,7 +196,7 @@ static void test_chain_deep(void)
 	stub.stack_low = 0;
 	CHECK_OK(run(&deep));
 	CHECK_THAT(stub.stack_low == shallow_stack);
-	CHECK_THAT(deep.most_steps <= 100);
+	CHECK_THAT(deep.most_steps <= PREEMPTION_WORK);
 	check_nothing_left();
 }
 
@@ -347,7 +347,7 @@ static void random_call(void)
 	seL4_Error error;
 
 	if (random_chance(&rng, 50))
-		machine_kernel()->preempt_count = 99;
+		machine_kernel()->preempt_count = PREEMPTION_WORK - 1;
 	switch (random_below(&rng, 8)) {
 	case 0:
 	case 1:
@@ -420,7 +420,7 @@ static void test_graphs_with_others(void)
 			seL4_Error error;
 
 			stub.tick_every_step = true;
-			machine_kernel()->preempt_count = 99;
+			machine_kernel()->preempt_count = PREEMPTION_WORK - 1;
 			if (!invoke_once(seL4_CapInitThreadCNode, CNodeRevoke, &args, &error))
 				random_call();
 		}
@@ -456,8 +456,8 @@ static void test_revoke_many(void)
 	make_many(true);
 	job.slot = base + 1;
 	CHECK_OK(run(&job));
-	CHECK_THAT(job.most_steps <= 100);
-	CHECK_THAT(job.entries >= MANY / 100);
+	CHECK_THAT(job.most_steps <= PREEMPTION_WORK);
+	CHECK_THAT(job.entries >= MANY / PREEMPTION_WORK);
 	CHECK_THAT(list_length() == full_before + 2);
 	CHECK_OK(cnode_revoke(memory));
 	check_nothing_left();
@@ -471,7 +471,7 @@ static void test_delete_many(void)
 	make_many(false);
 	job.slot = base;
 	CHECK_OK(run(&job));
-	CHECK_THAT(job.most_steps <= 100);
+	CHECK_THAT(job.most_steps <= PREEMPTION_WORK);
 	CHECK_THAT(list_length() == full_before + 1);
 	CHECK_OK(cnode_revoke(memory));
 	check_nothing_left();
@@ -593,7 +593,7 @@ static void test_retype_overtaken(void)
 	memset(machine_pointer(isa_kref(cap_paddr(root_slot(base)->cap))), 0x5a, 1 << seL4_LargePageBits);
 	CHECK_OK(cnode_revoke(memory));
 	stub.tick_every_step = true;
-	machine_kernel()->preempt_count = 99;
+	machine_kernel()->preempt_count = PREEMPTION_WORK - 1;
 	while (!invoke_once(memory, UntypedRetype, &args, &error)) {
 		verify(CHECK_MEMORY);
 		if (!overtaken) {

@@ -264,7 +264,7 @@ static void finish_scene(const struct scenario *scene)
 	if (scene->other_domain)
 		thread_set_domain(kernel, thread(other), 1);
 	if (scene->no_vspace)
-		slot_delete_simple(kernel, &thread(other)->slot[TCB_VSPACE]);
+		slot_delete_simple(&thread(other)->slot[TCB_VSPACE]);
 	for (unsigned i = 0; i < ISA_MESSAGE_REGISTERS; i++)
 		isa_set_message(&world_current()->context, i, 0x1111 * (i + 1));
 }
