@@ -12,48 +12,8 @@
 #include <string.h>
 
 #include "cmd/options.h"
+#include "cmd/search.h"
 #include "host/host.h"
-
-/* --- looking for a text in a stream (Knuth, Morris, Pratt) --------------------------------------- */
-
-struct search {
-	const char *text;
-	size_t length, matched;
-	size_t *fallback; /* how much still matches when the next character does not */
-};
-
-static struct search search_create(const char *text)
-{
-	struct search search = {.text = text, .length = strlen(text)};
-	size_t matched = 0;
-
-	search.fallback = calloc(search.length + 1, sizeof *search.fallback);
-	if (!search.fallback) {
-		complain("out of memory");
-		host_exit(STATUS_NO_BOOT);
-	}
-	for (size_t i = 1; i < search.length; i++) {
-		while (matched > 0 && text[i] != text[matched])
-			matched = search.fallback[matched];
-		if (text[i] == text[matched])
-			matched++;
-		search.fallback[i + 1] = matched;
-	}
-	return search;
-}
-
-/* True when the text ends with this byte. */
-static bool search_step(struct search *search, char byte)
-{
-	while (search->matched > 0 && byte != search->text[search->matched])
-		search->matched = search->fallback[search->matched];
-	if (byte == search->text[search->matched])
-		search->matched++;
-	if (search->matched < search->length)
-		return false;
-	search->matched = 0;
-	return true;
-}
 
 /* --- state -------------------------------------------------------------------------------------- */
 
@@ -82,9 +42,9 @@ static struct {
 static void searches_free(void)
 {
 	for (unsigned i = 0; i < console.expects; i++)
-		free(console.expect[i].fallback);
+		search_destroy(&console.expect[i]);
 	for (unsigned i = 0; i < console.fails; i++)
-		free(console.fail[i].fallback);
+		search_destroy(&console.fail[i]);
 	free(console.expect);
 	free(console.fail);
 }
@@ -206,7 +166,7 @@ static bool escape_key(uint8_t key)
 }
 
 /* Keeps of `size` typed keys those for the guest. */
-static size_t keys_filter(const struct board *board, uint8_t *keys, size_t size)
+static size_t keys_filter(const struct console_guest *guest, uint8_t *keys, size_t size)
 {
 	size_t kept = 0;
 
@@ -219,7 +179,7 @@ static size_t keys_filter(const struct board *board, uint8_t *keys, size_t size)
 				keys[kept++] = ESCAPE_KEY;
 		} else if (key == ESCAPE_KEY) {
 			console.escaped = true;
-		} else if (key == CTRL_C && !board_wants_input(board)) {
+		} else if (key == CTRL_C && !guest->listens(guest->context)) {
 			quit(CTRL_C_STATUS);
 		} else {
 			keys[kept++] = key;
@@ -233,7 +193,7 @@ static size_t keys_filter(const struct board *board, uint8_t *keys, size_t size)
  * guest has not taken yet is dropped. Otherwise input stays where it is until the guest has taken what came
  * before.
  */
-static void input_read(const struct board *board)
+static void input_read(const struct console_guest *guest)
 {
 	uint8_t *end = console.input + console.input_size;
 	size_t room = sizeof console.input - console.input_size;
@@ -250,18 +210,18 @@ static void input_read(const struct board *board)
 	if (got == HOST_INPUT_END)
 		console.input_ended = true;
 	else if (console.is_terminal)
-		console.input_size += keys_filter(board, end, (size_t)got);
+		console.input_size += keys_filter(guest, end, (size_t)got);
 	else
 		console.input_size += (size_t)got;
 }
 
-bool console_feed(struct board *board)
+bool console_feed(const struct console_guest *guest)
 {
 	size_t taken = 0;
 
-	input_read(board);
+	input_read(guest);
 	if (console.input_size > 0)
-		taken = board_input(board, board_input_console(board), console.input, console.input_size);
+		taken = guest->take(guest->context, console.input, console.input_size);
 	console.input_size -= taken;
 	memmove(console.input, console.input + taken, console.input_size);
 	return taken > 0;
@@ -278,9 +238,14 @@ bool console_input_open(void)
 	return !console.input_ended && (console.input_size == 0 || console.is_terminal);
 }
 
-bool console_input_possible(const struct board *board)
+bool console_input_possible(const struct console_guest *guest)
 {
-	return board_wants_input(board) && !console.input_ended && console.input_size == 0;
+	return guest->listens(guest->context) && !console.input_ended && console.input_size == 0;
+}
+
+bool console_input_waiting(void)
+{
+	return console.input_size > 0;
 }
 
 bool console_is_terminal(void)

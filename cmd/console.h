@@ -9,9 +9,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "port/vm/node.h"
-
 struct run_options;
+
+/* Where what is typed goes. */
+struct console_guest {
+	void *context;
+	/* Takes what fits, and says how much. */
+	size_t (*take)(void *context, const void *bytes, size_t size);
+	/* Does a guest program wait for input (by interrupt)? */
+	bool (*listens)(void *context);
+};
 
 void console_open(const struct run_options *options, void (*wake)(void));
 
@@ -34,13 +41,15 @@ enum console_verdict console_verdict(const char **text);
 const char *console_missing(void);
 
 /* Moves typed bytes to the guest; true if it took any. */
-bool console_feed(struct board *board);
+bool console_feed(const struct console_guest *guest);
 /* Did the user end the run, by Ctrl-A x, or by Ctrl-C while no guest program listens? */
 bool console_quit(int *status);
 /* Could a byte still come that wakes the guest? */
-bool console_input_possible(const struct board *board);
+bool console_input_possible(const struct console_guest *guest);
 /* Is it of use to wait for input now? (Not while the guest has not taken what came.) */
 bool console_input_open(void);
+/* Is there input that the guest has not taken yet? */
+bool console_input_waiting(void);
 bool console_is_terminal(void);
 
 #endif

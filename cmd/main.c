@@ -79,6 +79,7 @@ int main(int argc, char **argv)
 	const struct command *command = argc > 1 ? command_find(argv[1]) : NULL;
 	int status;
 
+	host_begin();
 	if (!command) {
 		complain(argc > 1 ? "no command '%s' (see: skerry --help)"
 				  : "no command given%s (see: skerry --help)",

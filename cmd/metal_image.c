@@ -1,6 +1,6 @@
 /*
- * `skerry image`: puts the bare-metal kernel and a root server into one ELF that firmware (or QEMU's
- * -kernel) boots. The root server's pages, and a device tree if one is given, become segments at the
+ * `skerry image`, and what `skerry run --on qemu` boots: puts the bare-metal kernel and a root server into one
+ * ELF that firmware (or QEMU's -kernel) boots. The root server's pages, and a device tree if one is given, become segments at the
  * physical addresses where the kernel expects them; a structure in the kernel's data says what is there.
  */
 #include <elf.h>
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "cmd/image.h"
+#include "cmd/metal_image.h"
 #include "cmd/options.h"
 #include "host/host.h"
 #include "kernel/core/kernel.h"
@@ -30,8 +31,8 @@ struct output {
 };
 
 struct image_options {
-	const char *image, *output, *abi, *dtb;
-	unsigned root_cnode_bits, domains;
+	const char *image, *output, *dtb;
+	struct metal_choices choices;
 };
 
 void help_image(void)
@@ -80,11 +81,16 @@ static void add_kernel(struct output *output, const uint8_t *kernel)
 	}
 }
 
-static bool write_output(struct output *output, const char *path)
+static uint64_t whole_pages(uint64_t size)
+{
+	return (size + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+}
+
+/* The file's bytes, from malloc(); NULL if there is no memory. */
+static uint8_t *file_make(struct output *output, uint64_t *size)
 {
 	uint64_t offset = PAGE_SIZE;
-	FILE *file = fopen(path, "wb");
-	bool good = file;
+	uint8_t *file;
 
 	output->header.e_phoff = sizeof output->header;
 	output->header.e_phnum = (uint16_t)output->segments;
@@ -92,22 +98,17 @@ static bool write_output(struct output *output, const char *path)
 	output->header.e_shnum = output->header.e_shstrndx = 0;
 	for (unsigned i = 0; i < output->segments; i++) {
 		output->segment[i].p_offset = offset;
-		offset += (output->segment[i].p_filesz + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+		offset += whole_pages(output->segment[i].p_filesz);
 	}
-	good = good && fwrite(&output->header, sizeof output->header, 1, file) == 1 &&
-	       fwrite(output->segment, sizeof(Elf64_Phdr), output->segments, file) == output->segments;
-	for (unsigned i = 0; good && i < output->segments; i++)
-		good = fseek(file, (long)output->segment[i].p_offset, SEEK_SET) == 0 &&
-		       fwrite(output->data[i], 1, output->segment[i].p_filesz, file) ==
-			       output->segment[i].p_filesz;
-	if (file && fclose(file) != 0)
-		good = false;
-	if (!good) {
-		complain("cannot write %s: %s", path, strerror(errno));
-		if (file)
-			remove(path);
-	}
-	return good;
+	*size = offset;
+	file = calloc(1, offset);
+	if (!file)
+		return NULL;
+	memcpy(file, &output->header, sizeof output->header);
+	memcpy(file + sizeof output->header, output->segment, output->segments * sizeof(Elf64_Phdr));
+	for (unsigned i = 0; i < output->segments; i++)
+		memcpy(file + output->segment[i].p_offset, output->data[i], output->segment[i].p_filesz);
+	return file;
 }
 
 /* --- what goes into it --------------------------------------------------------------------------------- */
@@ -132,61 +133,86 @@ static struct metal_config *find_config(uint8_t *kernel, size_t size)
 	return NULL;
 }
 
-static void fill_config(struct metal_config *config, const struct image_options *options,
-			const struct image *image, uint64_t fdt_bytes)
+static void fill_config(struct metal_config *config, const struct metal_choices *choices,
+			const struct image *image)
 {
-	if (options->abi)
-		snprintf(config->profile, sizeof config->profile, "%s", options->abi);
-	config->root_cnode_bits = options->root_cnode_bits;
-	config->domains = options->domains;
+	if (choices->abi)
+		snprintf(config->profile, sizeof config->profile, "%s", choices->abi);
+	config->root_cnode_bits = choices->root_cnode_bits;
+	config->domains = choices->domains;
 	config->image_size = image->end - image->start;
 	config->image_vaddr = image->start;
 	config->entry = image->entry;
-	config->fdt_size = fdt_bytes;
+	config->fdt_size = choices->fdt_size;
+	config->ram_end = choices->ram_end;
+	config->announce = choices->announce;
 }
 
-static int make(const struct image_options *options, const struct image *image)
+uint8_t *metal_image_make(const struct image *image, const struct metal_choices *choices, uint64_t *size)
 {
 	size_t kernel_size = (size_t)(metal_kernel_end - metal_kernel);
-	uint8_t *kernel = malloc(kernel_size), *pages = flatten(image);
-	struct metal_config *config;
+	uint8_t *kernel = malloc(kernel_size), *pages = flatten(image), *file = NULL;
+	struct metal_config *config = NULL;
 	struct output output = {0};
-	uint64_t fdt_bytes = 0;
-	void *fdt = NULL;
-	bool good = false;
 
-	if (!kernel || !pages) {
-		complain("out of memory");
-		goto done;
+	if (kernel && pages) {
+		memcpy(kernel, metal_kernel, kernel_size);
+		config = find_config(kernel, kernel_size);
 	}
-	if (options->dtb) {
-		fdt = host_file_load(options->dtb, &fdt_bytes);
-		if (!fdt || fdt_bytes > FDT_CAPACITY) {
-			complain("%s: %s", options->dtb, fdt ? "larger than 64 KiB" : host_error());
-			goto done;
-		}
+	if (config) {
+		fill_config(config, choices, image);
+		add_kernel(&output, kernel);
+		if (choices->fdt)
+			add_segment(&output, FDT_PADDR, choices->fdt, choices->fdt_size);
+		add_segment(&output, IMAGE_PADDR, pages, image->end - image->start);
+		file = file_make(&output, size);
 	}
-	memcpy(kernel, metal_kernel, kernel_size);
-	config = find_config(kernel, kernel_size);
-	if (!config) {
-		complain("the kernel in this program has no configuration structure");
-		goto done;
-	}
-	fill_config(config, options, image, fdt_bytes);
-	add_kernel(&output, kernel);
-	if (fdt)
-		add_segment(&output, FDT_PADDR, fdt, fdt_bytes);
-	add_segment(&output, IMAGE_PADDR, pages, image->end - image->start);
-	good = write_output(&output, options->output);
-done:
-	free(fdt);
+	if (!file)
+		complain(kernel && pages && !config
+				 ? "the kernel in this program has no configuration structure"
+				 : "out of memory");
 	free(pages);
 	free(kernel);
+	return file;
+}
+
+static bool file_write(const char *path, const uint8_t *bytes, uint64_t size)
+{
+	FILE *file = fopen(path, "wb");
+	bool good = file && fwrite(bytes, 1, size, file) == size;
+
+	if (file && fclose(file) != 0)
+		good = false;
+	if (!good) {
+		complain("cannot write %s: %s", path, strerror(errno));
+		if (file)
+			remove(path);
+	}
+	return good;
+}
+
+static int make(struct image_options *options, const struct image *image)
+{
+	uint8_t *file = NULL;
+	uint64_t size;
+	void *fdt = NULL;
+	bool good = true;
+
+	if (options->dtb) {
+		options->choices.fdt = fdt = host_file_load(options->dtb, &options->choices.fdt_size);
+		good = fdt && options->choices.fdt_size <= FDT_CAPACITY;
+		if (!good)
+			complain("%s: %s", options->dtb, fdt ? "larger than 64 KiB" : host_error());
+	}
+	if (good)
+		file = metal_image_make(image, &options->choices, &size);
+	good = file && file_write(options->output, file, size);
+	free(file);
+	free(fdt);
 	return good ? STATUS_OK : STATUS_NO_BOOT;
 }
 
-/* --- the command line --------------------------------------------------------------------------------------
- */
+/* --- the command line ----------------------------------------------------------------------------- */
 
 enum { OPTION_ABI = 256, OPTION_CNODE, OPTION_DOMAINS, OPTION_DTB };
 
@@ -225,16 +251,16 @@ static bool parse(int argc, char **argv, struct image_options *options, int *sta
 			options->output = optarg;
 			break;
 		case OPTION_ABI:
-			options->abi = optarg;
+			options->choices.abi = optarg;
 			good = profile_find(optarg, &profile);
 			if (!good)
 				complain("there is no ABI profile '%s' (see: skerry run --help)", optarg);
 			break;
 		case OPTION_CNODE:
-			good = number("--root-cnode-bits", optarg, 5, 24, &options->root_cnode_bits);
+			good = number("--root-cnode-bits", optarg, 5, 24, &options->choices.root_cnode_bits);
 			break;
 		case OPTION_DOMAINS:
-			good = number("--domains", optarg, 1, MAX_DOMAINS, &options->domains);
+			good = number("--domains", optarg, 1, MAX_DOMAINS, &options->choices.domains);
 			break;
 		case OPTION_DTB:
 			options->dtb = optarg;

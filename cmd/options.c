@@ -24,6 +24,7 @@ enum {
 	OPT_DTB,
 	OPT_VIRTIO,
 	OPT_STATS,
+	OPT_ON,
 };
 
 static const struct option long_options[] = {
@@ -39,6 +40,7 @@ static const struct option long_options[] = {
 	{"dtb", required_argument, NULL, OPT_DTB},
 	{"virtio", required_argument, NULL, OPT_VIRTIO},
 	{"stats", optional_argument, NULL, OPT_STATS},
+	{"on", required_argument, NULL, OPT_ON},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -50,6 +52,8 @@ void help_run(void)
 	       "Boots IMAGE, a riscv64 root-server ELF or an seL4 image made for QEMU's riscv64 virt board.\n"
 	       "The guest's console is standard input and output; at a terminal, Ctrl-A x quits.\n"
 	       "\n"
+	       "      --on vm            on Skerry's own machine [default]\n"
+	       "      --on qemu          on the bare-metal kernel, under qemu-system-riscv64\n"
 	       "  -m, --memory SIZE      RAM of the machine, such as 512M or 1G (a bare number is MiB) "
 	       "[512M]\n"
 	       "      --time virtual     guest time advances with instructions: runs repeat exactly "
@@ -247,6 +251,8 @@ static bool option_parse(int option, const char *text, struct run_options *optio
 	case OPT_DTB:
 		options->dtb = text;
 		return true;
+	case OPT_ON:
+		return choice_parse("--on", text, "vm", "qemu", &options->on_qemu);
 	case OPT_VIRTIO:
 		return choice_parse("--virtio", text, "legacy", "modern", &options->virtio_modern);
 	default:
@@ -289,6 +295,8 @@ bool options_parse(int argc, char **argv, struct run_options *options, int *stat
 	options->image = argv[optind++];
 	if (optind < argc)
 		return mistake("only one image can be run, '%s' is a second", argv[optind]);
+	if (options->on_qemu && options->stats != STATS_NONE)
+		return mistake("--stats: only Skerry's own machine counts; leave out --on qemu");
 	return true;
 }
 

@@ -26,6 +26,7 @@ enum stats_format { STATS_NONE, STATS_TEXT, STATS_JSON };
 
 struct run_options {
 	const char *image;
+	bool on_qemu;
 	uint64_t ram_size; /* 0: not given */
 	bool real_time;
 	uint64_t timeout_ns; /* 0: none */

@@ -1,6 +1,6 @@
 /*
  * What Skerry needs of the operating system it runs in, and all it uses of it: nothing outside host/
- * calls the system for memory, time, the console, files, signals or to end. One folder per system
+ * calls the system for memory, time, the console, files, other programs, signals or to end. One folder per system
  * implements this (host/linux).
  *
  * Functions that can fail say so by their result and describe why through host_error(): a short text
@@ -14,6 +14,9 @@
 #include <stdint.h>
 
 const char *host_error(void);
+
+/* Called before anything else here: sees to it that no file we open is taken for the console. */
+void host_begin(void);
 
 /* --- memory ---------------------------------------------------------------------------------- */
 
@@ -79,6 +82,49 @@ uint64_t host_disk_size(const struct host_disk *disk);
 bool host_disk_read(struct host_disk *disk, uint64_t offset, void *buffer, size_t size);
 bool host_disk_write(struct host_disk *disk, uint64_t offset, const void *buffer, size_t size);
 bool host_disk_flush(struct host_disk *disk);
+
+/*
+ * Paths under which a program that we start can open such a disk, or a file with these bytes that has no
+ * name and goes when we end. Valid until the next call of the same function.
+ */
+const char *host_disk_path(const struct host_disk *disk);
+const char *host_nameless_file(const void *bytes, uint64_t size); /* NULL on failure */
+
+/* --- another program -------------------------------------------------------------------------- */
+
+/*
+ * A program that runs beside us. Its standard input and output are a stream to us, its descriptor 3 is
+ * another, and what it says on standard error is kept, line by line. It has a session of its own, so what
+ * the user's terminal sends reaches only us, and it never outlives us, however we end.
+ */
+struct host_program;
+enum host_stream { HOST_STREAM_CONSOLE, HOST_STREAM_CONTROL };
+
+/* argv[0] is found as a shell finds it; argv ends with NULL. NULL if it cannot be started. */
+struct host_program *host_program_start(const char *const *argv);
+
+/*
+ * What it has sent, after waiting for it for at most `timeout_ms`; results as of host_console_read(),
+ * HOST_INPUT_END when it has ended.
+ */
+int host_program_read(struct host_program *program, enum host_stream stream, void *buffer, size_t size,
+		      unsigned timeout_ms);
+/* Sends it what it takes now (never waits) and returns how much that was. */
+size_t host_program_write(struct host_program *program, enum host_stream stream, const void *bytes,
+			  size_t size);
+
+/*
+ * Sleeps until it has sent or said something or has ended, until there is console input (if `input`) or
+ * room to send to its console (if `room`), or until a signal or the alarm has come.
+ */
+void host_program_wait(struct host_program *program, bool input, bool room);
+
+/* The next line it said on standard error, valid until the next call; NULL if there is none now. */
+const char *host_program_complaint(struct host_program *program);
+/* Waits until it has ended: its exit status, or -N if signal N ended it. */
+int host_program_status(struct host_program *program);
+/* Ends it, if it runs: asked first, then forced. */
+void host_program_close(struct host_program *program);
 
 /* --- signals and the end --------------------------------------------------------------------- */
 

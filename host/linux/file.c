@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,6 +37,22 @@ static ssize_t read_all(int fd, uint8_t *buffer, size_t size, off_t offset)
 			done += (size_t)got;
 	}
 	return (ssize_t)done;
+}
+
+static bool write_all(int fd, const uint8_t *cursor, uint64_t size, uint64_t offset)
+{
+	while (size > 0) {
+		ssize_t written = pwrite(fd, cursor, size, (off_t)offset);
+
+		if (written < 0 && errno != EINTR)
+			return false;
+		if (written > 0) {
+			cursor += written;
+			offset += (uint64_t)written;
+			size -= (uint64_t)written;
+		}
+	}
+	return true;
 }
 
 void *host_file_load(const char *path, uint64_t *size)
@@ -116,23 +134,40 @@ bool host_disk_read(struct host_disk *disk, uint64_t offset, void *buffer, size_
 
 bool host_disk_write(struct host_disk *disk, uint64_t offset, const void *buffer, size_t size)
 {
-	const uint8_t *cursor = buffer;
-
-	while (size > 0) {
-		ssize_t written = pwrite(disk->fd, cursor, size, (off_t)offset);
-
-		if (written < 0 && errno != EINTR)
-			return false;
-		if (written > 0) {
-			cursor += written;
-			offset += (uint64_t)written;
-			size -= (size_t)written;
-		}
-	}
-	return true;
+	return write_all(disk->fd, buffer, size, offset);
 }
 
 bool host_disk_flush(struct host_disk *disk)
 {
 	return fdatasync(disk->fd) == 0;
+}
+
+/* --- for programs that we start ------------------------------------------------------------------ */
+
+/* How another process of this user opens what we have open. */
+static void path_of(int fd, char *path, size_t size)
+{
+	snprintf(path, size, "/proc/%d/fd/%d", (int)getpid(), fd);
+}
+
+const char *host_disk_path(const struct host_disk *disk)
+{
+	static char path[64];
+
+	path_of(disk->fd, path, sizeof path);
+	return path;
+}
+
+const char *host_nameless_file(const void *bytes, uint64_t size)
+{
+	static char path[64];
+	static int fd = -1;
+
+	if (fd >= 0)
+		close(fd);
+	fd = memfd_create("skerry", MFD_CLOEXEC);
+	if (fd < 0 || !write_all(fd, bytes, size, 0))
+		return NULL;
+	path_of(fd, path, sizeof path);
+	return path;
 }

@@ -6,7 +6,10 @@
 
 #include <stdint.h>
 
-#define METAL_CONFIG_MAGIC "Skerry metal config 1"
+#define METAL_CONFIG_MAGIC "Skerry metal config 2"
+
+/* Printed when the kernel has booted, if config.announce: what came before is the firmware's. */
+#define METAL_START_MARK   "\x01Skerry starts\n"
 
 struct metal_config {
 	char magic[24];
@@ -17,4 +20,6 @@ struct metal_config {
 	uint64_t image_vaddr;
 	uint64_t entry;
 	uint64_t fdt_size; /* bytes at FDT_PADDR; 0: the firmware's device tree is used */
+	uint64_t ram_end;  /* 0: what the device tree says */
+	uint64_t announce;
 };

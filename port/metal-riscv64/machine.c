@@ -174,7 +174,9 @@ static void from_firmware(const struct hand_over *hand_over, struct boot *boot)
 		memmove(machine_pointer(isa_kref(FDT_PADDR)), fdt, size);
 		boot->fdt_size = size;
 	}
-	boot->ram.end = fdt_memory_end(machine_pointer(isa_kref(FDT_PADDR)), KERNEL_PADDR);
+	boot->ram.end = metal_config.ram_end;
+	if (boot->ram.end == 0)
+		boot->ram.end = fdt_memory_end(machine_pointer(isa_kref(FDT_PADDR)), KERNEL_PADDR);
 	boot->image = (struct region){IMAGE_PADDR, IMAGE_PADDR + metal_config.image_size};
 	boot->image_vaddr = metal_config.image_vaddr;
 	boot->entry = metal_config.entry;
@@ -219,5 +221,7 @@ struct tcb *metal_boot(const struct hand_over *hand_over)
 	why = kernel_boot(machine_kernel(), &boot);
 	if (why)
 		boot_failed(why);
+	if (metal_config.announce)
+		metal_print(METAL_START_MARK);
 	return kernel_resume(machine_kernel());
 }

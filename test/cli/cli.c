@@ -5,100 +5,14 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "test/cli/check.h"
 #include "test/cli/guest.h"
-#include "test/cli/process.h"
-
-static const char *skerry, *virtio_guest;
-static struct process process;
-static unsigned failures;
-static char why[4096];
-
-#define WORDS 24
-
-/* --- helpers ------------------------------------------------------------------------------------ */
-
-/* Starts skerry with the words of `line`; "_" in a word stands for a space. */
-static void start(const char *line, enum process_input input, enum process_output output)
-{
-	static char copy[1024];
-	char *argv[WORDS] = {(char *)skerry};
-	unsigned words = 1;
-
-	snprintf(copy, sizeof copy, "%s", line);
-	for (char *word = strtok(copy, " "); word && words < WORDS - 1; word = strtok(NULL, " ")) {
-		for (char *c = word; *c; c++)
-			if (*c == '_')
-				*c = ' ';
-		argv[words++] = word;
-	}
-	process_start(&process, argv, input, output);
-}
-
-static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void complain(const char *format, ...)
-{
-	va_list args;
-
-	if (why[0])
-		return;
-	va_start(args, format);
-	vsnprintf(why, sizeof why, format, args);
-	va_end(args);
-	for (char *c = why; *c; c++)
-		if (*c == '\n' || *c == '\r')
-			*c = '|';
-}
-
-static void want_status(int status)
-{
-	if (process.status != status)
-		complain("status %d, not %d; error: %.300s; output: %.300s", process.status, status,
-			 process.text[1], process.text[0]);
-}
-
-static void want(bool condition, const char *what)
-{
-	if (!condition)
-		complain("%s; status %d; error: %.600s; output: %.300s", what, process.status,
-			 process.text[1], process.text[0]);
-}
-
-/* One line on standard error, from skerry, with this text in it. */
-static void want_one_line(const char *text)
-{
-	const char *error = process.text[1], *end = strchr(error, '\n');
-
-	want(strncmp(error, "skerry: ", 8) == 0 && end && end[1] == 0, "not one line");
-	if (!strstr(error, text))
-		complain("no '%s' in: %.300s", text, error);
-}
-
-static void finish(const char *name)
-{
-	if (why[0]) {
-		printf("not ok %s: %s\n", name, why);
-		failures++;
-	} else {
-		printf("ok %s\n", name);
-	}
-	fflush(stdout);
-	why[0] = 0;
-}
-
-/* A run to its end with no input. */
-static void run(const char *line)
-{
-	start(line, INPUT_NULL, OUTPUT_PIPE);
-	process_end(&process, 20);
-}
 
 /* --- the command line ----------------------------------------------------------------------------- */
 
@@ -147,7 +61,7 @@ static void test_usage(void)
 		run(cases[i].line);
 		want_status(2);
 		want_one_line(cases[i].text);
-		if (why[0]) {
+		if (complained()) {
 			char line[128];
 
 			snprintf(line, sizeof line, "usage-errors (%s)", cases[i].line);
@@ -460,242 +374,6 @@ static void test_loader_image(void)
 	finish("boots-loader-image");
 }
 
-/* --- how runs end ------------------------------------------------------------------------------------ */
-
-static void test_expect(void)
-{
-	memset(&code, 0, sizeof code);
-	code_print(&code, "one aab two three\n");
-	code_loop(&code);
-	guest = guest_create(&code);
-	guest_write("words.elf", &guest, &code);
-
-	run("run words.elf --expect one --expect ab_two --expect three --timeout 10s");
-	want_status(0);
-	run("run words.elf --expect two --expect one --timeout 300ms");
-	want_status(124);
-	want_one_line("not printed so far: one");
-	run("run words.elf --fail aab --expect three --timeout 10s");
-	want_status(1);
-	want_one_line("printed: aab");
-	run("run words.elf --expect one --fail three --timeout 10s");
-	want_status(0);
-	run("run words.elf --timeout 300ms");
-	want_status(124);
-	want_one_line("timeout after 0.3 s");
-	want(strcmp(process.text[0], "one aab two three\n") == 0, "output is not byte for byte");
-	finish("expect-fail-timeout");
-}
-
-static void test_signals(void)
-{
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-	static const char *const names[] = {"SIGINT", "SIGTERM", "SIGHUP"};
-
-	for (unsigned i = 0; i < 3; i++) {
-		start("run words.elf", INPUT_PIPE, OUTPUT_PIPE);
-		want(process_wait_for(&process, "three\n"), "a pipe reader does not see the line");
-		kill(process.pid, signals[i]);
-		process_end(&process, 10);
-		want_status(128 + signals[i]);
-		want_one_line(names[i]);
-	}
-	finish("signals");
-}
-
-static void test_closed_console(void)
-{
-	static const enum process_output outputs[] = {OUTPUT_CLOSED, OUTPUT_FULL, OUTPUT_NO_READER};
-
-	for (unsigned i = 0; i < 3; i++) {
-		start("run words.elf --timeout 10s", INPUT_NULL, outputs[i]);
-		process_end(&process, 20);
-		want_status(125);
-		want_one_line("console is closed");
-	}
-	finish("closed-console");
-}
-
-static void test_input_end(void)
-{
-	start("run words.elf --timeout 500ms", INPUT_PIPE, OUTPUT_PIPE);
-	process_type(&process, "some input\n");
-	process_input_end(&process);
-	process_end(&process, 10);
-	want_status(124);
-	finish("end-of-input-is-no-end");
-}
-
-static void test_stuck(void)
-{
-	memset(&code, 0, sizeof code);
-	code_print(&code, "no line end");
-	code_suspend(&code);
-	guest = guest_create(&code);
-	guest_write("stuck.elf", &guest, &code);
-	run("run stuck.elf --timeout 10s");
-	want_status(125);
-	want(strstr(process.text[1], "nothing can ever run again"), "does not say so");
-	want(strstr(process.text[1], "    thread \""), "names no thread");
-	want(strcmp(process.text[0], "no line end") == 0, "output is not byte for byte");
-	run("run stuck.elf --time real --timeout 10s");
-	want_status(125);
-	finish("stuck");
-}
-
-static void test_fault(void)
-{
-	memset(&code, 0, sizeof code);
-	code_read(&code, 0x18);
-	guest = guest_create(&code);
-	guest_write("fault.elf", &guest, &code);
-	run("run fault.elf --timeout 10s");
-	want_status(125);
-	want(strstr(process.text[1], "read from address 0x18"), "does not say what it did");
-	want(strstr(process.text[1], "skerry: thread \""), "does not name the thread");
-	want(strstr(process.text[1], "pc   0000000000010000"), "no registers");
-	memset(&code, 0, sizeof code);
-	code_syscall(&code, -30);
-	guest = guest_create(&code);
-	guest_write("fault.elf", &guest, &code);
-	run("run fault.elf --timeout 10s");
-	want_status(125);
-	want(strstr(process.text[1], "system call -30"), "does not name the call");
-	finish("unhandled-fault");
-}
-
-static void test_stats(void)
-{
-	run("run words.elf --expect three --stats");
-	want_status(0);
-	want(strstr(process.text[1], "instructions") && strstr(process.text[1], "tlb_misses_load"),
-	     "no figures");
-	run("run words.elf --expect three --stats=json");
-	want_status(0);
-	want(process.text[1][0] == '{' || strstr(process.text[1], "\n{"), "no json");
-	want(strstr(process.text[1], "\"instructions\": "), "no instructions in json");
-	finish("stats");
-}
-
-/* --- disk and virtio console ------------------------------------------------------------------------- */
-
-static void file_check(const char *path, size_t offset, const char *text)
-{
-	char bytes[1024] = "";
-	FILE *file = fopen(path, "rb");
-
-	want(file && fread(bytes, 1, sizeof bytes, file) == sizeof bytes, "the disk has another size");
-	want(strcmp(bytes + offset, text) == 0, "the disk has other contents");
-	if (file)
-		fclose(file);
-}
-
-static void virtio_round(const char *transport)
-{
-	static const char expected[] = "read: status 0, \"first sector\"\n"
-				       "id: status 0, \"skerry-disk\"\n"
-				       "write: status 0\n"
-				       "flush: status 0\n"
-				       "behind the end: status 1\n"
-				       "into the kernel: status 1\n"
-				       "into a device: status 1\n";
-	char line[256];
-	FILE *file = fopen("disk", "wb");
-
-	if (!file || fputs("first sector", file) < 0 || fclose(file) != 0 || truncate("disk", 1024) != 0)
-		complain("cannot make a disk");
-	snprintf(line, sizeof line, "run virtio.elf --disk disk --timeout 20s --virtio %s", transport);
-	start(line, INPUT_PIPE, OUTPUT_PIPE);
-	want(process_wait_for(&process, "hello from the virtio console\n"), "the console is silent");
-	process_type(&process, "a line\n");
-	process_end(&process, 30);
-	want_status(0);
-	want(strstr(process.text[0], expected), "the disk does something else");
-	want(strstr(process.text[0], "typed: a line\n"), "input does not arrive");
-	file_check("disk", 0, "first sector");
-	file_check("disk", 512, "written by the guest");
-}
-
-static void test_virtio(void)
-{
-	if (symlink(virtio_guest, "virtio.elf") != 0)
-		complain("no link to %s", virtio_guest);
-	virtio_round("legacy");
-	finish("virtio-legacy");
-	virtio_round("modern");
-	finish("virtio-modern");
-
-	start("run virtio.elf --disk disk", INPUT_PIPE, OUTPUT_PIPE);
-	want(process_wait_for(&process, "hello from the virtio console\n"), "the console is silent");
-	process_input_end(&process);
-	process_end(&process, 10);
-	want_status(125);
-	want(strstr(process.text[1], "nothing can ever run again"), "does not say so");
-	finish("stuck-without-input");
-}
-
-/* --- at a terminal ------------------------------------------------------------------------------------ */
-
-/* The terminal is restored within two seconds. */
-static void want_cooked(void)
-{
-	for (unsigned wait = 0; wait < 100 && !process_terminal_is_cooked(&process); wait++)
-		usleep(20000);
-	want(process_terminal_is_cooked(&process), "terminal not restored");
-}
-
-static void test_terminal(void)
-{
-	start("run words.elf", INPUT_TERMINAL, OUTPUT_PIPE);
-	want(process_wait_for(&process, "three"), "no output");
-	want(!process_terminal_is_cooked(&process), "not in raw mode");
-	process_type(&process, "\001h");
-	want(process_wait_for(&process, "Ctrl-A x"), "no help");
-	process_type(&process, "\001x");
-	want_cooked();
-	process_end(&process, 10);
-	want_status(0);
-	finish("terminal-escape");
-
-	start("run words.elf", INPUT_TERMINAL, OUTPUT_PIPE);
-	want(process_wait_for(&process, "three"), "no output");
-	process_type(&process, "\003");
-	process_end(&process, 10);
-	want_status(130);
-	finish("terminal-control-c");
-}
-
-static void test_terminal_signals(void)
-{
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGABRT};
-
-	for (unsigned i = 0; i < 4; i++) {
-		start("run words.elf", INPUT_TERMINAL, OUTPUT_PIPE);
-		want(process_wait_for(&process, "three"), "no output");
-		want(!process_terminal_is_cooked(&process), "not in raw mode");
-		kill(process.pid, signals[i]);
-		want_cooked();
-		process_end(&process, 10);
-		want_status(signals[i] == SIGABRT ? -SIGABRT : 128 + signals[i]);
-	}
-	finish("terminal-restored-on-signals");
-}
-
-/* A bare container may have no pseudo terminals. */
-static bool have_terminals(void)
-{
-	int terminal = posix_openpt(O_RDWR | O_NOCTTY);
-
-	if (terminal < 0 || ptsname(terminal) == NULL || access(ptsname(terminal), F_OK) != 0) {
-		printf("skip terminal tests: there are no pseudo terminals here (/dev/pts)\n");
-		if (terminal >= 0)
-			close(terminal);
-		return false;
-	}
-	close(terminal);
-	return true;
-}
-
 int main(int argc, char **argv)
 {
 	char folder[] = "/tmp/skerry-cli-XXXXXX", *path = argc == 3 ? realpath(argv[1], NULL) : NULL;
@@ -723,18 +401,8 @@ int main(int argc, char **argv)
 	test_inspect();
 	test_wrong_profile();
 	test_mcs_calls();
-	test_expect();
-	test_signals();
-	test_closed_console();
-	test_input_end();
-	test_stuck();
-	test_fault();
-	test_stats();
-	test_virtio();
-	if (have_terminals()) {
-		test_terminal();
-		test_terminal_signals();
-	}
+	test_ends();
+	test_qemu();
 	snprintf(remove, sizeof remove, "rm -rf %s", folder);
 	free(path);
 	free(guest_path);

@@ -13,7 +13,7 @@ test-metal: $(BUILD)/skerry examples conform
 
 # Shows the example system on bare metal.
 run-metal: $(BUILD)/skerry examples
-	@test/metal/qemu $(BUILD)/skerry $(BUILD)/example/tour.elf
+	@$(BUILD)/skerry run --on qemu $(BUILD)/example/tour.elf
 .PHONY: run-metal
 
 # Instruction counts: the guest reads instret around each workload, hosted and under QEMU -icount.

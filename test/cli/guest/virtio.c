@@ -7,6 +7,8 @@
  *
  * The same binary speaks both versions. Run by test/cli/cli.c.
  */
+#define _GNU_SOURCE
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -181,10 +183,21 @@ static unsigned block_request(const struct device *device, volatile struct queue
 	memcpy(&header[2], &sector, sizeof sector);
 	*status = 0xee;
 	desc_set(queue, 0, request.paddr, 16, DESC_NEXT);
-	desc_set(queue, 1, data, size, (uint16_t)(DESC_NEXT | (type == BLOCK_WRITE ? 0 : DESC_WRITE)));
-	desc_set(queue, 2, request.paddr + REQUEST_STATUS, 1, DESC_WRITE);
+	if (size > 0)
+		desc_set(queue, 1, data, size,
+			 (uint16_t)(DESC_NEXT | (type == BLOCK_WRITE ? 0 : DESC_WRITE)));
+	desc_set(queue, size > 0 ? 2 : 1, request.paddr + REQUEST_STATUS, 1, DESC_WRITE);
 	exchange(device, queue, 0);
 	return *(volatile uint8_t *)status;
+}
+
+/* Does something stand between devices and memory? Not on QEMU's board, whose tree has QEMU's own device. */
+static bool devices_are_confined(void)
+{
+	const uint8_t *tree = sk_device_tree();
+	size_t size = (size_t)tree[4] << 24 | (size_t)tree[5] << 16 | (size_t)tree[6] << 8 | tree[7];
+
+	return !memmem(tree, size, "qemu,fw-cfg", 11);
 }
 
 static void use_disk(void)
@@ -205,6 +218,8 @@ static void use_disk(void)
 	printf("flush: status %u\n", block_request(&disk, queue, BLOCK_FLUSH, 0, data.paddr, 0));
 	printf("behind the end: status %u\n",
 	       block_request(&disk, queue, BLOCK_READ, 1ul << 40, data.paddr, 512));
+	if (!devices_are_confined())
+		return;
 	printf("into the kernel: status %u\n", block_request(&disk, queue, BLOCK_READ, 0, KERNEL_PADDR, 512));
 	printf("into a device: status %u\n", block_request(&disk, queue, BLOCK_READ, 0, SK_UART_PADDR, 512));
 }

@@ -1,0 +1,59 @@
+/* What the parts of `skerry run` share: run.c, and the two places where an image can run. */
+#ifndef SKERRY_CMD_RUN_H
+#define SKERRY_CMD_RUN_H
+
+#include "cmd/image.h"
+#include "cmd/options.h"
+#include "host/host.h"
+
+#define VIRTUAL_EPOCH "2026-01-01T00:00:00" /* what the RTC shows at power on in virtual time */
+
+struct run {
+	struct run_options options; /* with the memory size decided */
+	struct image image;
+	struct host_disk *disk; /* NULL: none */
+	const void *fdt;        /* for the root server; NULL: the machine's own */
+	uint64_t fdt_size;
+	void *fdt_loaded;
+	uint64_t start_ns, boot_ns;
+	int status;
+};
+
+enum run_state {
+	RUN_GOES_ON,
+	RUN_IDLE,   /* nothing to do until time passes, or something comes from outside */
+	RUN_HALTED, /* the guest switched the machine off */
+	RUN_BROKEN, /* the machine went away; why has been said, and run->status is set */
+};
+
+/* A machine for images. There is one of each in a process. */
+struct target {
+	/* Makes the machine; false if that or booting failed: why has been said, and run->status is set. */
+	bool (*start)(struct run *run);
+	/* Lets it run for a moment, and moves what its console and ours have for each other. */
+	enum run_state (*turn)(struct run *run);
+	/* After RUN_IDLE: sleeps, or skips time. True if nothing can ever happen any more and the run is over. */
+	bool (*idle)(struct run *run);
+	/* After RUN_HALTED: what the guest stored into the test finisher. */
+	int (*guest_status)(void);
+	/* What may be wrong with a guest that failed; NULL: nothing is known. */
+	const char *(*hint)(void);
+	/* Called by signal handlers: come back from turn(). */
+	void (*wake)(void);
+	/* Prints what --stats wants. */
+	void (*report)(const struct run *run);
+	/* Also after a failed start(). */
+	void (*close)(struct run *run);
+};
+
+extern const struct target target_vm;   /* Skerry's own machine: run_vm.c */
+extern const struct target target_qemu; /* run_qemu.c */
+
+/* Says why the image cannot boot; false, for `return run_no_boot(…)`. */
+bool run_no_boot(struct run *run, const char *reason);
+/* The guest begins to run now. */
+void run_booted(struct run *run);
+/* Ends the run with this status; true, for `return run_end(…)`. */
+bool run_end(struct run *run, int status);
+
+#endif

@@ -1,0 +1,396 @@
+/*
+ * Running an image on bare metal as QEMU has it: makes the file that `skerry image` would, starts
+ * qemu-system-riscv64 with it, and passes the console through. QEMU's UART and virtio console are joined to
+ * one stream (a "mux" character device), so that what they print stays in order.
+ *
+ * What comes before METAL_START_MARK is the firmware's and is not shown; if the mark never comes, its last
+ * line says why. Input goes where Skerry's own machine sends it: QEMU's monitor, asked through the control
+ * stream, knows what the guest has set up.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/console.h"
+#include "cmd/metal_image.h"
+#include "cmd/run.h"
+#include "cmd/search.h"
+#include "kernel/core/kernel.h"
+#include "port/metal-riscv64/config.h"
+
+#define PROGRAM    "qemu-system-riscv64"
+#define PACKAGES   "Debian has it in the packages qemu-system-misc and opensbi"
+#define RAM_BASE   0x80000000ull
+#define MUX_ESCAPE 1 /* in the stream to QEMU: before 'c' the other console is meant from here on */
+#define REPLY_MS   1000
+
+/* The two that share the stream; the one realized last has the input first. */
+enum input { INPUT_UART, INPUT_VIRTIO };
+
+static struct {
+	struct host_program *program;
+	struct search mark;
+	bool started; /* the mark has come */
+	char line[256]; /* before it: the last line printed that is not empty */
+	size_t line_size;
+
+	enum input input;
+	uint8_t out[1024]; /* on its way to QEMU */
+	size_t out_size;
+
+	bool negotiated;
+	int guest_status;
+} qemu;
+
+/* --- starting ---------------------------------------------------------------------------------------- */
+
+static uint8_t *system_make(struct run *run, uint64_t *size)
+{
+	const struct run_options *options = &run->options;
+	struct metal_choices choices = {
+		.abi = options->abi,
+		.root_cnode_bits = options->root_cnode_bits,
+		.domains = options->domains,
+		.fdt = run->fdt,
+		.fdt_size = run->fdt_size,
+		.ram_end = RAM_BASE + options->ram_size,
+		.announce = true,
+	};
+
+	if (run->fdt_size <= FDT_CAPACITY)
+		return metal_image_make(&run->image, &choices, size);
+	complain("device tree %s is larger than 64 KiB", options->dtb);
+	return NULL;
+}
+
+#define WORDS 48
+
+struct command {
+	const char *word[WORDS];
+	unsigned words;
+};
+
+static void add(struct command *command, const char *option, const char *value)
+{
+	if (command->words + 2 >= WORDS)
+		abort();
+	command->word[command->words++] = option;
+	command->word[command->words++] = value;
+}
+
+/* A virtio device in the slot in which Skerry's own machine has it. */
+static void add_devices(struct command *command, const struct run *run, char *drive, size_t size)
+{
+	add(command, "-chardev", "stdio,id=console,mux=on,signal=off");
+	add(command, "-serial", "chardev:console");
+	add(command, "-device", "virtio-serial-device,id=virtio-console,bus=virtio-mmio-bus.6");
+	add(command, "-device", "virtconsole,chardev=console");
+	add(command, "-chardev", "socket,id=control,fd=3");
+	add(command, "-mon", "chardev=control,mode=control");
+	if (run->options.virtio_modern)
+		add(command, "-global", "virtio-mmio.force-legacy=false");
+	if (!run->disk)
+		return;
+	/* The lock is ours (host_disk_open()). */
+	snprintf(drive, size, "if=none,id=disk,format=raw,file.locking=off,readonly=%s,file=%s",
+		 host_disk_read_only(run->disk) ? "on" : "off", host_disk_path(run->disk));
+	add(command, "-drive", drive);
+	add(command, "-device", "virtio-blk-device,drive=disk,serial=skerry-disk,bus=virtio-mmio-bus.7");
+}
+
+/*
+ * Virtual time as ours: an instruction takes a nanosecond, and idle time is skipped, or slept through at a
+ * terminal.
+ */
+static void add_time(struct command *command, const struct run_options *options)
+{
+	if (options->real_time)
+		return;
+	add(command, "-icount", console_is_terminal() ? "shift=0,sleep=on" : "shift=0,sleep=off");
+	add(command, "-rtc", "base=" VIRTUAL_EPOCH ",clock=vm");
+}
+
+static struct host_program *start_program(const struct run *run, const char *kernel)
+{
+	struct command command = {.word = {PROGRAM, "-nodefaults", "-no-user-config", "-no-reboot"}, .words = 4};
+	char memory[32], drive[256];
+
+	snprintf(memory, sizeof memory, "%lluM", (unsigned long long)(run->options.ram_size >> 20));
+	add(&command, "-display", "none");
+	add(&command, "-machine", "virt");
+	add(&command, "-m", memory);
+	add(&command, "-kernel", kernel);
+	add_time(&command, &run->options);
+	add_devices(&command, run, drive, sizeof drive);
+	return host_program_start(command.word);
+}
+
+static bool qemu_start(struct run *run)
+{
+	uint64_t size = 0;
+	uint8_t *system = system_make(run, &size);
+	const char *kernel = system ? host_nameless_file(system, size) : NULL;
+
+	run->status = STATUS_NO_BOOT;
+	free(system);
+	if (!kernel) {
+		if (system)
+			complain("cannot keep the system for QEMU: %s", host_error());
+		return false;
+	}
+	qemu.mark = search_create(METAL_START_MARK);
+	qemu.input = INPUT_VIRTIO;
+	qemu.program = start_program(run, kernel);
+	if (!qemu.program)
+		complain("cannot run " PROGRAM ": %s (" PACKAGES ")", host_error());
+	return qemu.program;
+}
+
+/* --- the monitor ------------------------------------------------------------------------------------ */
+
+/* Reads up to an answer, past greeting and events; false if none comes. */
+static bool answer_read(char *reply, size_t size)
+{
+	size_t used = 0;
+	int got;
+
+	do {
+		got = host_program_read(qemu.program, HOST_STREAM_CONTROL, reply + used, size - 1 - used,
+					REPLY_MS);
+		if (got <= 0)
+			return false;
+		used += (size_t)got;
+		reply[used] = 0;
+	} while (!strstr(reply, "\"return\":") && !strstr(reply, "\"error\":"));
+	return strstr(reply, "\"return\":");
+}
+
+static bool ask(const char *request, char *reply, size_t size)
+{
+	size_t length = strlen(request);
+
+	return host_program_write(qemu.program, HOST_STREAM_CONTROL, request, length) == length &&
+	       answer_read(reply, size);
+}
+
+/* Asks a question whose answer has a number behind `name`; 0 if it cannot be had. */
+static unsigned long long ask_number(const char *request, const char *name, int base)
+{
+	char reply[4096];
+	const char *at;
+
+	if (!qemu.negotiated)
+		qemu.negotiated = ask("{\"execute\":\"qmp_capabilities\"}\n", reply, sizeof reply);
+	at = qemu.negotiated && ask(request, reply, sizeof reply) ? strstr(reply, name) : NULL;
+	return at ? strtoull(at + strlen(name), NULL, base) : 0;
+}
+
+/* Has the guest set up the virtio console's receive queue? */
+static bool virtio_console_open(void)
+{
+	return ask_number("{\"execute\":\"x-query-virtio-queue-status\",\"arguments\":"
+			  "{\"path\":\"/machine/peripheral/virtio-console\",\"queue\":0}}\n",
+			  "\"vring-desc\": ", 10) != 0;
+}
+
+/* Has it enabled the UART's receive interrupt? (ns16550: bit 0 of IER) */
+static bool uart_listens(void)
+{
+	return ask_number("{\"execute\":\"human-monitor-command\",\"arguments\":"
+			  "{\"command-line\":\"xp /1xb 0x10000001\"}}\n",
+			  "10000001: ", 16) & 1;
+}
+
+/* --- input ------------------------------------------------------------------------------------------ */
+
+static void send_out(void)
+{
+	size_t sent = host_program_write(qemu.program, HOST_STREAM_CONSOLE, qemu.out, qemu.out_size);
+
+	qemu.out_size -= sent;
+	memmove(qemu.out, qemu.out + sent, qemu.out_size);
+}
+
+static void put_out(uint8_t byte)
+{
+	qemu.out[qemu.out_size++] = byte;
+}
+
+static size_t take(void *context, const void *bytes, size_t size)
+{
+	enum input input;
+
+	(void)context;
+	if (!qemu.started || qemu.out_size > 0)
+		return 0;
+	if (size > sizeof qemu.out / 2 - 2)
+		size = sizeof qemu.out / 2 - 2;
+	input = virtio_console_open() ? INPUT_VIRTIO : INPUT_UART;
+	if (input != qemu.input) {
+		put_out(MUX_ESCAPE);
+		put_out('c');
+		qemu.input = input;
+	}
+	for (size_t i = 0; i < size; i++) {
+		uint8_t byte = ((const uint8_t *)bytes)[i];
+
+		if (byte == MUX_ESCAPE)
+			put_out(MUX_ESCAPE);
+		put_out(byte);
+	}
+	send_out();
+	return size;
+}
+
+static bool listens(void *context)
+{
+	(void)context;
+	return qemu.started && (uart_listens() || virtio_console_open());
+}
+
+static const struct console_guest guest = {.take = take, .listens = listens};
+
+/* --- output ----------------------------------------------------------------------------------------- */
+
+/* A byte of the firmware's, or of the kernel's if it cannot boot. */
+static void before_start(char byte)
+{
+	static bool line_ended;
+
+	if (byte == '\n') {
+		line_ended = true;
+	} else if (byte != '\r' && byte != MUX_ESCAPE) {
+		if (line_ended)
+			qemu.line_size = 0;
+		line_ended = false;
+		if (qemu.line_size < sizeof qemu.line - 1)
+			qemu.line[qemu.line_size++] = byte;
+		qemu.line[qemu.line_size] = 0;
+	}
+}
+
+static void output(struct run *run, const char *bytes, size_t size)
+{
+	while (size > 0 && !qemu.started) {
+		before_start(*bytes);
+		qemu.started = search_step(&qemu.mark, *bytes);
+		if (qemu.started)
+			run_booted(run);
+		bytes++;
+		size--;
+	}
+	console_output(NULL, 0, bytes, size);
+}
+
+/* --- its end ---------------------------------------------------------------------------------------- */
+
+/* QEMU has ended before the kernel had booted: QEMU, the firmware or the kernel says why. */
+static enum run_state not_started(struct run *run, int status, const char *complaint)
+{
+	static const char kernel_says[] = "skerry: cannot boot: ";
+	char reason[600];
+
+	if (strncmp(qemu.line, kernel_says, strlen(kernel_says)) == 0)
+		snprintf(reason, sizeof reason, "%.255s", qemu.line + strlen(kernel_says));
+	else if (*complaint)
+		snprintf(reason, sizeof reason, "%.400s (" PACKAGES ")", complaint);
+	else
+		snprintf(reason, sizeof reason, "QEMU ended with status %d; printed last: %.255s", status,
+			 qemu.line);
+	run_no_boot(run, reason);
+	return RUN_BROKEN;
+}
+
+static enum run_state program_ended(struct run *run, const char *complaint)
+{
+	qemu.guest_status = host_program_status(qemu.program);
+	if (!qemu.started)
+		return not_started(run, qemu.guest_status, complaint);
+	if (qemu.guest_status >= 0)
+		return RUN_HALTED;
+	complain("QEMU was ended by signal %d", -qemu.guest_status);
+	run->status = STATUS_NO_BOOT;
+	return RUN_BROKEN;
+}
+
+/* Passes on what QEMU says, but for the last line, which is kept in `last`: it may be why QEMU ends. */
+static void pass_complaints(char *last, size_t size)
+{
+	const char *line;
+
+	while ((line = host_program_complaint(qemu.program))) {
+		if (*last)
+			complain("%s", last);
+		snprintf(last, size, "%s", line);
+	}
+	if (*last && qemu.started) {
+		complain("%s", last);
+		*last = 0;
+	}
+}
+
+/* --- struct target ---------------------------------------------------------------------------------- */
+
+static enum run_state qemu_turn(struct run *run)
+{
+	static char complaint[512];
+	char bytes[16384];
+	int got = host_program_read(qemu.program, HOST_STREAM_CONSOLE, bytes, sizeof bytes, 0);
+	bool fed;
+
+	if (got > 0)
+		output(run, bytes, (size_t)got);
+	console_flush();
+	pass_complaints(complaint, sizeof complaint);
+	if (got == HOST_INPUT_END)
+		return program_ended(run, complaint);
+	send_out();
+	fed = console_feed(&guest);
+	return got > 0 || fed ? RUN_GOES_ON : RUN_IDLE;
+}
+
+static bool qemu_idle(struct run *run)
+{
+	(void)run;
+	host_program_wait(qemu.program, console_input_open(), qemu.out_size > 0);
+	return false;
+}
+
+static int qemu_guest_status(void)
+{
+	return qemu.guest_status;
+}
+
+static const char *qemu_hint(void)
+{
+	return NULL;
+}
+
+static void qemu_wake(void)
+{
+	/* Nothing that turn() calls waits for long without listening to signals. */
+}
+
+static void qemu_report(const struct run *run)
+{
+	(void)run; /* --stats is refused with --on qemu */
+}
+
+static void qemu_close(struct run *run)
+{
+	(void)run;
+	if (qemu.program)
+		host_program_close(qemu.program);
+	search_destroy(&qemu.mark);
+}
+
+const struct target target_qemu = {
+	.start = qemu_start,
+	.turn = qemu_turn,
+	.idle = qemu_idle,
+	.guest_status = qemu_guest_status,
+	.hint = qemu_hint,
+	.wake = qemu_wake,
+	.report = qemu_report,
+	.close = qemu_close,
+};
