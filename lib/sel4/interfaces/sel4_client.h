@@ -35,8 +35,11 @@ sel4_invoke(seL4_CPtr object, seL4_Word label, const seL4_CPtr *caps, seL4_Word 
 	seL4_Word mr[SEL4_FAST_MRS] = {0};
 	seL4_MessageInfo_t info = seL4_MessageInfo_new(label, 0, cap_count, arg_count);
 
+	/* The counts are constants: unrolled, what is left is a store for each word that is not in a register. */
+#pragma GCC unroll 8
 	for (seL4_Word i = 0; i < cap_count; i++)
 		seL4_SetCap((int)i, caps[i]);
+#pragma GCC unroll 16
 	for (seL4_Word i = 0; i < arg_count; i++) {
 		if (i < SEL4_FAST_MRS)
 			mr[i] = args[i];

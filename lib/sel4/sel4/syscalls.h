@@ -36,8 +36,11 @@ sel4_from_pointers(seL4_CPtr cap, seL4_MessageInfo_t info, const seL4_Word *mr0,
 static inline __attribute__((always_inline)) seL4_MessageInfo_t sel4_to_buffer(struct sel4_registers r,
 									       seL4_Word *sender)
 {
-	for (int i = 0; i < SEL4_FAST_MRS; i++)
-		seL4_SetMR(i, r.mr[i]);
+	/* Not a loop: gcc would make it a call of memcpy. */
+	seL4_SetMR(0, r.mr[0]);
+	seL4_SetMR(1, r.mr[1]);
+	seL4_SetMR(2, r.mr[2]);
+	seL4_SetMR(3, r.mr[3]);
 	if (sender)
 		*sender = r.cap_or_badge;
 	return (seL4_MessageInfo_t){{r.info}};
