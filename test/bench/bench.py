@@ -1,6 +1,6 @@
 """Takes the figures of `make bench`: a table for people, build/bench.json for programs.
 
-Each figure has a name that begins with its area (`interp-`, `ipc-`, `boot-`), what we reach, what
+Each figure has a name that begins with its area (`interp-`, `ipc-`, `boot-`, `metal-`), what we reach, what
 a peer reaches, and the goal of the issue that asks for it. Lower is better unless the unit ends
 in `/s`. Nothing here is a test of speed: a missed goal is printed, and the status is 0; it is 1
 if a program failed or computed a wrong checksum. doc/BENCH.md says how each figure is taken.
@@ -28,6 +28,47 @@ UPSTREAM_BOOT_MS = 70
 GOAL_INTERP = 11.5
 GOAL_ROUNDTRIP_CYCLES = 1500
 GOAL_BOOT_MS = 10
+
+# What upstream's kernel takes on bare riscv64, release build, in instructions; measured once. The goal is
+# nine tenths of it where no other is named here.
+GOAL_OF_UPSTREAM = 0.9
+GOAL_FPU_MORE = 30
+METAL_ROWS = [
+    # name, upstream's, goal, what
+    ("call-0", 552, 440, "Call + ReplyRecv, other address space, 0 words, FPU disabled"),
+    ("call-4", 590, 475, "the same, 4 words"),
+    ("call-0-fpu", 725, None, "0 words, both threads may use the FPU and never did"),
+    ("call-0-fpu-used", 725, None, "0 words, both threads have used the FPU, but not in between"),
+    ("call-10", 1890, 1000, "Call + ReplyRecv, 10 words each way"),
+    ("call-cap", None, None, "Call with one capability + ReplyRecv"),
+    ("call-oneway", 249, None, "Call to the server's Recv, less the stub"),
+    ("replyrecv-oneway", 289, None, "ReplyRecv to the client's return, less the stub"),
+    ("send", 1413, None, "Send to a receiver of higher priority that waits, until we run again"),
+    ("signal", 434, None, "Signal, nobody waits"),
+    ("signal-waiter", 614, None, "Signal to the return of Wait in a thread of higher priority"),
+    ("signal-wait", 2637, None, "Signal + Wait, there and back, same priority"),
+    ("yield", 470, None, "Yield, nobody else there"),
+    ("fault", 670, None, "page fault to the handler's Recv"),
+    ("fault-reply", 815, None, "handler's ReplyRecv to the instruction that follows"),
+    ("fault-map", 2225, None, "page fault, Page_Map by the handler, and back"),
+    ("retype-tcb", 1027, None, "Untyped_Retype of a TCB"),
+    ("retype-endpoint", 1031, None, "of an endpoint"),
+    ("retype-cnode", 1015, None, "of a CNode of 16 slots"),
+    ("retype-frames", 116875, None, "of 64 frames in one call, in memory that must be cleared"),
+    ("copy", 911, None, "CNode_Copy"),
+    ("delete", 855, None, "CNode_Delete of a copy"),
+    ("revoke", 1062, None, "CNode_Revoke with one child"),
+    ("map", 738, None, "Page_Map"),
+    ("unmap", 688, None, "Page_Unmap"),
+    ("delete-tcb", 2583, None, "CNode_Delete of a configured thread's last capability"),
+    ("irq", 398, None, "interrupt to the return of Wait in a handler of higher priority"),
+    ("irq-ack-wait", 1024, None, "IRQHandler_Ack + Wait, to the thread of lower priority"),
+]
+METAL_BOOT = ("boot", 186531, 100000, "the kernel's first instruction to the root server's first")
+METAL_TEXT = ("text", 31206, 31744, "bytes of the kernel's .text")
+METAL_IMAGE = ["--abi", "release", "--root-cnode-bits", "13"]
+QEMU_COUNTING = ["qemu-system-riscv64", "-machine", "virt", "-m", "512M", "-nographic", "-icount",
+                 "shift=0,sleep=off", "-kernel"]
 
 # A workload whose native times differ by more than this between rounds is named as noisy.
 NOISY = 1.25
@@ -83,6 +124,20 @@ def first_byte_s(command):
         process.stdout.close()
 
 
+def console_of(command):
+    """Runs a machine to its end; the lines on its console."""
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                              timeout=TIME_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        raise Failure("%s: not ended after %d s" % (" ".join(command), TIME_LIMIT_S)) from None
+    lines = done.stdout.decode(errors="replace").splitlines()
+    if done.returncode != 0:
+        raise Failure("%s: status %d%s" % (" ".join(command), done.returncode,
+                                           ": " + lines[-1] if lines else ""))
+    return lines
+
+
 def geomean(values):
     """The geometric mean, or None if one of the values is missing."""
     if None in values:
@@ -105,8 +160,9 @@ def spread(values):
 class Bench:
     """One run: what is asked for, the figures taken so far, what went wrong."""
 
-    def __init__(self, build, only, rounds):
+    def __init__(self, build, metal_kernel, only, rounds):
         self.build = build
+        self.metal_kernel = metal_kernel
         self.only = only
         self.rounds = rounds
         self.native = self.program("native")
@@ -271,11 +327,60 @@ class Bench:
                  "instructions; image of 1 MiB, guest of 512 MiB; peer: upstream's hello in "
                  "QEMU at its best, measured earlier")
 
+    # --- bare metal ------------------------------------------------------------------------
+
+    def counts(self, program, bootable=False):
+        """What a program prints on bare metal: numbers by name. It is a root server's image, or
+        bootable as it is."""
+        path = self.program(program)
+        with tempfile.TemporaryDirectory() as folder:
+            if not bootable:
+                image = os.path.join(folder, "system.elf")
+                subprocess.run([os.path.join(self.build, "skerry"), "image", path, "-o", image] +
+                               METAL_IMAGE, check=True)
+                path = image
+            lines = console_of(QEMU_COUNTING + [path])
+        words = [line.split() for line in lines]
+        return {pair[0]: float(pair[1]) for pair in words
+                if len(pair) == 2 and pair[1].replace(".", "").isdigit()}
+
+    def text_bytes(self, kernel):
+        sections = subprocess.check_output(["riscv64-unknown-elf-size", "-A", kernel], text=True)
+        return int(next(line.split()[1] for line in sections.splitlines()
+                        if line.startswith(".text ")))
+
+    def metal_add(self, row, ours, how=None, unit="instr"):
+        name, peer, goal, what = row
+        if goal is None and peer:
+            goal = math.floor(peer * GOAL_OF_UPSTREAM)
+        self.add("metal-" + name, ours, peer, goal, unit, what + (how or ""))
+
+    def metal(self):
+        rows = [row for row in METAL_ROWS if self.wanted("metal-" + row[0])]
+        if self.wanted("metal-text"):
+            self.metal_add(METAL_TEXT, self.attempt(self.text_bytes, self.metal_kernel), unit="bytes")
+        if not shutil.which(QEMU_COUNTING[0]):
+            return
+        if rows:
+            counts = self.attempt(self.counts, "metal.elf") or {}
+            for row in rows:
+                if row[0].startswith("call-0-fpu") and "call-0" in counts:
+                    row = row[:2] + (counts["call-0"] + GOAL_FPU_MORE, row[3])
+                self.metal_add(row, counts.get(row[0]))
+            if len(counts) > 0 and any(row[0] not in counts for row in rows):
+                self.failures.append("metal.elf: did not print every figure")
+        if self.wanted("metal-boot"):
+            kernel = self.attempt(lambda name: self.counts(name, bootable=True), "first-kernel.elf")
+            user = self.attempt(self.counts, "first-user.elf")
+            taken = kernel and user and user["first-user"] - kernel["first-kernel"]
+            self.metal_add(METAL_BOOT, taken, user and "; image of %d pages" % user["image-pages"])
+
     # --- results ---------------------------------------------------------------------------
 
     def report(self):
-        def cell(value):
-            return "-" if value is None else "%.4g" % value
+        def cell(value, unit=None):
+            counted = unit in ("instr", "bytes")
+            return "-" if value is None else ("%.9g" if counted else "%.4g") % value
 
         if self.figures:
             print("%-24s %9s %9s %9s %9s  unit" % ("figure", "ours", "peer", "ratio", "goal"))
@@ -283,7 +388,8 @@ class Bench:
             met = ""
             if figure["goal"] is not None and figure["ours"] is not None:
                 met = "met" if figure["ours"] <= figure["goal"] else "missed"
-            cells = [cell(figure[key]) for key in ("ours", "peer", "ratio", "goal")]
+            cells = [cell(figure[key], key != "ratio" and figure["unit"])
+                     for key in ("ours", "peer", "ratio", "goal")]
             line = "%-24s %9s %9s %9s %9s  %-9s %s" % (figure["name"], *cells, figure["unit"], met)
             print(line.rstrip())
         for failure in self.failures:
@@ -296,14 +402,17 @@ class Bench:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default="build", help="the build folder")
+    parser.add_argument("--metal-kernel", default="build/metal/kernel.elf",
+                        help="the bare-metal kernel whose size counts")
     parser.add_argument("--only", default="", help="only figures whose name contains this")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
 
-    bench = Bench(arguments.build, arguments.only, arguments.rounds)
+    bench = Bench(arguments.build, arguments.metal_kernel, arguments.only, arguments.rounds)
     bench.interp()
     bench.ipc()
     bench.boot()
+    bench.metal()
     bench.report()
     if not bench.figures and not bench.failures:
         print("no figure's name contains '%s'" % arguments.only)

@@ -74,12 +74,32 @@ $(BUILD)/bench/boot.elf: test/bench/guest/boot.c
 	$(GUEST_CC) $(GUEST_ARCH) -std=gnu11 -O2 $(WARN) -ffreestanding -Iabi -Iabi/riscv64 -nostdlib -static \
 		-MMD -MP -MF $(BUILD)/bench/obj/boot.d -o $@ $<
 
+# --- bare metal -----------------------------------------------------------------------------------
+# Instructions per operation, counted by a root server in QEMU; those from the kernel's first to the root
+# server's first are the difference of two programs that begin with reading the counter.
+
+BENCH_METAL_KERNEL := $(BUILD)/metal/kernel.elf
+
+BENCH_COUNT_SRC := $(wildcard test/bench/guest/metal*.c)
+$(eval $(call guest_program,metal,bench,$(BENCH_COUNT_SRC)))
+
+GUEST_LDFLAGS_first-user := -Wl,-e,first_user
+$(eval $(call guest_program,first-user,bench,test/bench/guest/first_user.c))
+
+$(BUILD)/bench/first-kernel.elf: test/bench/guest/first_kernel.c test/bench/run/metal.ld
+	@mkdir -p $(@D)
+	$(GUEST_CC) $(GUEST_ARCH) -std=gnu11 -O2 $(WARN) -ffreestanding -nostdlib -static \
+		-T test/bench/run/metal.ld -Wl,--section-start=.text=0x80200000 -Wl,--no-warn-rwx-segments -o $@ $<
+
+BENCH_COUNT := $(BUILD)/bench/metal.elf $(BUILD)/bench/first-user.elf $(BUILD)/bench/first-kernel.elf
+
 BENCH_PROGRAMS := $(BENCH_NATIVE) $(BENCH_LINUX) $(BENCH_METAL) $(BENCH_ROOT) \
-                  $(BENCH_IPC:%=$(BUILD)/bench/root/%.elf) $(BUILD)/bench/boot.elf
+                  $(BENCH_IPC:%=$(BUILD)/bench/root/%.elf) $(BUILD)/bench/boot.elf $(BENCH_COUNT)
 bench-programs: $(BENCH_PROGRAMS)
 
-bench: $(BENCH_PROGRAMS) $(BUILD)/skerry
-	/usr/bin/python3 test/bench/bench.py --build $(BUILD) --only '$(ONLY)'
+bench: $(BENCH_PROGRAMS) $(BUILD)/skerry $(BENCH_METAL_KERNEL)
+	/usr/bin/python3 test/bench/bench.py --build $(BUILD) --metal-kernel $(BENCH_METAL_KERNEL) --only '$(ONLY)'
 
+-include $(BENCH_COUNT_SRC:%.c=$(BUILD)/guest/%.d) $(BUILD)/guest/test/bench/guest/first_user.d
 -include $(wildcard $(BUILD)/bench/obj/*.d $(BUILD)/bench/obj/*/*.d)
 .PHONY: bench bench-programs
