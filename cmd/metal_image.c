@@ -1,7 +1,8 @@
 /*
- * `skerry image`, and what `skerry run --on qemu` boots: puts the bare-metal kernel and a root server into one
- * ELF that firmware (or QEMU's -kernel) boots. The root server's pages, and a device tree if one is given, become segments at the
- * physical addresses where the kernel expects them; a structure in the kernel's data says what is there.
+ * `skerry image`, and what `skerry run --on qemu` boots: puts the bare-metal kernel and a root server into
+ * one ELF that firmware (or QEMU's -kernel) boots. The root server's pages, and a device tree if one is
+ * given, become segments at the physical addresses where the kernel expects them; a structure in the kernel's
+ * data says what is there.
  */
 #include <elf.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /*
- * `skerry run`: reads what is needed, has a machine made (Skerry's own, or QEMU), and turns it until something
- * ends the run.
+ * `skerry run`: reads what is needed, has a machine made (Skerry's own, or QEMU), and turns it until
+ * something ends the run.
  */
 #include <inttypes.h>
 #include <libfdt.h>

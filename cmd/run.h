@@ -32,7 +32,8 @@ struct target {
 	bool (*start)(struct run *run);
 	/* Lets it run for a moment, and moves what its console and ours have for each other. */
 	enum run_state (*turn)(struct run *run);
-	/* After RUN_IDLE: sleeps, or skips time. True if nothing can ever happen any more and the run is over. */
+	/* After RUN_IDLE: sleeps, or skips time. True if nothing can ever happen any more and the run is
+	 * over. */
 	bool (*idle)(struct run *run);
 	/* After RUN_HALTED: what the guest stored into the test finisher. */
 	int (*guest_status)(void);

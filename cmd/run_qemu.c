@@ -30,7 +30,7 @@ enum input { INPUT_UART, INPUT_VIRTIO };
 static struct {
 	struct host_program *program;
 	struct search mark;
-	bool started; /* the mark has come */
+	bool started;   /* the mark has come */
 	char line[256]; /* before it: the last line printed that is not empty */
 	size_t line_size;
 
@@ -59,7 +59,7 @@ static uint8_t *system_make(struct run *run, uint64_t *size)
 
 	if (run->fdt_size <= FDT_CAPACITY)
 		return metal_image_make(&run->image, &choices, size);
-	complain("device tree %s is larger than 64 KiB", options->dtb);
+	run_no_boot(run, "the device tree is larger than 64 KiB");
 	return NULL;
 }
 
@@ -112,13 +112,17 @@ static void add_time(struct command *command, const struct run_options *options)
 
 static struct host_program *start_program(const struct run *run, const char *kernel)
 {
-	struct command command = {.word = {PROGRAM, "-nodefaults", "-no-user-config", "-no-reboot"}, .words = 4};
-	char memory[32], drive[256];
+	struct command command = {.word = {PROGRAM, "-nodefaults", "-no-user-config", "-no-reboot"},
+				  .words = 4};
+	unsigned long long mib = run->options.ram_size >> 20;
+	char memory[96], size[32], drive[256];
 
-	snprintf(memory, sizeof memory, "%lluM", (unsigned long long)(run->options.ram_size >> 20));
+	snprintf(memory, sizeof memory, "memory-backend-ram,id=ram,reserve=off,size=%lluM", mib);
+	snprintf(size, sizeof size, "%lluM", mib);
 	add(&command, "-display", "none");
-	add(&command, "-machine", "virt");
-	add(&command, "-m", memory);
+	add(&command, "-machine", "virt,memory-backend=ram");
+	add(&command, "-object", memory);
+	add(&command, "-m", size);
 	add(&command, "-kernel", kernel);
 	add_time(&command, &run->options);
 	add_devices(&command, run, drive, sizeof drive);
@@ -198,7 +202,8 @@ static bool uart_listens(void)
 {
 	return ask_number("{\"execute\":\"human-monitor-command\",\"arguments\":"
 			  "{\"command-line\":\"xp /1xb 0x10000001\"}}\n",
-			  "10000001: ", 16) & 1;
+			  "10000001: ", 16) &
+	       1;
 }
 
 /* --- input ------------------------------------------------------------------------------------------ */
@@ -284,7 +289,7 @@ static void output(struct run *run, const char *bytes, size_t size)
 
 /* --- its end ---------------------------------------------------------------------------------------- */
 
-/* QEMU has ended before the kernel had booted: QEMU, the firmware or the kernel says why. */
+/* QEMU has ended before the kernel had booted: QEMU, the kernel or the firmware says why. */
 static enum run_state not_started(struct run *run, int status, const char *complaint)
 {
 	static const char kernel_says[] = "skerry: cannot boot: ";
@@ -293,10 +298,11 @@ static enum run_state not_started(struct run *run, int status, const char *compl
 	if (strncmp(qemu.line, kernel_says, strlen(kernel_says)) == 0)
 		snprintf(reason, sizeof reason, "%.255s", qemu.line + strlen(kernel_says));
 	else if (*complaint)
-		snprintf(reason, sizeof reason, "%.400s (" PACKAGES ")", complaint);
+		snprintf(reason, sizeof reason, "%.400s%s", complaint,
+			 strstr(complaint, "BIOS") ? " (" PACKAGES ")" : "");
 	else
-		snprintf(reason, sizeof reason, "QEMU ended with status %d; printed last: %.255s", status,
-			 qemu.line);
+		snprintf(reason, sizeof reason, "QEMU ended with status %d; the firmware's last line: %.255s",
+			 status, *qemu.line ? qemu.line : "none");
 	run_no_boot(run, reason);
 	return RUN_BROKEN;
 }
@@ -378,7 +384,9 @@ static void qemu_report(const struct run *run)
 
 static void qemu_close(struct run *run)
 {
-	(void)run;
+	if (qemu.program && !qemu.started && run->status != STATUS_NO_BOOT)
+		complain("the system had not booted yet; the firmware's last line: %s",
+			 *qemu.line ? qemu.line : "none");
 	if (qemu.program)
 		host_program_close(qemu.program);
 	search_destroy(&qemu.mark);

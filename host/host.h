@@ -1,7 +1,7 @@
 /*
  * What Skerry needs of the operating system it runs in, and all it uses of it: nothing outside host/
- * calls the system for memory, time, the console, files, other programs, signals or to end. One folder per system
- * implements this (host/linux).
+ * calls the system for memory, time, the console, files, other programs, signals or to end. One folder per
+ * system implements this (host/linux).
  *
  * Functions that can fail say so by their result and describe why through host_error(): a short text
  * such as "No such file or directory", valid until the next call.

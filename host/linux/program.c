@@ -162,8 +162,8 @@ int host_program_read(struct host_program *program, enum host_stream stream, voi
 size_t host_program_write(struct host_program *program, enum host_stream stream, const void *bytes,
 			  size_t size)
 {
-	ssize_t sent = write(program->fd[stream == HOST_STREAM_CONSOLE ? LINK_INPUT : LINK_CONTROL], bytes,
-			     size);
+	ssize_t sent =
+		write(program->fd[stream == HOST_STREAM_CONSOLE ? LINK_INPUT : LINK_CONTROL], bytes, size);
 
 	return sent > 0 ? (size_t)sent : 0;
 }
@@ -231,11 +231,11 @@ void host_program_close(struct host_program *program)
 	const struct timespec step = {.tv_nsec = PATIENCE_STEP_MS * 1000000l};
 
 	if (program->pid > 0)
-		kill(program->pid, SIGTERM);
+		kill(-program->pid, SIGTERM); /* its session, should it be a script that started others */
 	for (unsigned ms = 0; ms < PATIENCE_MS && !ended(program, WNOHANG); ms += PATIENCE_STEP_MS)
 		nanosleep(&step, NULL);
 	if (program->pid > 0)
-		kill(program->pid, SIGKILL);
+		kill(-program->pid, SIGKILL);
 	host_program_status(program);
 	for (unsigned i = 0; i < LINKS; i++)
 		close(program->fd[i]);

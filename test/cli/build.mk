@@ -3,11 +3,12 @@
 #
 #   make test-cli test-device
 
-$(eval $(call guest_program,virtio,test/cli,test/cli/guest/virtio.c))
+CLI_GUESTS := virtio echo tree
+$(foreach g,$(CLI_GUESTS),$(eval $(call guest_program,$(g),test/cli,test/cli/guest/$(g).c)))
 
 $(BUILD)/test/cli/cli: $(wildcard test/cli/*.c test/cli/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(HOSTINC) $(LDFLAGS) -o $@ $(filter %.c,$^) -lutil
+	$(CC) $(CFLAGS) $(HOSTINC) $(LDFLAGS) -o $@ $(filter %.c,$^) -lutil -lfdt
 
 DEVICE_OBJ := $(patsubst %.c,$(BUILD)/host/%.o,$(wildcard vm/device/*.c))
 
@@ -17,8 +18,8 @@ $(BUILD)/test/unit/device: test/unit/device.c $(DEVICE_OBJ)
 
 TESTS += test-cli test-device
 
-test-cli: $(BUILD)/test/cli/cli $(BUILD)/test/cli/virtio.elf $(BUILD)/skerry
-	$(BUILD)/test/cli/cli $(BUILD)/skerry $(BUILD)/test/cli/virtio.elf
+test-cli: $(BUILD)/test/cli/cli $(CLI_GUESTS:%=$(BUILD)/test/cli/%.elf) $(BUILD)/skerry
+	$(BUILD)/test/cli/cli $(BUILD)/skerry $(CLI_GUESTS:%=$(BUILD)/test/cli/%.elf)
 
 test-device: $(BUILD)/test/unit/device
 	$(BUILD)/test/unit/device

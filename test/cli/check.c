@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *skerry, *virtio_guest;
+const char *skerry;
 bool on_qemu;
 struct process process;
 unsigned failures;

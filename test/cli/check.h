@@ -4,12 +4,10 @@
 
 #include "test/cli/process.h"
 
-extern const char *skerry;      /* its path */
-extern bool on_qemu;            /* "run" is "run --on qemu", and names of tests begin with "qemu-" */
-extern struct process process;  /* the run that was started last */
+extern const char *skerry;     /* its path */
+extern bool on_qemu;           /* "run" is "run --on qemu", and names of tests begin with "qemu-" */
+extern struct process process; /* the run that was started last */
 extern unsigned failures;
-
-extern const char *virtio_guest;
 
 /* The groups of tests besides the command line and images (cli.c). */
 void test_ends(void);

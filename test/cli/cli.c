@@ -1,6 +1,7 @@
 /*
  * Tests of the `skerry` program as a user meets it: exit statuses, messages, the console, signals and
- * the terminal. Usage: cli build/skerry build/test/cli/virtio.elf. Prints `ok NAME` or `not ok NAME: why`.
+ * the terminal. Usage: cli build/skerry and the guests in build/test/cli. Prints `ok NAME` or `not ok NAME:
+ * why`.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -48,6 +49,8 @@ static void test_usage(void)
 		{"run good.elf --domains 0", "not a number from 1"},
 		{"run good.elf --root-cnode-bits 99", "not a number"},
 		{"run good.elf --stats=xml", "json"},
+		{"run good.elf --on xen", "choose vm or qemu"},
+		{"run --stats good.elf --on qemu", "leave out --on qemu"},
 		{"run good.elf --verbose=yes", "takes no value"},
 		{"inspect", "no image given"},
 		{"inspect --foo", "unknown option"},
@@ -367,25 +370,40 @@ static void test_loader_image(void)
 	want_status(0);
 	want(strstr(process.text[0], "root server:  some-server") && strstr(process.text[0], "kernel.dtb"),
 	     "inspect does not name the members");
-	loader_write("loader", names, files, 1);
-	run("run loader");
+	loader_write("bare-loader", names, files, 1);
+	run("run bare-loader");
 	want_status(126);
 	want_one_line("no root server");
 	finish("boots-loader-image");
 }
 
+/* The guests, NAME.elf each, as files of the folder we are in. */
+static bool link_guests(char **paths, unsigned count, const char *folder)
+{
+	for (unsigned i = 0; i < count; i++) {
+		char *path = realpath(paths[i], NULL), link[256];
+		bool good = path;
+
+		snprintf(link, sizeof link, "%s/%s", folder, path ? strrchr(path, '/') + 1 : "");
+		good = good && symlink(path, link) == 0;
+		free(path);
+		if (!good)
+			return false;
+	}
+	return true;
+}
+
 int main(int argc, char **argv)
 {
-	char folder[] = "/tmp/skerry-cli-XXXXXX", *path = argc == 3 ? realpath(argv[1], NULL) : NULL;
-	char *guest_path = argc == 3 ? realpath(argv[2], NULL) : NULL;
+	char folder[] = "/tmp/skerry-cli-XXXXXX", *path = argc > 2 ? realpath(argv[1], NULL) : NULL;
 	char remove[64];
 
-	if (!path || !guest_path || !mkdtemp(folder) || chdir(folder) != 0) {
-		fprintf(stderr, "usage: cli SKERRY VIRTIO.ELF\n");
+	if (!path || !mkdtemp(folder) || !link_guests(argv + 2, (unsigned)argc - 2, folder) ||
+	    chdir(folder) != 0) {
+		fprintf(stderr, "usage: cli SKERRY GUEST.ELF...\n");
 		return 2;
 	}
 	skerry = path;
-	virtio_guest = guest_path;
 	signal(SIGPIPE, SIG_IGN); /* a program that ended too early is a failed test, not our end */
 	if (system("echo hello > text") != 0)
 		return 2;
@@ -405,6 +423,5 @@ int main(int argc, char **argv)
 	test_qemu();
 	snprintf(remove, sizeof remove, "rm -rf %s", folder);
 	free(path);
-	free(guest_path);
 	return system(remove) != 0 || failures != 0;
 }

@@ -1,6 +1,7 @@
 /* How runs end: by what is printed, by time, by signals, at a terminal; and the disk and both consoles. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <libfdt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,8 +179,6 @@ static void virtio_round(const char *transport)
 
 static void test_virtio(void)
 {
-	if (access("virtio.elf", F_OK) != 0 && symlink(virtio_guest, "virtio.elf") != 0)
-		complain("no link to %s", virtio_guest);
 	virtio_round("legacy");
 	finish("virtio-legacy");
 	virtio_round("modern");
@@ -243,6 +242,72 @@ static void test_terminal_signals(void)
 	finish("terminal-restored-on-signals");
 }
 
+/* --- the device tree ---------------------------------------------------------------------------------- */
+
+static void tree_write(const char *path, int capacity)
+{
+	char *tree = calloc(1, (size_t)capacity);
+	FILE *file = fopen(path, "wb");
+
+	if (!tree || !file || fdt_create_empty_tree(tree, capacity) != 0 ||
+	    fdt_setprop_string(tree, 0, "model", "abacus") != 0 ||
+	    fwrite(tree, 1, (size_t)capacity, file) != (size_t)capacity || fclose(file) != 0)
+		complain("cannot write a tree");
+	free(tree);
+}
+
+static void test_tree(void)
+{
+	run("run tree.elf --timeout 20s");
+	want_status(0);
+	want(strcmp(process.text[0], "model: riscv-virtio,qemu\n") == 0, "another tree");
+	tree_write("tree.dtb", 4096);
+	run("run tree.elf --dtb tree.dtb --timeout 20s");
+	want_status(0);
+	want(strcmp(process.text[0], "model: abacus\n") == 0, "another tree");
+	tree_write("tree.dtb", 0x10004);
+	run("run tree.elf --dtb tree.dtb --timeout 20s");
+	want_status(126);
+	want_one_line("cannot boot tree.elf: the device tree is larger than 64 KiB");
+	finish("device-tree");
+}
+
+/* --- the UART ----------------------------------------------------------------------------------------- */
+
+#define BULK 5000
+
+/* Every byte but the end's, several times what any buffer holds. */
+static void test_input(void)
+{
+	static char bytes[BULK + 1], expected[BULK + 16];
+
+	for (unsigned i = 0; i < BULK; i++)
+		bytes[i] = (char)(i % 251 == 4 || i % 251 == 0 ? '.' : i % 251);
+	snprintf(expected, sizeof expected, "ready\n%s", bytes);
+	start("run echo.elf --timeout 20s", INPUT_PIPE, OUTPUT_PIPE);
+	want(process_wait_for(&process, "ready"), "it is not ready");
+	process_type(&process, bytes);
+	process_type(&process, "\004");
+	process_end(&process, 30);
+	want_status(7);
+	want_one_line("the guest switched the machine off with status 7");
+	want(strcmp(process.text[0], expected) == 0, "what was typed is not what came");
+	finish("input-and-guest-status");
+}
+
+/* Ctrl-C is the guest's while it listens. */
+static void test_terminal_keys(void)
+{
+	start("run echo.elf", INPUT_TERMINAL, OUTPUT_PIPE);
+	want(process_wait_for(&process, "ready"), "it is not ready");
+	process_type(&process, "[\003\001a]");
+	want(process_wait_for(&process, "[\003\001]"), "the keys do not arrive");
+	process_type(&process, "\004");
+	process_end(&process, 10);
+	want_status(7);
+	finish("terminal-keys");
+}
+
 /* A bare container may have no pseudo terminals. */
 static bool have_terminals(void)
 {
@@ -270,8 +335,11 @@ void test_ends(void)
 		test_stats();
 	}
 	test_virtio();
+	test_tree();
+	test_input();
 	if (have_terminals()) {
 		test_terminal();
 		test_terminal_signals();
+		test_terminal_keys();
 	}
 }
