@@ -64,6 +64,9 @@ METAL_CFLAGS := --specs=picolibc.specs -march=rv64imac -misa-spec=2.2 -mabi=lp64
 METAL_SRC    := $(wildcard kernel/*/*.c port/isa-riscv64/*.c port/metal-riscv64/*.c port/metal-riscv64/*.S)
 METAL_OBJ    := $(patsubst %,$(BUILD)/metal/%.o,$(basename $(METAL_SRC)))
 
+# What the compiler makes calls of, and so must not optimise into calls of itself.
+METAL_FLAGS_port/metal-riscv64/string.c := -fno-lto -fno-tree-loop-distribute-patterns
+
 metal: $(BUILD)/metal/kernel.elf
 
 $(BUILD)/metal/kernel.elf: $(METAL_OBJ) port/metal-riscv64/kernel.ld
@@ -72,7 +75,7 @@ $(BUILD)/metal/kernel.elf: $(METAL_OBJ) port/metal-riscv64/kernel.ld
 
 $(BUILD)/metal/%.o: %.c
 	@mkdir -p $(@D)
-	$(METAL_CC) $(METAL_CFLAGS) -c -o $@ $<
+	$(METAL_CC) $(METAL_CFLAGS) $(METAL_FLAGS_$(<)) -c -o $@ $<
 
 $(BUILD)/metal/%.o: %.S
 	@mkdir -p $(@D)

@@ -20,9 +20,10 @@ struct tcb;
  *                                          pointer into (or within 64 KiB behind) the node's memory.
  *   kref machine_ref(const void *pointer)  the inverse, for pointers got from machine_pointer().
  *   struct kernel *machine_kernel(void)    the kernel of the node that this core runs.
- *   void machine_set_vspace(uint64_t root_paddr, uint16_t asid)
- *                                          this core translates through that table from now on; root 0: no
- *                                          user mapping at all
+ *   void machine_set_vspace(uint64_t space)
+ *                                          this core translates through that address space from now on, in
+ *                                          the form in which the processor's register has it (riscv64: satp);
+ *                                          0: no user mapping at all
  *   void machine_set_fpu(struct tcb *tcb, bool enabled)
  *                                          the thread runs next, and may (or may not) use floating point
  *   MACHINE_COUNTS                         constant: does anybody look at kernel->stats?

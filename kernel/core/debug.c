@@ -119,13 +119,14 @@ static void halt(struct kernel *kernel, const char *why)
 
 static void name_thread(struct kernel *kernel, struct tcb *caller)
 {
-	struct lookup lookup = lookup_cptr(caller, isa_cptr(&caller->context));
+	struct lookup_failure failure;
+	struct slot *slot = lookup_cptr(caller, isa_cptr(&caller->context), &failure);
 	const uint64_t *buffer = lookup_buffer(caller, false);
 	const char *name;
 	size_t length, limit = seL4_MsgMaxLength * sizeof *buffer;
 	struct tcb *tcb;
 
-	if (!lookup.slot || cap_type(lookup.slot->cap) != CAP_Thread) {
+	if (!slot || cap_type(slot->cap) != CAP_Thread) {
 		halt(kernel, "DebugNameThread: the capability is not of a TCB, halting");
 		return;
 	}
@@ -139,7 +140,7 @@ static void name_thread(struct kernel *kernel, struct tcb *caller)
 		halt(kernel, "DebugNameThread: the name has no end, halting");
 		return;
 	}
-	tcb = tcb_at(cap_object(lookup.slot->cap));
+	tcb = tcb_at(cap_object(slot->cap));
 	if (length >= TCB_NAME_SIZE)
 		length = TCB_NAME_SIZE - 1;
 	memset(tcb->name, 0, TCB_NAME_SIZE);
@@ -148,9 +149,10 @@ static void name_thread(struct kernel *kernel, struct tcb *caller)
 
 static void cap_identify(struct tcb *caller)
 {
-	struct lookup lookup = lookup_cptr(caller, isa_cptr(&caller->context));
+	struct lookup_failure failure;
+	const struct slot *slot = lookup_cptr(caller, isa_cptr(&caller->context), &failure);
 
-	isa_set_badge(&caller->context, lookup.slot ? cap_type(lookup.slot->cap) : CAP_Null);
+	isa_set_badge(&caller->context, slot ? cap_type(slot->cap) : CAP_Null);
 }
 
 bool debug_syscall(struct kernel *kernel, struct tcb *caller, int64_t number)

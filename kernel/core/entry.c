@@ -56,8 +56,6 @@ struct tcb *kernel_resume(struct kernel *kernel)
 	if (tcb->state == THREAD_RESTART) {
 		tcb->next_pc = tcb->context.pc;
 		tcb->state = THREAD_RUNNING;
-	} else {
-		tcb->context.pc = tcb->next_pc;
 	}
 	return tcb;
 }

@@ -1,8 +1,8 @@
 /*
- * The fast path: Call and ReplyRecv with a short message, between two threads of which the other side
- * runs next. It does what the slow path does in these cases, no more and no less (test/unit/fastpath.c
- * compares the whole state after both), without its generality: no scheduling pass, nothing copied
- * but registers. Everything is checked before anything is changed.
+ * The fast path: Call and ReplyRecv between two threads of which the other side runs next. It does what the
+ * slow path does in these cases, no more and no less (test/unit/fastpath.c compares the whole state after
+ * both), without its generality: no scheduling pass, nothing copied but registers. Everything is checked
+ * before anything is changed.
  */
 #include "kernel/core/check.h"
 #include "kernel/core/kernel.h"
@@ -14,47 +14,25 @@
 
 #define FAST                static inline __attribute__((always_inline))
 
-/* Length and extra caps in one: at most the message registers, and no capability. */
+/*
+ * A message that consists of registers: neither longer nor with capabilities, nor with anything else in
+ * the fields that transfer clears, so that the receiver gets the information word as it is.
+ */
 FAST bool message_is_short(uint64_t info)
 {
-	return (info & (INFO_LENGTH_MASK | 3ull << INFO_EXTRA_SHIFT)) <= ISA_MESSAGE_REGISTERS;
+	return (info & ((1ull << INFO_LABEL_SHIFT) - 1)) <= ISA_MESSAGE_REGISTERS;
 }
 
-/* The usual CSpace: one CNode, whose guard and radix take all 64 bits. */
-FAST struct cap resolve_flat(const struct tcb *tcb, uint64_t cptr)
+/* The capability at an address; a null one when the slow path must say why there is none. */
+FAST struct cap resolve(const struct tcb *tcb, uint64_t cptr, bool plain)
 {
-	struct cap cap = tcb->slot[TCB_CSPACE].cap;
-	unsigned radix = cap_cnode_radix(cap);
-	uint64_t guard = cap_cnode_guard(cap);
+	struct lookup_failure failure;
+	struct slot *slot;
 
-	if (UNLIKELY(cptr >> radix != guard))
-		return cap_null();
-	return slot_at(cap_object(cap) + ((cptr - (guard << radix)) << seL4_SlotBits))->cap;
-}
-
-/* Any other CSpace; null when the slow path must say why nothing is found. */
-FAST struct cap resolve_deep(const struct tcb *tcb, uint64_t cptr)
-{
-	struct cap cap = tcb->slot[TCB_CSPACE].cap;
-	unsigned left = seL4_WordBits;
-
-	do {
-		unsigned radix = cap_cnode_radix(cap), guard_size = cap_cnode_guard_size(cap);
-
-		if (cap_type(cap) != CAP_CNode || guard_size + radix > left)
-			return cap_null();
-		if (guard_size && ((cptr >> (left - guard_size)) ^ cap_cnode_guard(cap)) << (64 - guard_size))
-			return cap_null();
-		left -= guard_size + radix;
-		cap = slot_at(cap_object(cap) + ((cptr >> left & ((1ull << radix) - 1)) << seL4_SlotBits))
-			      ->cap;
-	} while (left > 0 && cap_type(cap) == CAP_CNode);
-	return cap;
-}
-
-FAST struct cap resolve(const struct tcb *tcb, uint64_t cptr, bool flat)
-{
-	return flat ? resolve_flat(tcb, cptr) : resolve_deep(tcb, cptr);
+	if (plain)
+		return LIKELY(lookup_flat(tcb->slot[TCB_CSPACE].cap, cptr, &slot)) ? slot->cap : cap_null();
+	slot = lookup_cptr(tcb, cptr, &failure);
+	return slot ? slot->cap : cap_null();
 }
 
 /* Is a thread of a higher priority ready? (Without counting zeros: not every machine can in one step.) */
@@ -74,12 +52,13 @@ FAST bool runs_next(const struct core *core, const struct tcb *current, const st
 
 FAST void copy_message(const struct tcb *from, struct tcb *to, uint64_t info, uint64_t badge)
 {
-	unsigned length = (unsigned)(info & INFO_LENGTH_MASK);
+	unsigned length;
 
 	isa_set_badge(&to->context, badge);
-	isa_set_info(&to->context, info & ~(7ull << INFO_UNWRAP_SHIFT));
-	if (LIKELY(length == 0))
+	isa_set_info(&to->context, info);
+	if (LIKELY(info << (64 - INFO_LABEL_SHIFT) == 0))
 		return;
+	length = info_length(info);
 	if (length == ISA_MESSAGE_REGISTERS) {
 #pragma GCC unroll 8
 		for (unsigned i = 0; i < ISA_MESSAGE_REGISTERS; i++)
@@ -94,10 +73,10 @@ FAST void copy_message(const struct tcb *from, struct tcb *to, uint64_t info, ui
 FAST struct tcb *run(struct kernel *kernel, struct tcb *tcb)
 {
 	tcb->state = THREAD_RUNNING;
-	tcb->context.pc = tcb->next_pc;
 	this_core(kernel)->current = machine_ref(tcb);
 	machine_set_fpu(tcb, !(tcb->flags & seL4_TCBFlag_fpuDisabled));
 	isa_switch_vspace(kernel, tcb);
+	kernel_check_if_built(kernel);
 	return tcb;
 }
 
@@ -128,31 +107,48 @@ FAST void take_reply(struct tcb *server, struct tcb *client)
 	*slot = (struct slot){0};
 }
 
-FAST struct tcb *call(struct kernel *kernel, struct tcb *caller, bool flat)
+/* Are all the capabilities there that the message names? If not, that is a fault of the caller. */
+static bool extra_caps_exist(const struct tcb *caller, uint64_t info)
+{
+	const uint64_t *buffer = lookup_buffer(caller, false);
+	struct lookup_failure failure;
+
+	for (unsigned i = 0; buffer && i < info_extra_caps(info); i++)
+		if (!lookup_cptr(caller, buffer[seL4_IPCBufferCapsWord + i], &failure))
+			return false;
+	return true;
+}
+
+FAST struct tcb *call(struct kernel *kernel, struct tcb *caller, bool plain)
 {
 	struct core *core = this_core(kernel);
 	uint64_t info = isa_info(&caller->context);
-	struct cap cap = resolve(caller, isa_cptr(&caller->context), flat);
+	struct cap cap = resolve(caller, isa_cptr(&caller->context), plain);
 	unsigned rights = cap_rights(cap);
 	struct endpoint *endpoint;
 	struct tcb *receiver;
 
-	if (UNLIKELY(!message_is_short(info) || cap_type(cap) != CAP_Endpoint || !(rights & RIGHT_WRITE) ||
+	if (UNLIKELY(cap_type(cap) != CAP_Endpoint || !(rights & RIGHT_WRITE) ||
 		     !(rights & (RIGHT_GRANT | RIGHT_GRANT_REPLY))))
-		return NULL;
+		return enter_slow_syscall(kernel, caller);
 	endpoint = endpoint_at(cap_object(cap));
 	if (UNLIKELY(endpoint_state(endpoint) != ENDPOINT_RECV))
-		return NULL;
+		return enter_slow_syscall(kernel, caller);
 	receiver = tcb_at(endpoint->head);
 	if (UNLIKELY(!runs_next(core, caller, receiver)))
-		return NULL;
+		return enter_slow_syscall(kernel, caller);
+	if (!plain && !extra_caps_exist(caller, info))
+		return enter_slow_syscall(kernel, caller);
 
 	endpoint->head = receiver->queue_next;
 	if (UNLIKELY(receiver->queue_next))
 		tcb_at(receiver->queue_next)->queue_prev = 0;
 	else
 		endpoint->tail = ENDPOINT_IDLE;
-	copy_message(caller, receiver, info, cap_badge(cap));
+	if (plain)
+		copy_message(caller, receiver, info, cap_badge(cap));
+	else
+		transfer_message(caller, receiver, endpoint, cap_badge(cap), rights & RIGHT_GRANT);
 	caller->state = THREAD_BLOCKED_ON_REPLY;
 	caller->next_pc = isa_advance(&caller->context);
 	give_reply(caller, receiver);
@@ -177,31 +173,33 @@ FAST void append_receiver(struct endpoint *endpoint, struct tcb *tcb)
 	endpoint->tail = ref | ENDPOINT_RECV;
 }
 
-FAST struct tcb *reply_recv(struct kernel *kernel, struct tcb *server, bool flat)
+FAST struct tcb *reply_recv(struct kernel *kernel, struct tcb *server, bool plain)
 {
 	struct core *core = this_core(kernel);
-	uint64_t info = isa_info(&server->context);
 	struct cap reply = server->slot[TCB_CALLER].cap, cap;
 	struct endpoint *endpoint;
 	struct tcb *client;
 
-	if (UNLIKELY(!message_is_short(info) || cap_type(reply) != CAP_Reply))
-		return NULL;
+	if (UNLIKELY(cap_type(reply) != CAP_Reply))
+		return enter_slow_syscall(kernel, server);
 	client = tcb_at(cap_object(reply));
 	if (UNLIKELY(client->fault.type != FAULT_NONE || !runs_next(core, server, client)))
-		return NULL;
-	cap = resolve(server, isa_cptr(&server->context), flat);
+		return enter_slow_syscall(kernel, server);
+	cap = resolve(server, isa_cptr(&server->context), plain);
 	if (UNLIKELY(cap_type(cap) != CAP_Endpoint || !(cap_rights(cap) & RIGHT_READ)))
-		return NULL;
+		return enter_slow_syscall(kernel, server);
 	endpoint = endpoint_at(cap_object(cap));
 	if (UNLIKELY(endpoint_state(endpoint) == ENDPOINT_SEND))
-		return NULL;
+		return enter_slow_syscall(kernel, server);
 	if (UNLIKELY(server->bound_notification) &&
 	    notification_state(notification_at(server->bound_notification)) == NOTIFICATION_ACTIVE)
-		return NULL;
+		return enter_slow_syscall(kernel, server);
 
+	if (plain)
+		copy_message(server, client, isa_info(&server->context), 0);
+	else
+		transfer_message(server, client, NULL, 0, cap_reply_grant(reply));
 	take_reply(server, client);
-	copy_message(server, client, info, 0);
 	server->state = THREAD_BLOCKED_ON_RECEIVE;
 	server->next_pc = isa_advance(&server->context);
 	server->receiver_can_grant = cap_rights(cap) & RIGHT_GRANT;
@@ -213,32 +211,30 @@ FAST struct tcb *reply_recv(struct kernel *kernel, struct tcb *server, bool flat
 	return run(kernel, client);
 }
 
-/* Made twice: for flat CSpaces it needs no register but those that a call may destroy. */
-FAST struct tcb *enter(struct kernel *kernel, struct tcb *current, bool flat)
+/*
+ * Made twice. `plain`: a flat CSpace and a short message, which needs no register but those that a call may
+ * destroy. Else any CSpace and any message, by the functions that the slow path has for them.
+ */
+FAST struct tcb *enter(struct kernel *kernel, struct tcb *current, bool plain)
 {
 	int64_t number = isa_syscall(&current->context);
-	struct tcb *next = NULL;
 
 	if (number == seL4_SysCall)
-		next = call(kernel, current, flat);
-	else if (number == seL4_SysReplyRecv)
-		next = reply_recv(kernel, current, flat);
-	if (UNLIKELY(!next))
-		return enter_slow_syscall(kernel, current);
-	kernel_check_if_built(kernel);
-	return next;
+		return call(kernel, current, plain);
+	if (number == seL4_SysReplyRecv)
+		return reply_recv(kernel, current, plain);
+	return enter_slow_syscall(kernel, current);
 }
 
-static __attribute__((noinline)) struct tcb *enter_deep(struct kernel *kernel, struct tcb *current)
+static __attribute__((noinline)) struct tcb *enter_any(struct kernel *kernel, struct tcb *current)
 {
 	return enter(kernel, current, false);
 }
 
 struct tcb *kernel_enter_syscall(struct kernel *kernel, struct tcb *current)
 {
-	if (UNLIKELY(kernel->slow_only))
-		return enter_slow_syscall(kernel, current);
-	if (UNLIKELY(!cap_is_flat_cnode(current->slot[TCB_CSPACE].cap)))
-		return enter_deep(kernel, current);
+	if (UNLIKELY(!message_is_short(isa_info(&current->context)) ||
+		     !cap_is_flat_cnode(current->slot[TCB_CSPACE].cap)))
+		return enter_any(kernel, current);
 	return enter(kernel, current, true);
 }

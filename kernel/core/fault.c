@@ -84,8 +84,9 @@ bool fault_reply(struct tcb *replier, struct tcb *faulted)
 
 void fault_handle(struct kernel *kernel, struct tcb *tcb)
 {
-	struct lookup lookup = lookup_cptr(tcb, tcb->fault_handler);
-	struct cap cap = lookup.slot ? lookup.slot->cap : cap_null();
+	struct lookup_failure failure = {.type = seL4_NoFailure};
+	struct slot *slot = lookup_cptr(tcb, tcb->fault_handler, &failure);
+	struct cap cap = slot ? slot->cap : cap_null();
 	unsigned rights = cap_type(cap) == CAP_Endpoint ? cap_rights(cap) : 0;
 
 	kernel->stats.faults++;
@@ -99,6 +100,6 @@ void fault_handle(struct kernel *kernel, struct tcb *tcb)
 		endpoint_send(kernel, tcb, endpoint_at(cap_object(cap)), send);
 		return;
 	}
-	machine_unhandled_fault(tcb, lookup.failure);
+	machine_unhandled_fault(tcb, failure);
 	thread_block(kernel, tcb, THREAD_INACTIVE);
 }

@@ -83,7 +83,6 @@ struct kernel {
 	/* What the fast path looks at comes first, within reach of short offsets. */
 	struct slot derivation; /* head of the list of all full slots; holds no capability */
 	bool halted;
-	bool slow_only;             /* tests: do without the fast path */
 	kref asid_pool[ASID_POOLS]; /* 0, or the page-sized object of an ASID pool */
 	struct core core[MAX_CORES];
 
@@ -122,7 +121,7 @@ struct trap {
 
 /*
  * The kernel is this function: called with what happened on the core, returns the thread whose context
- * is to be resumed, or NULL if there is none (idle, or halted). It never blocks.
+ * is to be resumed at its next_pc, or NULL if there is none (idle, or halted). It never blocks.
  */
 struct tcb *kernel_enter(struct kernel *kernel, const struct trap *trap);
 /* The same for a system call of the current thread: the hottest of the traps. */
@@ -188,20 +187,29 @@ MUST_USE enum outcome decode_irq_issue(struct call *call, unsigned place);
 
 /* --- lookup (kernel/core/lookup.c) -------------------------------------------------------------- */
 
-struct lookup {
-	struct slot *slot; /* NULL: failure says why */
-	unsigned bits_left;
-	struct lookup_failure failure;
-};
-/* Resolves the low `bits` bits of `index` in the CNode capability `root` (capabilities.md §4). */
-struct lookup lookup_slot(struct cap root, uint64_t index, unsigned bits);
+/*
+ * Resolves the low `*bits` bits of `index` in the CNode capability `root` (capabilities.md §4); `*bits` is
+ * then what is left over. NULL: `*failure`, otherwise not touched, says why.
+ */
+struct slot *lookup_slot(struct cap root, uint64_t index, unsigned *bits, struct lookup_failure *failure);
 /* A cptr in a thread's CSpace: left-over bits are ignored. */
-struct lookup lookup_cptr(struct tcb *tcb, uint64_t cptr);
+struct slot *lookup_cptr(const struct tcb *tcb, uint64_t cptr, struct lookup_failure *failure);
+/* The usual CSpace: one CNode, whose guard and radix take all 64 bits. False: the address is outside of it.
+ */
+static inline bool lookup_flat(struct cap cnode, uint64_t cptr, struct slot **slot)
+{
+	uint64_t index = cptr - (cap_cnode_guard(cnode) << cap_cnode_radix(cnode));
+
+	if (__builtin_expect(index >> cap_cnode_radix(cnode) != 0, 0))
+		return false;
+	*slot = slot_at(cap_object(cnode) + (index << seL4_SlotBits));
+	return true;
+}
 /* A slot for a CNode operation, in `*slot` (invocations.md §3). */
 MUST_USE enum outcome lookup_target(struct call *call, bool source, struct cap root, uint64_t index,
 				    uint64_t depth, struct slot **slot);
 /* The IPC buffer through its frame capability; NULL if there is none or it lacks the access. */
-uint64_t *lookup_buffer(struct tcb *tcb, bool write);
+uint64_t *lookup_buffer(const struct tcb *tcb, bool write);
 
 /* --- derivation (kernel/core/derive.c) ------------------------------------------------------------ */
 

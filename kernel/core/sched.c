@@ -139,7 +139,7 @@ static void switch_to_idle(struct kernel *kernel)
 	struct core *core = this_core(kernel);
 
 	core->current = core->idle;
-	machine_set_vspace(0, 0);
+	machine_set_vspace(0);
 }
 
 static void next_domain(struct kernel *kernel)

@@ -156,14 +156,14 @@ static bool lookup_extra(struct call *call, unsigned count, bool faults)
 {
 	for (unsigned i = 0; i < count; i++) {
 		uint64_t cptr = call->buffer[seL4_IPCBufferCapsWord + i];
-		struct lookup lookup = lookup_cptr(call->caller, cptr);
+		struct lookup_failure failure;
 
-		if (!lookup.slot) {
+		call->extra[i] = lookup_cptr(call->caller, cptr, &failure);
+		if (!call->extra[i]) {
 			if (faults)
-				cap_fault(call->kernel, call->caller, cptr, false, lookup.failure);
+				cap_fault(call->kernel, call->caller, cptr, false, failure);
 			return false;
 		}
-		call->extra[i] = lookup.slot;
 	}
 	call->extra_count = count;
 	return true;
@@ -172,17 +172,23 @@ static bool lookup_extra(struct call *call, unsigned count, bool faults)
 static enum outcome send_family(struct kernel *kernel, struct tcb *caller, bool blocking, bool is_call)
 {
 	uint64_t cptr = isa_cptr(&caller->context), info = isa_info(&caller->context);
-	struct lookup lookup = lookup_cptr(caller, cptr);
-	struct call call = {.kernel = kernel, .caller = caller, .is_call = is_call};
+	struct lookup_failure failure;
+	struct slot *slot = lookup_cptr(caller, cptr, &failure);
+	struct call call; /* not cleared as a whole: error and extra are set before they are looked at */
 	enum outcome outcome;
 
-	if (!lookup.slot) {
+	if (!slot) {
 		if (blocking)
-			cap_fault(kernel, caller, cptr, false, lookup.failure);
+			cap_fault(kernel, caller, cptr, false, failure);
 		return OUTCOME_DONE;
 	}
-	call.slot = lookup.slot;
-	call.cap = lookup.slot->cap;
+	call.kernel = kernel;
+	call.caller = caller;
+	call.is_call = is_call;
+	call.extra_count = 0;
+	call.result_length = 0;
+	call.slot = slot;
+	call.cap = slot->cap;
 	call.length = info_length(info);
 	call.label = profile_label(&kernel->profile, info_label(info));
 	call.buffer = lookup_buffer(caller, false);
@@ -219,14 +225,15 @@ static bool may_wait_on(struct tcb *tcb, struct cap cap)
 static void receive(struct kernel *kernel, struct tcb *tcb, bool blocking)
 {
 	uint64_t cptr = isa_cptr(&tcb->context);
-	struct lookup lookup = lookup_cptr(tcb, cptr);
+	struct lookup_failure failure;
+	struct slot *slot = lookup_cptr(tcb, cptr, &failure);
 	struct cap cap;
 
-	if (!lookup.slot) {
-		cap_fault(kernel, tcb, cptr, true, lookup.failure);
+	if (!slot) {
+		cap_fault(kernel, tcb, cptr, true, failure);
 		return;
 	}
-	cap = lookup.slot->cap;
+	cap = slot->cap;
 	if (cap_type(cap) == CAP_Endpoint && (cap_rights(cap) & RIGHT_READ))
 		endpoint_receive(kernel, tcb, cap, blocking);
 	else if (cap_type(cap) == CAP_Notification && may_wait_on(tcb, cap))

@@ -19,16 +19,15 @@ static unsigned transfer_words(struct tcb *sender, const uint64_t *from, struct 
 /* The slot in which the receiver wants a capability; NULL if there is none, or it is full. */
 static struct slot *receive_slot(struct tcb *receiver, const uint64_t *buffer)
 {
-	struct lookup root = lookup_cptr(receiver, buffer[seL4_IPCBufferReceiveCNodeWord]);
+	struct lookup_failure failure;
+	struct slot *root = lookup_cptr(receiver, buffer[seL4_IPCBufferReceiveCNodeWord], &failure), *slot;
 	uint64_t depth = buffer[seL4_IPCBufferReceiveDepthWord];
-	struct lookup lookup;
+	unsigned bits = (unsigned)depth;
 
-	if (!root.slot || depth < 1 || depth > seL4_WordBits)
+	if (!root || depth < 1 || depth > seL4_WordBits)
 		return NULL;
-	lookup = lookup_slot(root.slot->cap, buffer[seL4_IPCBufferReceiveIndexWord], (unsigned)depth);
-	if (!lookup.slot || lookup.bits_left > 0 || !slot_is_empty(lookup.slot))
-		return NULL;
-	return lookup.slot;
+	slot = lookup_slot(root->cap, buffer[seL4_IPCBufferReceiveIndexWord], &bits, &failure);
+	return slot && bits == 0 && slot_is_empty(slot) ? slot : NULL;
 }
 
 /*
@@ -39,10 +38,11 @@ static uint64_t transfer_caps(struct tcb *sender, const uint64_t *from, unsigned
 			      uint64_t *to, const struct endpoint *endpoint)
 {
 	struct slot *source[seL4_MsgMaxExtraCaps], *destination;
+	struct lookup_failure failure;
 	unsigned done, unwrapped = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		source[i] = lookup_cptr(sender, from[seL4_IPCBufferCapsWord + i]).slot;
+		source[i] = lookup_cptr(sender, from[seL4_IPCBufferCapsWord + i], &failure);
 		if (!source[i])
 			return 0;
 	}

@@ -20,9 +20,9 @@
  *   IRQHandler    5:8 interrupt                                     -
  *   Zombie        5:6 radix, 11:2 what it was (enum zombie_kind)    slots not yet emptied
  *   Frame         5:2 size, 7:2 access, 9 device                    0:39 vaddr, 48:16 ASID
- *   PageTable     5 mapped                                          0:39 vaddr, 48:16 ASID
- *   ASIDPool      5:7 index of the pool                             -
- *   IRQControl, ASIDControl, Domain: nothing else
+ *   PageTable     5 mapped                                          root: satp; else 0:27 vaddr / 4 KiB,
+ * 44:16 ASID ASIDPool      5:7 index of the pool                             - IRQControl, ASIDControl,
+ * Domain: nothing else
  */
 #pragma once
 

@@ -49,7 +49,7 @@ bool isa_cap_derive(struct cap *cap)
 {
 	switch (cap_type(*cap)) {
 	case CAP_Frame:
-		*cap = cap_with_mapping(*cap, 0, 0);
+		*cap = cap_frame_with_mapping(*cap, 0, 0);
 		return true;
 	case CAP_PageTable:
 		return cap_table_mapped(*cap);
@@ -109,7 +109,7 @@ void isa_cap_finalise(struct cap cap, bool final)
 		break;
 	case CAP_PageTable:
 		if (final && cap_table_mapped(cap)) {
-			sv39_delete_asid(cap_asid(cap), cap_object(cap));
+			sv39_delete_asid(cap);
 			sv39_unmap_table(cap);
 		}
 		break;
@@ -163,12 +163,11 @@ struct cap isa_boot_asid_pool(uint64_t paddr)
 
 struct cap isa_boot_vspace(uint64_t root_paddr, uint16_t asid)
 {
-	struct asid_pool *pool = machine_pointer(machine_kernel()->asid_pool[0]);
-	struct cap cap = cap_make(CAP_PageTable, isa_kref(root_paddr), 0);
+	struct cap cap = cap_table_as_root(cap_make(CAP_PageTable, isa_kref(root_paddr), 0), asid);
 
-	pool->root[asid] = isa_kref(root_paddr);
+	*asid_entry(machine_kernel(), asid) = cap.word[1];
 	machine_vspace_init(root_paddr);
-	return cap_with_mapping(cap_table_with_mapped(cap, true), asid, 0);
+	return cap;
 }
 
 struct cap isa_boot_map_table(struct cap vspace, uint64_t start, uint64_t end, unsigned index, uint64_t paddr)
@@ -180,7 +179,7 @@ struct cap isa_boot_map_table(struct cap vspace, uint64_t start, uint64_t end, u
 	struct cap cap = cap_make(CAP_PageTable, isa_kref(paddr), 0);
 
 	*walk.pte = pte_make(paddr, PTE_V);
-	return cap_with_mapping(cap_table_with_mapped(cap, true), cap_asid(vspace), vaddr);
+	return cap_table_at(cap, cap_table_asid(vspace), vaddr);
 }
 
 struct cap isa_boot_map_frame(struct cap vspace, uint64_t vaddr, uint64_t paddr, bool executable)
@@ -188,7 +187,8 @@ struct cap isa_boot_map_frame(struct cap vspace, uint64_t vaddr, uint64_t paddr,
 	struct walk walk = sv39_walk(cap_object(vspace), vaddr);
 
 	*walk.pte = sv39_leaf(paddr, FRAME_READ_WRITE, executable);
-	return cap_with_mapping(cap_frame(paddr, 0, FRAME_READ_WRITE, false), cap_asid(vspace), vaddr);
+	return cap_frame_with_mapping(cap_frame(paddr, 0, FRAME_READ_WRITE, false), cap_table_asid(vspace),
+				      vaddr);
 }
 
 /* --- checking --------------------------------------------------------------------------------- */

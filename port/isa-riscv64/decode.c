@@ -21,7 +21,7 @@ static enum outcome check_is_root(struct call *call, struct space *space)
 {
 	struct cap cap = call->extra[0]->cap;
 
-	space->asid = cap_asid(cap);
+	space->asid = cap_table_asid(cap);
 	space->root = sv39_root(space->asid);
 	if (space->root == 0)
 		return call_fail_lookup(call, false, (struct lookup_failure){.type = seL4_InvalidRoot});
@@ -58,7 +58,7 @@ static enum outcome decode_table_map(struct call *call)
 
 	*walk.pte = pte_make(isa_paddr(cap_object(call->cap)), PTE_V);
 	vaddr &= ~((1ull << level_bits(walk.level)) - 1);
-	call->slot->cap = cap_with_mapping(cap_table_with_mapped(call->cap, true), space.asid, vaddr);
+	call->slot->cap = cap_table_at(call->cap, space.asid, vaddr);
 	machine_flush_asid(space.asid);
 	return OUTCOME_DONE;
 }
@@ -69,13 +69,13 @@ static enum outcome decode_table_unmap(struct call *call)
 
 	if (!slot_is_final(call->slot))
 		return call_fail(call, seL4_RevokeFirst);
-	if (cap_table_mapped(cap) && sv39_root(cap_asid(cap)) == cap_object(cap))
+	if (cap_table_mapped(cap) && sv39_root(cap_table_asid(cap)) == cap_object(cap))
 		return call_fail(call, seL4_RevokeFirst);
 	if (cap_table_mapped(cap)) {
 		sv39_unmap_table(cap);
 		machine_memory_clear(isa_paddr(cap_object(cap)), 1ull << seL4_PageTableBits);
 	}
-	call->slot->cap = cap_with_mapping(cap_table_with_mapped(cap, false), 0, 0);
+	call->slot->cap = cap_table_unmapped(cap);
 	return OUTCOME_DONE;
 }
 
@@ -102,11 +102,11 @@ static enum frame_access mapping_access(struct cap frame, uint64_t rights)
 /* Is the frame capability free for a mapping at vaddr, or mapped just there already? */
 static enum outcome check_remap(struct call *call, const struct space *space, uint64_t vaddr, uint64_t pte)
 {
-	if (cap_asid(call->cap) == 0)
+	if (cap_frame_asid(call->cap) == 0)
 		return pte & PTE_V ? call_fail(call, seL4_DeleteFirst) : OUTCOME_DONE;
-	if (cap_asid(call->cap) != space->asid)
+	if (cap_frame_asid(call->cap) != space->asid)
 		return call_fail_capability(call, 1);
-	if (cap_vaddr(call->cap) != vaddr)
+	if (cap_frame_vaddr(call->cap) != vaddr)
 		return call_fail_argument(call, 0);
 	return OUTCOME_DONE;
 }
@@ -137,7 +137,7 @@ static enum outcome decode_page_map(struct call *call)
 	if (outcome != OUTCOME_DONE)
 		return outcome;
 
-	call->slot->cap = cap_with_mapping(call->cap, space.asid, vaddr);
+	call->slot->cap = cap_frame_with_mapping(call->cap, space.asid, vaddr);
 	*walk.pte = sv39_leaf(cap_paddr(call->cap), mapping_access(call->cap, call_word(call, 1)),
 			      !(call_word(call, 2) & seL4_RISCV_ExecuteNever));
 	machine_flush_page(space.asid, vaddr, isa_frame_bits(call->cap));
@@ -151,7 +151,7 @@ static enum outcome decode_page(struct call *call)
 		return decode_page_map(call);
 	case LABEL_RISCVPageUnmap:
 		sv39_unmap_frame(call->cap);
-		call->slot->cap = cap_with_mapping(call->cap, 0, 0);
+		call->slot->cap = cap_frame_with_mapping(call->cap, 0, 0);
 		return OUTCOME_DONE;
 	case LABEL_RISCVPageGetAddress:
 		call_result(call, 0, cap_paddr(call->cap));
@@ -222,15 +222,15 @@ static enum outcome decode_assign(struct call *call)
 		return call_fail_capability(call, 0);
 	pool = machine_pointer(registered);
 	/* ASID 0 means "not mapped": it is never given out. */
-	while (entry < 1u << seL4_ASIDPoolIndexBits && (pool->root[entry] || (index == 0 && entry == 0)))
+	while (entry < 1u << seL4_ASIDPoolIndexBits && (pool->satp[entry] || (index == 0 && entry == 0)))
 		entry++;
 	if (entry == 1u << seL4_ASIDPoolIndexBits)
 		return call_fail(call, seL4_DeleteFirst);
 
 	asid = (uint16_t)(index << seL4_ASIDPoolIndexBits | entry);
-	pool->root[entry] = cap_object(vspace->cap);
 	machine_vspace_init(isa_paddr(cap_object(vspace->cap)));
-	vspace->cap = cap_with_mapping(cap_table_with_mapped(vspace->cap, true), asid, 0);
+	vspace->cap = cap_table_as_root(vspace->cap, asid);
+	pool->satp[entry] = vspace->cap.word[1];
 	return OUTCOME_DONE;
 }
 

@@ -5,48 +5,47 @@
 
 #include "kernel/core/kernel.h"
 
-/* --- the mapping that a Frame or PageTable capability stands for: word[1] --- */
+/*
+ * satp (privileged ISA, chapter 4.1.11), and word[1] of a PageTable capability: a root has there what satp
+ * is to hold, any other table that is mapped has mode 0, its ASID, and its page number in virtual memory.
+ */
+#define SATP_SV39       (8ull << 60)
+#define SATP_ASID_SHIFT 44
+#define SATP_PPN_MASK   ((1ull << SATP_ASID_SHIFT) - 1)
 
-static inline uint16_t cap_asid(struct cap cap)
+static inline uint16_t satp_asid(uint64_t satp)
 {
-	return (uint16_t)(cap.word[1] >> 48);
+	return (uint16_t)(satp >> SATP_ASID_SHIFT);
 }
 
-static inline uint64_t cap_vaddr(struct cap cap)
+static inline uint64_t satp_root(uint64_t satp)
 {
-	return cap.word[1] & CAP_ADDRESS_MASK;
-}
-
-static inline bool cap_table_mapped(struct cap cap)
-{
-	return cap_bits(cap.word[0], 5, 1);
+	return (satp & SATP_PPN_MASK) << seL4_PageBits;
 }
 
 struct asid_pool {
-	kref root[1 << seL4_ASIDPoolIndexBits]; /* the root table of each ASID, or 0 */
+	uint64_t satp[1 << seL4_ASIDPoolIndexBits]; /* the address space of each ASID, or 0 */
 };
 _Static_assert(sizeof(struct asid_pool) == 1 << seL4_ASIDPoolBits, "the ABI's pool size");
 
-/* Where the root of an address space is noted; NULL: its pool does not exist. */
-static inline kref *asid_entry(struct kernel *kernel, uint16_t asid)
+/* Where the address space of an ASID is noted; NULL: its pool does not exist. */
+static inline uint64_t *asid_entry(struct kernel *kernel, uint64_t asid)
 {
-	kref pool = kernel->asid_pool[asid >> seL4_ASIDPoolIndexBits];
+	kref pool = kernel->asid_pool[asid >> seL4_ASIDPoolIndexBits & (ASID_POOLS - 1)];
 
 	if (!pool)
 		return NULL;
 	return &((struct asid_pool *)machine_pointer(pool))
-			->root[asid & ((1u << seL4_ASIDPoolIndexBits) - 1)];
+			->satp[asid & ((1u << seL4_ASIDPoolIndexBits) - 1)];
 }
 
-/* Is this the root that its ASID stands for? */
+/* Does the capability of a page table, or none, name an address space that still exists? */
 static inline bool vspace_is_valid(struct kernel *kernel, struct cap vspace)
 {
-	const kref *entry;
+	uint64_t satp = vspace.word[1];
+	const uint64_t *entry = asid_entry(kernel, satp >> SATP_ASID_SHIFT);
 
-	if (cap_bits(vspace.word[0], 0, 6) != (CAP_PageTable | 1u << 5)) /* a mapped one */
-		return false;
-	entry = asid_entry(kernel, cap_asid(vspace));
-	return entry && *entry == cap_object(vspace);
+	return satp & SATP_SV39 && entry && *entry == satp;
 }
 
 /* As isa_set_vspace(). */
@@ -54,8 +53,5 @@ static inline void isa_switch_vspace(struct kernel *kernel, const struct tcb *tc
 {
 	struct cap vspace = tcb->slot[TCB_VSPACE].cap;
 
-	if (__builtin_expect(vspace_is_valid(kernel, vspace), 1))
-		machine_set_vspace(isa_paddr(cap_object(vspace)), cap_asid(vspace));
-	else
-		machine_set_vspace(0, 0);
+	machine_set_vspace(__builtin_expect(vspace_is_valid(kernel, vspace), 1) ? vspace.word[1] : 0);
 }

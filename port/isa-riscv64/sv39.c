@@ -19,16 +19,16 @@ struct walk sv39_walk(kref root, uint64_t vaddr)
 
 kref sv39_root(uint16_t asid)
 {
-	kref *entry = asid_entry(machine_kernel(), asid);
+	const uint64_t *entry = asid_entry(machine_kernel(), asid);
 
-	return entry ? *entry : 0;
+	return entry && *entry ? isa_kref(satp_root(*entry)) : 0;
 }
 
 bool isa_vspace(struct cap vspace, uint64_t *root_paddr, uint16_t *asid)
 {
-	*root_paddr = isa_paddr(cap_object(vspace));
-	*asid = cap_asid(vspace);
-	return vspace_is_valid(machine_kernel(), vspace);
+	*root_paddr = satp_root(vspace.word[1]);
+	*asid = satp_asid(vspace.word[1]);
+	return cap_type(vspace) == CAP_PageTable && vspace_is_valid(machine_kernel(), vspace);
 }
 
 void isa_set_vspace(const struct tcb *tcb)
@@ -61,33 +61,33 @@ uint64_t sv39_leaf(uint64_t paddr, enum frame_access access, bool executable)
 
 void sv39_unmap_frame(struct cap cap)
 {
-	uint16_t asid = cap_asid(cap);
+	uint16_t asid = cap_frame_asid(cap);
 	kref root = sv39_root(asid);
 	struct walk walk;
 
 	if (asid == 0 || root == 0)
 		return;
-	walk = sv39_walk(root, cap_vaddr(cap));
+	walk = sv39_walk(root, cap_frame_vaddr(cap));
 	if (walk.level != cap_frame_level(cap) || !(*walk.pte & PTE_V) || pte_is_table(*walk.pte) ||
 	    pte_paddr(*walk.pte) != cap_paddr(cap))
 		return;
 	*walk.pte = 0;
-	machine_flush_page(asid, cap_vaddr(cap), isa_frame_bits(cap));
+	machine_flush_page(asid, cap_frame_vaddr(cap), isa_frame_bits(cap));
 }
 
 /* Takes an inner table out of the table above it, if it is still there. */
 void sv39_unmap_table(struct cap cap)
 {
-	uint16_t asid = cap_asid(cap);
+	uint16_t asid = cap_table_asid(cap);
 	kref root = sv39_root(asid);
 	uint64_t *table;
 
-	if (root == 0 || root == cap_object(cap))
+	if (root == 0 || cap_table_is_root(cap))
 		return;
 	table = machine_pointer(root);
 	for (unsigned level = ROOT_LEVEL; level > 0; level--) {
-		uint64_t *pte =
-			&table[(cap_vaddr(cap) >> level_bits(level)) & ((1u << seL4_PageTableIndexBits) - 1)];
+		uint64_t *pte = &table[(cap_table_vaddr(cap) >> level_bits(level)) &
+				       ((1u << seL4_PageTableIndexBits) - 1)];
 
 		if (!pte_is_table(*pte))
 			return;
@@ -100,13 +100,13 @@ void sv39_unmap_table(struct cap cap)
 	}
 }
 
-void sv39_delete_asid(uint16_t asid, kref root)
+void sv39_delete_asid(struct cap root)
 {
-	kref *entry = asid_entry(machine_kernel(), asid);
+	uint16_t asid = cap_table_asid(root);
 
-	if (!entry || *entry != root)
+	if (!vspace_is_valid(machine_kernel(), root))
 		return;
-	*entry = 0;
+	*asid_entry(machine_kernel(), asid) = 0;
 	machine_flush_asid(asid);
 	refresh_current();
 }
@@ -117,7 +117,7 @@ void sv39_delete_pool(unsigned index)
 	struct asid_pool *pool = machine_pointer(kernel->asid_pool[index]);
 
 	for (unsigned i = 0; i < 1u << seL4_ASIDPoolIndexBits; i++)
-		if (pool->root[i])
+		if (pool->satp[i])
 			machine_flush_asid((uint16_t)(index << seL4_ASIDPoolIndexBits | i));
 	kernel->asid_pool[index] = 0;
 	refresh_current();

@@ -48,13 +48,23 @@ static inline bool pte_is_table(uint64_t pte)
 	return (pte & PTE_V) && !(pte & (PTE_R | PTE_W | PTE_X));
 }
 
-static inline struct cap cap_with_mapping(struct cap cap, uint16_t asid, uint64_t vaddr)
+/* --- Frame; unmapped while its ASID is 0 --- */
+
+static inline uint16_t cap_frame_asid(struct cap cap)
+{
+	return (uint16_t)(cap.word[1] >> 48);
+}
+
+static inline uint64_t cap_frame_vaddr(struct cap cap)
+{
+	return cap.word[1] & CAP_ADDRESS_MASK;
+}
+
+static inline struct cap cap_frame_with_mapping(struct cap cap, uint16_t asid, uint64_t vaddr)
 {
 	cap.word[1] = (uint64_t)asid << 48 | (vaddr & CAP_ADDRESS_MASK);
 	return cap;
 }
-
-/* --- Frame; unmapped while its ASID is 0 --- */
 
 static inline struct cap cap_frame(uint64_t paddr, unsigned level, enum frame_access access, bool device)
 {
@@ -81,9 +91,43 @@ static inline bool cap_frame_device(struct cap cap)
 
 /* --- PageTable; a root is "mapped" as soon as it has an ASID --- */
 
-static inline struct cap cap_table_with_mapped(struct cap cap, bool mapped)
+static inline bool cap_table_mapped(struct cap cap)
 {
-	cap.word[0] = cap_with_bits(cap.word[0], 5, 1, mapped);
+	return cap_bits(cap.word[0], 5, 1);
+}
+
+static inline bool cap_table_is_root(struct cap cap)
+{
+	return cap.word[1] & SATP_SV39;
+}
+
+static inline uint16_t cap_table_asid(struct cap cap)
+{
+	return satp_asid(cap.word[1]);
+}
+
+static inline uint64_t cap_table_vaddr(struct cap cap)
+{
+	return (cap.word[1] & SATP_PPN_MASK) << seL4_PageBits;
+}
+
+static inline struct cap cap_table_unmapped(struct cap cap)
+{
+	return cap_make(CAP_PageTable, cap_object(cap), 0);
+}
+
+static inline struct cap cap_table_at(struct cap cap, uint16_t asid, uint64_t vaddr)
+{
+	cap.word[0] |= 1u << 5;
+	cap.word[1] = (uint64_t)asid << SATP_ASID_SHIFT | (vaddr & CAP_ADDRESS_MASK) >> seL4_PageBits;
+	return cap;
+}
+
+static inline struct cap cap_table_as_root(struct cap cap, uint16_t asid)
+{
+	cap.word[0] |= 1u << 5;
+	cap.word[1] =
+		SATP_SV39 | (uint64_t)asid << SATP_ASID_SHIFT | isa_paddr(cap_object(cap)) >> seL4_PageBits;
 	return cap;
 }
 
@@ -106,5 +150,5 @@ kref sv39_root(uint16_t asid);
 uint64_t sv39_leaf(uint64_t paddr, enum frame_access access, bool executable);
 void sv39_unmap_frame(struct cap cap);
 void sv39_unmap_table(struct cap cap);
-void sv39_delete_asid(uint16_t asid, kref root);
+void sv39_delete_asid(struct cap root);
 void sv39_delete_pool(unsigned index);

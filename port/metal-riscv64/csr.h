@@ -17,5 +17,3 @@
 #define SSTATUS_SPP            (1u << 8)
 #define SSTATUS_FS             (3u << 13)
 #define SSTATUS_FS_ON          (2u << 13) /* clean */
-
-#define SATP_SV39              (8ull << 60)

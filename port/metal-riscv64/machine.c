@@ -11,6 +11,7 @@ _Static_assert(offsetof(struct tcb, context) == 160, "start.S");
 _Static_assert(offsetof(struct context, pc) == 264, "start.S");
 _Static_assert(offsetof(struct context, f) == 272, "start.S");
 _Static_assert(offsetof(struct context, fcsr) == 528, "start.S");
+_Static_assert(offsetof(struct tcb, next_pc) == 160 + 536, "start.S");
 _Static_assert(KERNEL_STATE_PADDR == 0x80300000, "machine_kernel()");
 
 #define CAUSE_INTERRUPT (1ull << 63)
@@ -83,8 +84,10 @@ struct tcb *metal_trap(uint64_t cause)
 		return kernel_enter(kernel, &interrupt);
 	if (cause == CAUSE_ILLEGAL) {
 		current = tcb_at(this_core(kernel)->current);
-		if (metal_fpu_claim(current, trapped_instruction(current)))
+		if (metal_fpu_claim(current, trapped_instruction(current))) {
+			current->next_pc = current->context.pc;
 			return current;
+		}
 	}
 	trap = isa_exception_trap(cause, CSR_READ(stval));
 	return kernel_enter(kernel, &trap);

@@ -28,14 +28,12 @@ static inline struct kernel *machine_kernel(void)
 	return (struct kernel *)(ISA_WINDOW + 0x80300000ull);
 }
 
-static inline void machine_set_vspace(uint64_t root_paddr, uint16_t asid)
+static inline void machine_set_vspace(uint64_t space)
 {
-	uint64_t satp = SATP_SV39 | (uint64_t)asid << 44 | root_paddr >> 12;
-
-	if (!root_paddr)
-		satp = metal_kernel_satp;
-	if (CSR_READ(satp) != satp)
-		CSR_WRITE(satp, satp);
+	if (__builtin_expect(!space, 0))
+		space = metal_kernel_satp;
+	if (CSR_READ(satp) != space)
+		CSR_WRITE(satp, space);
 }
 
 static inline void metal_fpu_set(bool on)

@@ -13,6 +13,7 @@
 #define CONTEXT_FCSR 528
 
 #define TCB_CONTEXT  160
+#define CONTEXT_NEXT_PC 536
 #define CAUSE_ECALL  8
 
 #define LINK_OFFSET 0xffffffff00000000
@@ -82,13 +83,13 @@ trap_entry:
 	csrr	a0, scause
 	li	t0, CAUSE_ECALL
 	addi	a1, sp, -TCB_CONTEXT	/* the thread whose context this is */
-	la	sp, _stack_top
+	lui	sp, %hi(_stack_top)	/* linked so that the rest of the address is 0 */
 	bne	a0, t0, 1f
 	ld	a0, 0(sp)		/* machine_kernel(): see _start */
 	call	kernel_enter_syscall	/* returns the thread to resume, or 0 */
 leave:	beqz	a0, idle
 	addi	sp, a0, TCB_CONTEXT
-	ld	t1, CONTEXT_PC(sp)	/* should a0 be nonsense, this is still a fault of the kernel */
+	ld	t1, CONTEXT_NEXT_PC(sp)	/* should a0 be nonsense, this is still a fault of the kernel */
 	csrw	sscratch, sp
 	csrw	sepc, t1
 	sc.w	zero, zero, (sp)	/* no reservation survives the kernel */

@@ -1,4 +1,5 @@
 /* The stub's half of port/machine.h: it does what must be done, and counts the rest. */
+#include "isa_vspace.h"
 #include "port/stub/stub.h"
 
 #include <stdlib.h>
@@ -55,10 +56,10 @@ void machine_vspace_init(uint64_t root_paddr)
 
 /* --- translation -------------------------------------------------------------------------------- */
 
-void machine_set_vspace(uint64_t root_paddr, uint16_t asid)
+void machine_set_vspace(uint64_t space)
 {
-	stub.root_paddr = root_paddr;
-	stub.asid = asid;
+	stub.root_paddr = satp_root(space);
+	stub.asid = satp_asid(space);
 	stub.vspace_switches++;
 }
 

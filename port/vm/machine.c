@@ -1,6 +1,7 @@
 /* The soft machine's half of port/machine.h. */
 #include <string.h>
 
+#include "isa_vspace.h"
 #include "port/vm/internal.h"
 
 _Thread_local struct machine_window machine_window;
@@ -27,9 +28,9 @@ void machine_vspace_init(uint64_t root_paddr)
 
 /* --- translation -------------------------------------------------------------------------------- */
 
-void machine_set_vspace(uint64_t root_paddr, uint16_t asid)
+void machine_set_vspace(uint64_t space)
 {
-	vm_hart_set_space(current_node->hart, root_paddr, asid);
+	vm_hart_set_space(current_node->hart, satp_root(space), satp_asid(space));
 }
 
 void machine_flush_page(uint16_t asid, uint64_t vaddr, unsigned bits)

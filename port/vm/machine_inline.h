@@ -36,5 +36,5 @@ static inline struct kernel *machine_kernel(void)
 	return (struct kernel *)(machine_window.ram + 0x300000);
 }
 
-void machine_set_vspace(uint64_t root_paddr, uint16_t asid);
+void machine_set_vspace(uint64_t space);
 void machine_set_fpu(struct tcb *tcb, bool enabled);

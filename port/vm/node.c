@@ -316,12 +316,19 @@ void node_destroy(struct node *node)
 
 /* --- running ---------------------------------------------------------------------------------- */
 
+static void resume(struct node *node, struct tcb *tcb)
+{
+	node->running = tcb;
+	if (tcb)
+		tcb->context.pc = tcb->next_pc;
+	node->frames = 0;
+	vm_hart_clear_reservation(node->hart);
+}
+
 static void enter(struct node *node, const struct trap *trap, uint64_t charge)
 {
 	node->clock_offset += charge;
-	node->running = kernel_enter(node->kernel, trap);
-	node->frames = 0;
-	vm_hart_clear_reservation(node->hart);
+	resume(node, kernel_enter(node->kernel, trap));
 }
 
 static bool is_halted(struct node *node)
@@ -378,9 +385,7 @@ static void run_user(struct node *node, uint64_t budget)
 	switch (vm_run(node->hart, (struct vm_regs *)&tcb->context, budget)) {
 	case VM_STOP_ECALL:
 		node->clock_offset += CHARGE_SYSCALL;
-		node->running = kernel_enter_syscall(node->kernel, tcb);
-		node->frames = 0;
-		vm_hart_clear_reservation(node->hart);
+		resume(node, kernel_enter_syscall(node->kernel, tcb));
 		break;
 	case VM_STOP_EXCEPTION:
 		trap = isa_exception_trap(node->hart->cause, node->hart->tval);

@@ -287,8 +287,8 @@ static bool is_mapped_frame(uint64_t paddr, unsigned level, uint16_t asid, uint6
 
 	for (struct slot *slot = slot_next(head); slot != head; slot = slot_next(slot))
 		if (cap_type(slot->cap) == CAP_Frame && cap_paddr(slot->cap) == paddr &&
-		    cap_frame_level(slot->cap) == level && cap_asid(slot->cap) == asid &&
-		    cap_vaddr(slot->cap) == vaddr)
+		    cap_frame_level(slot->cap) == level && cap_frame_asid(slot->cap) == asid &&
+		    cap_frame_vaddr(slot->cap) == vaddr)
 			return true;
 	return false;
 }
@@ -328,8 +328,8 @@ static void check_mappings(struct audit *audit)
 		if (!kernel->asid_pool[i])
 			continue;
 		for (unsigned j = 0; j < 1u << seL4_ASIDPoolIndexBits; j++)
-			if (pool->root[j])
-				check_table(audit, isa_paddr(pool->root[j]), ROOT_LEVEL,
+			if (pool->satp[j])
+				check_table(audit, satp_root(pool->satp[j]), ROOT_LEVEL,
 					    (uint16_t)(i << seL4_ASIDPoolIndexBits | j), 0);
 	}
 }

@@ -36,10 +36,26 @@ enum queue_kind {
 	QUEUE_EMPTY,
 };
 
+/* What the message says its extra capabilities are, by slot. */
+enum extra_kind {
+	EXTRA_EMPTY,        /* an empty slot: transfer ends there */
+	EXTRA_ENDPOINT,     /* the one that is called: unwrapped, if it is a Call */
+	EXTRA_NOTIFICATION, /* copied, if there is where to */
+	EXTRA_NOWHERE,      /* no slot at all: a fault of the caller (SPACE_SHORT has a slot for each address) */
+};
+
+enum receive_kind {
+	RECEIVE_NONE,
+	RECEIVE_EMPTY_SLOT,
+	RECEIVE_FULL_SLOT,
+};
+
 /* One case: what differs from the ordinary. `self` makes the call: the client, or the server. */
 struct scenario {
 	bool reply_recv;
 	unsigned length, extra, unwrapped;
+	enum extra_kind extra_kind[seL4_MsgMaxExtraCaps];
+	enum receive_kind receive;
 	uint64_t label;
 	unsigned rights;       /* of self's endpoint capability */
 	unsigned other_rights; /* of the other side's */
@@ -167,6 +183,8 @@ static void make_objects(const struct scenario *scene)
 	CHECK_OK(retype(memory, seL4_EndpointObject, 0, AT(SLOT_ENDPOINT), 1));
 	CHECK_OK(retype(memory, seL4_NotificationObject, 0, AT(SLOT_NOTIFICATION), 1));
 	CHECK_OK(retype(memory, seL4_RISCV_4K_Page, 0, AT(SLOT_FRAME), TCBS));
+	CHECK_OK(INVOKE(AT(SLOT_INNER), CNodeCopy, ARGS(1, CSPACE_BITS, AT(SLOT_ENDPOINT), ROOT_DEPTH, RIGHTS_ALL),
+			CAPS(seL4_CapInitThreadCNode)));
 	CHECK_OK(INVOKE(seL4_CapInitThreadTCB, TCBSetPriority, ARGS(1), CAPS(seL4_CapInitThreadTCB)));
 }
 
@@ -248,6 +266,26 @@ static void set_reply(const struct scenario *scene)
 			      (struct send){.blocking = true});
 }
 
+/* Words and capabilities in the buffer of the thread that calls, a slot to receive into in the other's. */
+static void set_buffers(const struct scenario *scene)
+{
+	static const unsigned slots[] = {0, 1, 2, 0};
+	uint64_t *from = lookup_buffer(thread(scene->reply_recv ? SERVER : CLIENT), true);
+	uint64_t *to = lookup_buffer(thread(scene->reply_recv ? CLIENT : SERVER), true);
+
+	for (unsigned i = 0; from && i < seL4_MsgMaxLength; i++)
+		from[seL4_IPCBufferMsgWord + i] = 0x10001 * (i + 1);
+	for (unsigned i = 0; from && i < seL4_MsgMaxExtraCaps; i++)
+		from[seL4_IPCBufferCapsWord + i] =
+			address(scene->space, slots[scene->extra_kind[i]]) ^
+			(scene->extra_kind[i] == EXTRA_NOWHERE ? 1ull << 20 : 0);
+	if (scene->receive == RECEIVE_NONE)
+		return;
+	to[seL4_IPCBufferReceiveCNodeWord] = 3; /* SLOT_INNER's CNode */
+	to[seL4_IPCBufferReceiveIndexWord] = scene->receive == RECEIVE_FULL_SLOT;
+	to[seL4_IPCBufferReceiveDepthWord] = CSPACE_BITS;
+}
+
 static void finish_scene(const struct scenario *scene)
 {
 	struct kernel *kernel = machine_kernel();
@@ -267,13 +305,23 @@ static void finish_scene(const struct scenario *scene)
 		slot_delete_simple(&thread(other)->slot[TCB_VSPACE]);
 	for (unsigned i = 0; i < ISA_MESSAGE_REGISTERS; i++)
 		isa_set_message(&world_current()->context, i, 0x1111 * (i + 1));
+	set_buffers(scene);
+}
+
+/* An extra capability's slot that is not there faults the caller. A reply's is only not transferred. */
+static bool extra_caps_fault(const struct scenario *scene)
+{
+	for (unsigned i = 0; i < scene->extra; i++)
+		if (scene->extra_kind[i] == EXTRA_NOWHERE)
+			return !scene->reply_recv && !scene->no_buffer && scene->space != SPACE_SHORT;
+	return false;
 }
 
 /* --- what is expected -------------------------------------------------------------------------------------- */
 
 static bool expect_fast(const struct scenario *scene)
 {
-	if (scene->length > 4 || scene->extra > 0 || scene->other_domain)
+	if (scene->other_domain || extra_caps_fault(scene))
 		return false;
 	if (scene->target != TARGET_ENDPOINT &&
 	    !(scene->target == TARGET_NOWHERE && scene->space == SPACE_SHORT))
@@ -305,10 +353,10 @@ static uint64_t fastpaths(void)
 
 static void call_once(const struct scenario *scene, bool slow)
 {
-	machine_kernel()->slow_only = slow;
+	world_slow_path = slow;
 	world_syscall(scene->reply_recv ? seL4_SysReplyRecv : seL4_SysCall, target_address(scene),
 		      info_make(scene->label, scene->unwrapped, scene->extra, scene->length));
-	machine_kernel()->slow_only = false;
+	world_slow_path = false;
 	machine_kernel()->stats.fastpath_call = 0;
 	machine_kernel()->stats.fastpath_reply_recv = 0;
 }
@@ -347,7 +395,7 @@ static void run_scene(const struct scenario *scene, const char *name)
 	machine_kernel()->stats.fastpath_reply_recv = 0;
 	memcpy(saved, stub_window.ram, RAM_SIZE);
 	before = stub;
-	machine_kernel()->slow_only = false;
+	world_slow_path = false;
 	world_syscall(scene->reply_recv ? seL4_SysReplyRecv : seL4_SysCall, target_address(scene),
 		      info_make(scene->label, scene->unwrapped, scene->extra, scene->length));
 	was_fast = fastpaths() > 0;
@@ -374,9 +422,10 @@ static void run_scene(const struct scenario *scene, const char *name)
 static void describe(const struct scenario *scene, char *text, size_t size)
 {
 	snprintf(text, size,
-		 "%s length %u extra %u label %#llx rights %u/%u badge %llu space %d target %d queue %d "
+		 "%s length %u extra %u (%u %u %u to %u) label %#llx rights %u/%u badge %llu space %d target %d queue %d "
 		 "priorities %d %d %d%s%s%s%s%s%s%s%s%s",
 		 scene->reply_recv ? "ReplyRecv" : "Call", scene->length, scene->extra,
+		 scene->extra_kind[0], scene->extra_kind[1], scene->extra_kind[2], scene->receive,
 		 (unsigned long long)scene->label, scene->rights, scene->other_rights,
 		 (unsigned long long)scene->badge, scene->space, scene->target, scene->queue,
 		 scene->self_priority, scene->other_priority, scene->ready_priority,
@@ -446,6 +495,26 @@ static void test_reply_recv(void)
 	run_described(&scene);
 }
 
+/* Every combination of up to two extra capabilities and places for them, with and without the right to grant. */
+static void test_capabilities(void)
+{
+	for (unsigned kind = 0; kind < 2; kind++)
+		for (unsigned i = 0; i < 4 * 4 * 3 * 2 * 3; i++) {
+			struct scenario scene = ordinary;
+
+			scene.reply_recv = kind;
+			scene.length = 5;
+			scene.extra = 1 + i % 2;
+			scene.extra_kind[0] = (enum extra_kind)(i / 2 % 4);
+			scene.extra_kind[1] = (enum extra_kind)(i / 8 % 4);
+			scene.receive = (enum receive_kind)(i / 32 % 3);
+			scene.space = (enum space)(i / 96 % 3);
+			run_described(&scene);
+			scene.rights = scene.other_rights = RIGHTS_ALL & ~RIGHT_GRANT;
+			run_described(&scene);
+		}
+}
+
 /* A lower priority of the other side against ready threads. */
 static void test_priorities(void)
 {
@@ -478,6 +547,9 @@ static void test_random(void)
 		scene.reply_recv = random_chance(&random, 50);
 		scene.length = (unsigned)random_below(&random, seldom(&random) ? 128 : 5);
 		scene.extra = seldom(&random) ? (unsigned)random_below(&random, 4) : 0;
+		for (unsigned c = 0; c < seL4_MsgMaxExtraCaps; c++)
+			scene.extra_kind[c] = (enum extra_kind)random_below(&random, 4);
+		scene.receive = (enum receive_kind)random_below(&random, 3);
 		scene.unwrapped = (unsigned)random_below(&random, 8);
 		scene.label = random_word(&random) >> 12;
 		scene.rights = seldom(&random) ? (unsigned)random_below(&random, 16) : RIGHTS_ALL;
@@ -512,6 +584,7 @@ int main(int argc, char **argv)
 		return 1;
 	test_run("fastpath-call", test_call);
 	test_run("fastpath-reply-recv", test_reply_recv);
+	test_run("fastpath-capabilities", test_capabilities);
 	test_run("fastpath-priorities", test_priorities);
 	test_run("fastpath-random", test_random);
 	free(saved);

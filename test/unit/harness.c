@@ -64,13 +64,20 @@ void world_boot(const struct world_config *config)
 	verify();
 }
 
+bool world_slow_path;
+
 void world_enter(const struct trap *trap)
 {
 	struct tcb *before = world_current(), *next;
 
-	next = kernel_enter(machine_kernel(), trap);
+	if (world_slow_path && trap->kind == TRAP_SYSCALL)
+		next = enter_slow_syscall(machine_kernel(), before);
+	else
+		next = kernel_enter(machine_kernel(), trap);
 	if (before)
 		before->context.x[32] = 0;
+	if (next)
+		next->context.pc = next->next_pc;
 	if (!machine_kernel()->halted && next != world_current())
 		test_fail("kernel_enter() returned another thread than the current one");
 	verify();

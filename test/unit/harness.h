@@ -27,6 +27,8 @@ struct kernel *world_kernel(void);
 struct tcb *world_current(void);
 /* Enters the kernel and verifies its state; how thoroughly: see world_check. */
 void world_enter(const struct trap *trap);
+/* System calls go the slow way. */
+extern bool world_slow_path;
 void world_syscall(int64_t number, uint64_t cptr, uint64_t info);
 void world_interrupt(unsigned irq);
 
