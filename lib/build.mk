@@ -29,7 +29,7 @@ $(BUILD)/guest/%.o: %.c
 
 $(BUILD)/guest/%.o: %.S
 	@mkdir -p $(@D)
-	$(GUEST_CC) $(GUEST_CFLAGS) -c -o $@ $<
+	$(GUEST_CC) $(GUEST_CFLAGS) $(GUEST_CFLAGS_$(<)) -c -o $@ $<
 
 define guest_program
 GUEST_OBJ += $(call guest_objects,$(3))

@@ -12,10 +12,12 @@ test-upstream: $(BUILD)/skerry
 include $(wildcard test/*/build.mk)
 
 # The kernel and the machine under sanitizers, every invariant checked after every kernel entry.
+SANITIZERS := address,undefined
 TESTS += test-sanitized
 test-sanitized:
-	@$(MAKE) -s BUILD=$(BUILD)/sanitized SANITIZE=address,undefined CHECK=1 FUZZ_WORLDS=20 \
-		test-examples test-conform test-unit test-fuzz test-cli test-device
+	@$(MAKE) -s BUILD=$(BUILD)/sanitized SANITIZE=$(SANITIZERS) CHECK=1 FUZZ_WORLDS=20 \
+		GUEST_FUZZ=1001-6-1000-50-0-0 \
+		test-examples test-conform test-unit test-fuzz test-fuzz-guest test-cli test-device
 
 test: all
 	@test/run $(TESTS)

@@ -20,3 +20,32 @@ hunt: $(BUILD)/test/fuzz/syscall
 	$< --seed $(HUNT_SEED) --worlds $(HUNT_WORLDS) --calls 10000
 
 .PHONY: test-fuzz hunt
+
+# Random system calls by a guest, hosted and on bare metal: the same must be seen. A program's name says what
+# it does: SEED-WORLDS-STEPS-EVERY-FROM-TO is so many worlds from that seed on, with so many steps each, a line
+# every so many steps, and each step from FROM up to TO in full.
+GUEST_FUZZ_SRC := $(wildcard test/fuzz/guest*.c) test/fuzz/guest_stub.S
+GUEST_FUZZ_OBJ := $(call guest_objects,$(GUEST_FUZZ_SRC))
+GUEST_OBJ      += $(GUEST_FUZZ_OBJ)
+$(foreach s,$(GUEST_FUZZ_SRC),$(eval GUEST_CFLAGS_$(s) := -I.))
+fuzz_option     = -Wl,--defsym=fuzz_$(1)=$(word $(2),$(subst -, ,$*))
+
+$(BUILD)/fuzz/guest-%.elf: $(GUEST_FUZZ_OBJ) $(GUEST_LIB_OBJ) lib/crt/program.ld
+	@mkdir -p $(@D)
+	$(GUEST_CC) $(GUEST_LINK) $(call fuzz_option,first,1) $(call fuzz_option,worlds,2) $(call fuzz_option,steps,3) \
+		$(call fuzz_option,every,4) $(call fuzz_option,print_from,5) $(call fuzz_option,print_to,6) \
+		-o $@ $(filter %.o,$^)
+
+GUEST_FUZZ ?= 1-60-1000-50-0-0
+
+TESTS += test-fuzz-guest
+test-fuzz-guest: $(BUILD)/skerry $(BUILD)/fuzz/guest-$(GUEST_FUZZ).elf
+	@test/fuzz/compare $(BUILD) $(GUEST_FUZZ)
+
+# As long as one likes, every invariant checked on both: make hunt-metal HUNT_SEED=… HUNT_SECONDS=…
+HUNT_SECONDS ?= 1800
+hunt-metal:
+	@$(MAKE) -s BUILD=$(BUILD)/sanitized SANITIZE=$(SANITIZERS) CHECK=1 $(BUILD)/sanitized/skerry
+	@test/fuzz/hunt-guest $(BUILD)/sanitized $(HUNT_SEED) $(HUNT_SECONDS)
+
+.PHONY: test-fuzz-guest hunt-metal

@@ -1,0 +1,158 @@
+/*
+ * Random system calls by a guest: a root server that makes a random world and lets its threads do random
+ * things in it, through the real system calls and real memory. What can be seen of it is folded into a hash,
+ * so that two machines, or two ports of the kernel, can be compared: same seed, same hash.
+ *
+ * The *director* is the root server's own thread. It alone decides, from the seed and from what it has seen.
+ * The *workers* are threads without a C program: the director writes a worker's registers and resumes it; it
+ * does one thing in stub.S (a system call, an access, floating point), notes all its registers and stops.
+ * Workers have priorities above the director's and all distinct, so at most one thread of each priority can
+ * run, and who runs never depends on time: what a worker started has gone as far as it can when the director
+ * goes on. Fuzzed calls cannot give a thread a priority at or above the director's.
+ *
+ *   guest.c    worlds and steps          guest_world.c   what a world is made of
+ *   guest_call.c  one random system call   guest_trace.c   the hash, random numbers, what is printed
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sel4/sel4.h>
+
+#include "test/fuzz/guest_layout.h"
+
+enum {
+	WORKERS = 5,
+	CSPACES = 3,
+	CSPACE_BITS = 7,
+	CSPACE_SLOTS = 1 << CSPACE_BITS,
+	PROCESSES = 2,
+	ENDPOINTS = 3,
+	NOTIFICATIONS = 3,
+	IRQS = 8,          /* lines on which nothing ever happens: the virtio slots' */
+	NODE_BITS = 4,     /* of the CNodes that are made while a world goes on */
+	FRAMES = 6,        /* that the director maps here and there */
+	DIRECTOR_PRIO = 60,
+	WORKER_MCP = 7,    /* below the director: what fuzzed calls can set */
+	WORKER_PRIO = 100,
+};
+
+/* Slots of every fuzzed CSpace; the first few are what its workers stand on, spoilt only by accident. */
+enum {
+	SLOT_SELF = 1,                  /* the CNode itself: all 64 bits of an index count */
+	SLOT_TCB = 2,                   /* of each worker */
+	SLOT_FAULT = SLOT_TCB + WORKERS, /* where faults go */
+	SLOT_VSPACE,                    /* of each process */
+	SLOT_FREE = SLOT_VSPACE + PROCESSES,
+};
+
+/* What DebugCapIdentify says, and what else one may look for. */
+enum {
+#define CAP_TYPE_ENUM(name, number) TYPE_##name = number,
+	SEL4_CAP_TYPES(CAP_TYPE_ENUM)
+#undef CAP_TYPE_ENUM
+	TYPE_ANY = 100,
+	TYPE_FULL,
+};
+
+/* The page that director and worker share, and the worker's IPC buffer in it. stub.S knows the offsets. */
+struct worker_page {
+	seL4_Word x[32]; /* registers after the action */
+	seL4_Word done;  /* the number of the last action that ended */
+	seL4_Word number, worker, park_cap, park_info;
+	seL4_Word unused[27];
+	seL4_Word f_in[32], fcsr_in;
+	seL4_Word f_out[32], fcsr_out;
+	seL4_Word unused2[126];
+	seL4_IPCBuffer buffer;
+};
+_Static_assert(offsetof(struct worker_page, done) == PAGE_DONE, "guest_stub.S");
+_Static_assert(offsetof(struct worker_page, number) == PAGE_NUMBER, "guest_stub.S");
+_Static_assert(offsetof(struct worker_page, worker) == PAGE_WORKER, "guest_stub.S");
+_Static_assert(offsetof(struct worker_page, park_cap) == PAGE_PARK_CAP, "guest_stub.S");
+_Static_assert(offsetof(struct worker_page, park_info) == PAGE_PARK_INFO, "guest_stub.S");
+_Static_assert(offsetof(struct worker_page, f_in) == PAGE_F_IN, "guest_stub.S");
+_Static_assert(offsetof(struct worker_page, f_out) == PAGE_F_OUT, "guest_stub.S");
+_Static_assert(offsetof(struct worker_page, buffer) == PAGE_BUFFER, "guest_stub.S");
+
+/* Who ended an action, in order. */
+struct log_page {
+	seL4_Word count;
+	seL4_Word worker[LOG_ENTRIES];
+};
+
+struct worker {
+	struct worker_page *page;
+	seL4_Word address; /* of the page, for the worker */
+	unsigned cspace, process;
+	bool is_get_address; /* its action is Page_GetAddress */
+};
+
+struct fuzz {
+	struct worker worker[WORKERS];
+	struct log_page *log;
+	seL4_Word log_seen;
+	seL4_Word seed, step, actions;
+	unsigned char type[CSPACES][CSPACE_SLOTS]; /* as last seen */
+	struct {
+		seL4_Word address;
+		unsigned process;
+	} frame[FRAMES]; /* where the director has mapped it last */
+	seL4_Word memory_paddr;                    /* of the untyped memory that worlds are made of */
+};
+extern struct fuzz fuzz;
+
+/* --- guest_trace.c ------------------------------------------------------------------------------- */
+
+void random_start(seL4_Word seed);
+seL4_Word random_word(void);
+seL4_Word below(seL4_Word limit);
+bool chance(unsigned percent);
+
+/* A number that is likely to matter to somebody. */
+seL4_Word strange_word(void);
+
+/* An address in one of the windows that random mappings go to. */
+seL4_Word window_address(void);
+
+void trace_start(void);
+void trace(seL4_Word word);
+seL4_Word trace_hash(void);
+
+/* The text of the step under way, kept only if it will be printed. */
+__attribute__((format(printf, 1, 2))) void say(const char *format, ...);
+bool is_printed(void);
+void print_step(void);
+
+/* --- guest_world.c ------------------------------------------------------------------------------- */
+
+void world_prepare(void);
+void world_make(void);
+void world_end(void);
+
+seL4_CPtr worker_tcb(unsigned worker);
+void worker_configure(unsigned worker);
+void worker_set_priority(unsigned worker, unsigned step);
+void process_make(unsigned process);
+void process_end(unsigned process);
+
+/* Maps or unmaps one of the director's frames; the errors are part of the trace. */
+void remap(unsigned frame);
+
+/* Puts something new into a slot of a CSpace, if it is empty. */
+void refill(unsigned cspace, seL4_Word slot);
+
+/* Puts back what the workers of a CSpace stand on, where it is gone. */
+void restore(unsigned cspace);
+
+/* Looks at the types of all capabilities in a CSpace, and traces them. */
+void scan(unsigned cspace);
+
+/* A slot of that type, 0 if there is none that we know of. */
+seL4_Word pick(unsigned cspace, unsigned type);
+
+/* --- guest_call.c -------------------------------------------------------------------------------- */
+
+/* Fills registers and IPC buffer for a random system call of the worker. */
+void make_method(struct worker *worker, seL4_UserContext *regs);
+void make_ipc(struct worker *worker, seL4_UserContext *regs);

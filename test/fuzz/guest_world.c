@@ -1,0 +1,336 @@
+/*
+ * What a world is made of: see guest.h. Everything comes from one untyped; revoking that ends a world.
+ * What must outlive worlds is the memory that the director shares with the workers.
+ */
+#include "test/fuzz/guest.h"
+
+#include <string.h>
+#include <skerry/check.h>
+#include <skerry/object.h>
+#include <skerry/vspace.h>
+
+#define ROOT         seL4_CapInitThreadCNode
+#define MEMORY_BITS  24
+#define PROCESS_BITS 15 /* of a process's own tables */
+#define GUARD(bits)  (seL4_CNode_CapData_new(0, bits).words[0])
+
+/* Slots of the root CNode. Of a process: its memory, tables, copies of frames. */
+enum { PROCESS_TABLES = 3, PROCESS_FRAMES = 2 + WORKERS, PROCESS_SLOTS = 1 + PROCESS_TABLES + PROCESS_FRAMES };
+static struct {
+	seL4_CPtr memory;                 /* worlds */
+	seL4_CPtr stub, log, page;        /* frames; the workers' pages follow each other */
+	seL4_CPtr spaces;                 /* the director's CSpace; see director_cspace() */
+	seL4_CPtr cspace, tcb, endpoint, notification, frame, process;
+} slot;
+
+extern char crt_image_start[], stub_page[];
+
+seL4_CPtr worker_tcb(unsigned worker)
+{
+	return slot.tcb + worker;
+}
+
+/* --- once --------------------------------------------------------------------------------------------- */
+
+static seL4_Word root_bits(void)
+{
+	return seL4_GetBootInfo()->initThreadCNodeSizeBits;
+}
+
+/*
+ * The director sees everything: its own slots under their numbers, those of fuzzed CSpace k from (k + 1) <<
+ * root_bits() on. Slot 2 is still the root CNode with all bits of an index counting.
+ */
+static void director_cspace(void)
+{
+	seL4_Word bits = 2, guard = seL4_WordBits - bits - root_bits();
+
+	slot.spaces = sk_object_new(seL4_CapTableObject, bits);
+	sk_must(seL4_CNode_Mint(slot.spaces, 0, (seL4_Uint8)bits, ROOT, ROOT, SK_DEPTH, seL4_AllRights, GUARD(0)));
+	sk_must(seL4_TCB_SetSpace(seL4_CapInitThreadTCB, 0, slot.spaces, GUARD(guard), seL4_CapInitThreadVSpace, 0));
+}
+
+static seL4_Error make(seL4_Word type, seL4_Word bits, seL4_CNode node, seL4_Word offset, seL4_Word count)
+{
+	return seL4_Untyped_Retype(slot.memory, type, bits, node, 0, 0, offset, count);
+}
+
+/* Where it lies depends on the size of the device tree: addresses are seen relative to it. */
+static void memory_find(void)
+{
+	sk_must(make(seL4_RISCV_4K_Page, 0, ROOT, slot.frame, 1));
+	fuzz.memory_paddr = seL4_RISCV_Page_GetAddress(slot.frame).paddr;
+	sk_must(seL4_CNode_Revoke(ROOT, slot.memory, SK_DEPTH));
+}
+
+void world_prepare(void)
+{
+	const seL4_BootInfo *info = seL4_GetBootInfo();
+	char *pages;
+
+	slot.memory = sk_untyped_new(MEMORY_BITS);
+	slot.stub = info->userImageFrames.start + (seL4_Word)(stub_page - crt_image_start) / SK_PAGE_BYTES;
+	fuzz.log = sk_pages_new(1, &slot.log);
+	pages = sk_pages_new(WORKERS, &slot.page);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		fuzz.worker[i].page = (struct worker_page *)(pages + i * SK_PAGE_BYTES);
+		fuzz.worker[i].address = PAGE_ADDRESS + i * SK_PAGE_BYTES;
+	}
+	slot.cspace = sk_slots_new(CSPACES);
+	slot.tcb = sk_slots_new(WORKERS);
+	slot.endpoint = sk_slots_new(ENDPOINTS);
+	slot.notification = sk_slots_new(NOTIFICATIONS);
+	slot.frame = sk_slots_new(FRAMES);
+	slot.process = sk_slots_new(PROCESSES * PROCESS_SLOTS);
+	for (unsigned i = 0; i < PROCESSES; i++)
+		sk_must(seL4_CNode_Move(ROOT, slot.process + i * PROCESS_SLOTS, SK_DEPTH, ROOT,
+					sk_untyped_new(PROCESS_BITS), SK_DEPTH));
+	director_cspace();
+	memory_find();
+	sk_must(seL4_TCB_SetPriority(seL4_CapInitThreadTCB, seL4_CapInitThreadTCB, DIRECTOR_PRIO));
+}
+
+/* --- making things ------------------------------------------------------------------------------------ */
+
+static seL4_Error give(unsigned cspace, seL4_Word to, seL4_CPtr cap, seL4_Word rights, seL4_Word badge)
+{
+	return seL4_CNode_Mint(slot.cspace + cspace, to, CSPACE_BITS, ROOT, cap, SK_DEPTH,
+			       (seL4_CapRights_t){{rights}}, badge);
+}
+
+static void process_map(seL4_CPtr vspace, seL4_CPtr frame, seL4_CPtr copy, seL4_Word address, seL4_CapRights_t rights)
+{
+	sk_must(seL4_CNode_Copy(ROOT, copy, SK_DEPTH, ROOT, frame, SK_DEPTH, seL4_AllRights));
+	sk_must(seL4_RISCV_Page_Map(copy, vspace, address, rights, seL4_RISCV_Default_VMAttributes));
+}
+
+/* Its root table, two more tables, and its view of stub, log and the workers' pages. */
+void process_make(unsigned process)
+{
+	seL4_CPtr memory = slot.process + process * PROCESS_SLOTS, vspace = memory + 1, copy = vspace + PROCESS_TABLES;
+
+	sk_must(seL4_Untyped_Retype(memory, seL4_RISCV_PageTableObject, 0, ROOT, 0, 0, vspace, PROCESS_TABLES));
+	sk_must(seL4_RISCV_ASIDPool_Assign(seL4_CapInitThreadASIDPool, vspace));
+	for (unsigned i = 1; i < PROCESS_TABLES; i++)
+		sk_must(seL4_RISCV_PageTable_Map(vspace + i, vspace, STUB_ADDRESS, seL4_RISCV_Default_VMAttributes));
+	process_map(vspace, slot.stub, copy, STUB_ADDRESS, seL4_CanRead);
+	process_map(vspace, slot.log, copy + 1, LOG_ADDRESS, seL4_ReadWrite);
+	for (unsigned i = 0; i < WORKERS; i++)
+		process_map(vspace, slot.page + i, copy + 2 + i, fuzz.worker[i].address, seL4_ReadWrite);
+}
+
+/* Mappings first or address space first. */
+void process_end(unsigned process)
+{
+	seL4_CPtr memory = slot.process + process * PROCESS_SLOTS, copy = memory + 1 + PROCESS_TABLES;
+	bool frames_first = chance(50);
+
+	if (!frames_first)
+		sk_must(seL4_CNode_Revoke(ROOT, memory, SK_DEPTH));
+	for (seL4_CPtr i = copy; i < copy + PROCESS_FRAMES; i++)
+		sk_must(seL4_CNode_Delete(ROOT, i, SK_DEPTH));
+	if (frames_first)
+		sk_must(seL4_CNode_Revoke(ROOT, memory, SK_DEPTH));
+}
+
+void worker_set_priority(unsigned worker, unsigned step)
+{
+	sk_must(seL4_TCB_SetSchedParams(worker_tcb(worker), seL4_CapInitThreadTCB, WORKER_MCP,
+					WORKER_PRIO + step * 8 + worker));
+}
+
+static seL4_Error configure(unsigned index)
+{
+	const struct worker *worker = &fuzz.worker[index];
+	seL4_CPtr vspace = slot.process + worker->process * PROCESS_SLOTS + 1;
+
+	return seL4_TCB_Configure(worker_tcb(index), SLOT_FAULT, slot.cspace + worker->cspace,
+				  GUARD(seL4_WordBits - CSPACE_BITS), vspace, 0, worker->address + PAGE_BUFFER,
+				  slot.page + index);
+}
+
+/*
+ * A thread that holds the last capability of its CNode keeps it: configuring it is an error. It goes, and a new
+ * one takes its place.
+ */
+void worker_configure(unsigned index)
+{
+	struct worker_page *page = fuzz.worker[index].page;
+	seL4_Error error = configure(index);
+
+	trace(error);
+	if (error != seL4_NoError) {
+		sk_must(seL4_CNode_Revoke(ROOT, worker_tcb(index), SK_DEPTH));
+		sk_must(seL4_CNode_Delete(ROOT, worker_tcb(index), SK_DEPTH));
+		sk_must(make(seL4_TCBObject, 0, ROOT, worker_tcb(index), 1));
+		sk_must(configure(index));
+	}
+	seL4_TCB_SetFlags(worker_tcb(index), seL4_TCBFlag_MASK, 0);
+	worker_set_priority(index, 0);
+	page->worker = index;
+	page->park_cap = SLOT_TCB + index;
+	page->park_info = seL4_MessageInfo_new(TCBSuspend, 0, 0, 0).words[0];
+}
+
+/* --- what CSpaces hold -------------------------------------------------------------------------------- */
+
+/* Without an unmap before, the frame moves or gets other rights; another may be in the way. */
+void remap(unsigned frame)
+{
+	seL4_CPtr cap = slot.frame + frame;
+	seL4_Word rights = chance(70) ? 3 : below(16), address;
+
+	if (chance(60)) {
+		trace(seL4_RISCV_Page_Unmap(cap));
+		say("unmap frame %u", frame);
+	}
+	if (chance(70)) {
+		address = chance(80) ? STUB_ADDRESS + ((16 + below(4)) << seL4_PageBits) : window_address();
+		if (chance(60)) {
+			fuzz.frame[frame].address = address;
+			fuzz.frame[frame].process = (unsigned)below(PROCESSES);
+		}
+		say("map frame %u in process %u at %#lx with %#lx", frame, fuzz.frame[frame].process,
+		    fuzz.frame[frame].address, rights);
+		trace(seL4_RISCV_Page_Map(cap, slot.process + fuzz.frame[frame].process * PROCESS_SLOTS + 1,
+					  fuzz.frame[frame].address, (seL4_CapRights_t){{rights}}, below(5) == 0));
+	}
+}
+
+static seL4_Word random_rights(void)
+{
+	return chance(60) ? 15 : below(16);
+}
+
+static seL4_Error refill_object(unsigned cspace, seL4_Word to)
+{
+	static const struct {
+		unsigned char type, bits;
+	} object[] = {{seL4_UntypedObject, 12}, {seL4_UntypedObject, 12}, {seL4_UntypedObject, 13},
+		      {seL4_UntypedObject, 14}, {seL4_UntypedObject, 14}, {seL4_UntypedObject, seL4_LargePageBits},
+		      {seL4_CapTableObject, NODE_BITS}, {seL4_RISCV_PageTableObject, 0},
+		      {seL4_RISCV_PageTableObject, 0}, {seL4_RISCV_4K_Page, 0}, {seL4_RISCV_4K_Page, 0},
+		      {seL4_RISCV_4K_Page, 0}, {seL4_RISCV_Mega_Page, seL4_LargePageBits}, {seL4_TCBObject, 0}};
+	unsigned i = (unsigned)below(sizeof object / sizeof object[0]);
+
+	if (object[i].bits == seL4_LargePageBits && chance(80))
+		i = 0;
+	return make(object[i].type, object[i].bits, slot.cspace + cspace, to, 1);
+}
+
+static seL4_Error refill_copy(unsigned cspace, seL4_Word to)
+{
+	seL4_CPtr from;
+
+	switch (below(8)) {
+	case 0:
+	case 1:
+		from = slot.endpoint + below(ENDPOINTS);
+		return give(cspace, to, from, random_rights(), chance(50) ? 0 : below(16));
+	case 2:
+		from = slot.notification + below(NOTIFICATIONS);
+		return give(cspace, to, from, random_rights(), chance(20) ? 0 : 1ul << below(16));
+	case 3:
+		return give(cspace, to, worker_tcb((unsigned)below(WORKERS)), 15, 0);
+	case 4:
+		from = slot.cspace + below(CSPACES);
+		return give(cspace, to, from, random_rights(), GUARD(seL4_WordBits - CSPACE_BITS));
+	case 5:
+		return give(cspace, to, slot.process + below(PROCESSES) * PROCESS_SLOTS + 1, 15, 0);
+	case 6:
+		return seL4_IRQControl_Get(seL4_CapIRQControl, 1 + below(IRQS), slot.cspace + cspace, to, CSPACE_BITS);
+	default:
+		from = (seL4_CPtr[]){seL4_CapASIDControl, seL4_CapInitThreadASIDPool, seL4_CapDomain}[below(3)];
+		return give(cspace, to, from, 15, 0);
+	}
+}
+
+void refill(unsigned cspace, seL4_Word to)
+{
+	trace(chance(50) ? refill_object(cspace, to) : refill_copy(cspace, to));
+}
+
+static void look(unsigned cspace, seL4_Word at)
+{
+	fuzz.type[cspace][at] = (unsigned char)seL4_DebugCapIdentify((cspace + 1ul) << root_bits() | at);
+	trace(fuzz.type[cspace][at]);
+}
+
+void scan(unsigned cspace)
+{
+	for (unsigned i = 0; i < CSPACE_SLOTS; i++)
+		look(cspace, i);
+}
+
+/* What the workers of a CSpace stand on, where it is missing. */
+void restore(unsigned cspace)
+{
+	trace(give(cspace, SLOT_SELF, slot.cspace + cspace, 15, GUARD(seL4_WordBits - CSPACE_BITS)));
+	for (unsigned i = 0; i < WORKERS; i++)
+		trace(give(cspace, SLOT_TCB + i, worker_tcb(i), 15, 0));
+	trace(give(cspace, SLOT_FAULT, slot.endpoint, 15, 0x70 + cspace));
+	for (unsigned i = 0; i < PROCESSES; i++)
+		trace(give(cspace, SLOT_VSPACE + i, slot.process + i * PROCESS_SLOTS + 1, 15, 0));
+}
+
+static bool fits(unsigned have, unsigned want)
+{
+	return want == TYPE_ANY || (want == TYPE_FULL ? have != TYPE_Null : have == want);
+}
+
+seL4_Word pick(unsigned cspace, unsigned type)
+{
+	seL4_Word first = below(CSPACE_SLOTS);
+
+	for (unsigned i = 0; i < CSPACE_SLOTS; i++) {
+		seL4_Word at = (first + i) % CSPACE_SLOTS;
+
+		if (!at || !fits(fuzz.type[cspace][at], type) || (at < SLOT_FREE && chance(70)))
+			continue;
+		if (chance(50))
+			look(cspace, at);
+		if (fits(fuzz.type[cspace][at], type))
+			return at;
+	}
+	return 0;
+}
+
+/* --- a world ------------------------------------------------------------------------------------------ */
+
+static void make_cspace(unsigned cspace)
+{
+	sk_must(seL4_CNode_Mint(slot.spaces, cspace + 1, 2, ROOT, slot.cspace + cspace, SK_DEPTH, seL4_AllRights,
+				GUARD(root_bits() - CSPACE_BITS)));
+	restore(cspace);
+	for (unsigned i = SLOT_FREE; i < CSPACE_SLOTS * 3 / 4; i++)
+		refill(cspace, i);
+	scan(cspace);
+}
+
+void world_make(void)
+{
+	sk_must(make(seL4_CapTableObject, CSPACE_BITS, ROOT, slot.cspace, CSPACES));
+	sk_must(make(seL4_TCBObject, 0, ROOT, slot.tcb, WORKERS));
+	sk_must(make(seL4_EndpointObject, 0, ROOT, slot.endpoint, ENDPOINTS));
+	sk_must(make(seL4_NotificationObject, 0, ROOT, slot.notification, NOTIFICATIONS));
+	sk_must(make(seL4_RISCV_4K_Page, 0, ROOT, slot.frame, FRAMES));
+	for (unsigned i = 0; i < PROCESSES; i++)
+		process_make(i);
+	for (unsigned i = 0; i < CSPACES; i++)
+		make_cspace(i);
+	memset(fuzz.log, 0, sizeof *fuzz.log);
+	fuzz.log_seen = 0;
+	for (unsigned i = 0; i < WORKERS; i++) {
+		memset(fuzz.worker[i].page, 0, sizeof *fuzz.worker[i].page);
+		fuzz.worker[i].cspace = i % CSPACES;
+		fuzz.worker[i].process = i % PROCESSES;
+		worker_configure(i);
+	}
+}
+
+void world_end(void)
+{
+	for (unsigned i = 0; i < PROCESSES; i++)
+		process_end(i);
+	sk_must(seL4_CNode_Revoke(ROOT, slot.memory, SK_DEPTH));
+}
