@@ -1,6 +1,7 @@
 /*
  * Booting: the root server's objects and capabilities, and the boot information that describes them
- * (boot.md). The objects lie at the top of memory, and everything else becomes untyped.
+ * (boot.md). The objects lie at the top of the highest free memory that has room for them, and everything
+ * else becomes untyped.
  */
 #include "kernel/core/boot.h"
 
@@ -16,7 +17,8 @@ struct builder {
 	struct kernel *kernel;
 	const struct boot *boot;
 	seL4_BootInfo *info;
-	uint64_t top; /* objects are taken from here downwards */
+	uint64_t top;  /* objects are taken from here downwards */
+	uint64_t home; /* where the free memory that they are taken from begins */
 	struct slot *root;
 	uint64_t next_slot, slots;
 	struct cap vspace;
@@ -71,6 +73,36 @@ static bool provide_next(struct builder *builder, struct cap cap)
 	return true;
 }
 
+/* The regions of RAM that are not free, in no order; a null pointer behind the last. */
+static const struct region *taken_region(const struct boot *boot, unsigned index)
+{
+	static const struct region window = {KERNEL_PADDR, IMAGE_PADDR};
+
+	if (index == 0)
+		return &window;
+	if (index == 1)
+		return &boot->image;
+	return index - 2 < boot->taken_count ? &boot->taken[index - 2] : NULL;
+}
+
+/* The first free memory at or above `start`, as far as it reaches; where there is none, it is empty. */
+static struct region next_free(const struct boot *boot, uint64_t start)
+{
+	struct region found = {start, boot->ram.end};
+	const struct region *taken;
+	unsigned i = 0;
+
+	while ((taken = taken_region(boot, i++))) {
+		if (found.start >= taken->start && found.start < taken->end) {
+			found = (struct region){taken->end, boot->ram.end};
+			i = 0;
+		} else if (found.start < taken->start && found.end > taken->start) {
+			found.end = taken->start;
+		}
+	}
+	return found;
+}
+
 /* --- layout -------------------------------------------------------------------------------------- */
 
 static const char *plan(struct builder *builder)
@@ -94,10 +126,14 @@ static const char *plan(struct builder *builder)
 	if (needed > 1ull << bits)
 		return "the root CNode has too few slots for the image's frames";
 	needed = (1ull << (bits + seL4_SlotBits)) + (needed + 8) * PAGE_SIZE + builder->extra_size;
-	if (boot->image.end + needed > boot->ram.end)
-		return "the image does not fit into memory";
-	builder->top = boot->ram.end;
-	return NULL;
+	for (struct region free = next_free(boot, boot->ram.start); free.start < free.end;
+	     free = next_free(boot, free.end)) {
+		if (needed > free.end - free.start)
+			continue;
+		builder->home = free.start;
+		builder->top = free.end;
+	}
+	return builder->top ? NULL : "the image does not fit into memory";
 }
 
 /* --- objects --------------------------------------------------------------------------------------- */
@@ -248,7 +284,10 @@ static void make_untypeds(struct builder *builder)
 	}
 	add_untyped(builder, hole, boot->ram.start, true);
 	add_untyped(builder, boot->ram.end, seL4_PhysicalTop, true);
-	add_untyped(builder, boot->image.end, builder->top, false);
+	for (struct region free = next_free(boot, boot->ram.start); free.start < free.end;
+	     free = next_free(boot, free.end))
+		add_untyped(builder, free.start, free.start == builder->home ? builder->top : free.end,
+			    false);
 	builder->info->untyped.end = builder->next_slot;
 	builder->info->empty.start = builder->next_slot;
 	builder->info->empty.end = builder->slots;

@@ -13,6 +13,9 @@ struct boot {
 	struct region ram;         /* all that the kernel may use, its own window included */
 	struct region reserved[8]; /* devices of the kernel's own, ascending, below ram */
 	unsigned reserved_count;
+	struct region
+		taken[16]; /* what else in ram is not free, besides the places in kernel.h and the image */
+	unsigned taken_count;
 	struct region image; /* the user image, pages; the first of them is mapped at image_vaddr */
 	uint64_t image_vaddr;
 	uint64_t entry;         /* virtual */

@@ -16,6 +16,7 @@ _Static_assert(KERNEL_STATE_PADDR == 0x80300000, "machine_kernel()");
 
 #define CAUSE_INTERRUPT (1ull << 63)
 #define CAUSE_ILLEGAL   2
+#define PAGE_MASK       ((1ull << seL4_PageBits) - 1)
 
 /* In the image's data, where `skerry image` finds and fills it. */
 struct metal_config metal_config __attribute__((used, section(".data"))) = {
@@ -177,9 +178,6 @@ static void from_firmware(const struct hand_over *hand_over, struct boot *boot)
 		memmove(machine_pointer(isa_kref(FDT_PADDR)), fdt, size);
 		boot->fdt_size = size;
 	}
-	boot->ram.end = metal_config.ram_end;
-	if (boot->ram.end == 0)
-		boot->ram.end = fdt_memory_end(machine_pointer(isa_kref(FDT_PADDR)), KERNEL_PADDR);
 	boot->image = (struct region){IMAGE_PADDR, IMAGE_PADDR + metal_config.image_size};
 	boot->image_vaddr = metal_config.image_vaddr;
 	boot->entry = metal_config.entry;
@@ -193,8 +191,21 @@ static void from_loader(const struct hand_over *hand_over, struct boot *boot)
 	boot->entry = hand_over->a[3];
 	boot->fdt = hand_over->a[4];
 	boot->fdt_size = hand_over->a[5];
-	boot->ram.end =
-		boot->fdt_size ? fdt_memory_end(machine_pointer(isa_kref(boot->fdt)), KERNEL_PADDR) : 0;
+	boot->taken[boot->taken_count++] = (struct region){
+		boot->fdt & ~PAGE_MASK, (boot->fdt + boot->fdt_size + PAGE_MASK) & ~PAGE_MASK};
+}
+
+static void find_memory(struct boot *boot)
+{
+	const void *fdt = machine_pointer(isa_kref(boot->fdt));
+
+	boot->ram.end = metal_config.ram_end;
+	if (boot->ram.end == 0 && boot->fdt_size)
+		boot->ram.end = fdt_memory_end(fdt, KERNEL_PADDR);
+	if (boot->ram.end == 0)
+		boot_failed("the device tree does not say where memory ends");
+	if (!fdt_take_reserved(fdt, boot))
+		boot_failed("the device tree reserves more pieces of memory than are provided for");
 }
 
 struct tcb *metal_boot(const struct hand_over *hand_over)
@@ -217,8 +228,7 @@ struct tcb *metal_boot(const struct hand_over *hand_over)
 		from_loader(hand_over, &boot);
 	else
 		from_firmware(hand_over, &boot);
-	if (boot.ram.end == 0)
-		boot_failed("the device tree does not say where memory ends");
+	find_memory(&boot);
 	CSR_CLEAR(sstatus, SSTATUS_SPP | SSTATUS_FS);
 	metal_interrupts_init(hand_over->from_loader ? 0 : hand_over->a[0]);
 	why = kernel_boot(machine_kernel(), &boot);

@@ -28,3 +28,5 @@ bool metal_fpu_claim(struct tcb *tcb, uint32_t instruction);
 /* The end of the memory region that holds `inside`, from a flattened device tree; 0: not found. */
 uint64_t fdt_memory_end(const void *fdt, uint64_t inside);
 uint64_t fdt_size(const void *fdt);
+/* Adds to boot->taken what the tree reserves of boot->ram. False: that is more regions than fit. */
+bool fdt_take_reserved(const void *fdt, struct boot *boot);
