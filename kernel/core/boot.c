@@ -320,7 +320,7 @@ static void init_kernel(struct kernel *kernel, const struct boot *boot)
 	kernel->irq_state[machine_irq_max()] = IRQ_TIMER;
 }
 
-const char *kernel_boot(struct kernel *kernel, const struct boot *boot)
+__attribute__((cold)) const char *kernel_boot(struct kernel *kernel, const struct boot *boot)
 {
 	struct builder builder = {.kernel = kernel, .boot = boot};
 	const char *error;

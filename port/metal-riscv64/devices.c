@@ -20,11 +20,9 @@
 #define IRQ_MAX        PLIC_LINES
 
 #define SBI_TIMER      0x54494d45
-#define TIMER_HZ       10000000ull
-#define TICK_COUNTS    (TICK_NS * TIMER_HZ / 1000000000ull)
 
-static uint64_t plic_context; /* of this hart's supervisor mode */
-static uint64_t next_tick;    /* in counts of `time` */
+static uint64_t plic_context;           /* of this hart's supervisor mode */
+static uint64_t next_tick, tick_counts; /* in counts of `time` */
 
 /* --- console, end ------------------------------------------------------------------------------ */
 
@@ -74,13 +72,14 @@ static void set_timer(uint64_t count)
 	__asm__ volatile("ecall" : "+r"(a0) : "r"(a6), "r"(a7) : "a1", "memory");
 }
 
-void metal_interrupts_init(uint64_t hart)
+void metal_interrupts_init(uint64_t hart, uint64_t timer_hz)
 {
 	plic_context = 2 * hart + 1;
+	tick_counts = TICK_NS * timer_hz / 1000000000ull;
 	for (unsigned line = 1; line < PLIC_LINES; line++)
 		*device_word(PLIC + 4 * line) = 1;
 	*device_word(PLIC_THRESHOLD + 0x1000 * plic_context) = 0;
-	next_tick = CSR_READ(time) + TICK_COUNTS;
+	next_tick = CSR_READ(time) + tick_counts;
 	set_timer(next_tick);
 	CSR_WRITE(sie, SIP_STIP | SIP_SEIP);
 }
@@ -125,9 +124,9 @@ void machine_irq_complete(unsigned irq)
 	if (irq != IRQ_MAX)
 		return;
 	now = CSR_READ(time);
-	next_tick += TICK_COUNTS;
+	next_tick += tick_counts;
 	if (next_tick <= now)
-		next_tick = now + TICK_COUNTS;
+		next_tick = now + tick_counts;
 	set_timer(next_tick);
 }
 

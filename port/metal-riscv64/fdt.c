@@ -1,18 +1,28 @@
 /*
  * The little that the kernel itself needs of a flattened device tree (Devicetree Specification,
- * chapter 5): where memory ends, and what of it is reserved. The tree comes from the firmware or a loader;
- * nothing in it is taken on trust beyond its being readable up to its stated size, at most FDT_CAPACITY.
- * Addresses and sizes have two cells each, as on every 64-bit board.
+ * chapter 5): where memory ends, what of it is reserved, how fast time runs. The tree comes from the
+ * firmware or a loader; nothing in it is taken on trust beyond its being readable up to its stated size, at
+ * most FDT_CAPACITY. Addresses and sizes have two cells each, as on 64-bit boards.
  */
 #include <string.h>
 
 #include "port/metal-riscv64/metal.h"
 
-#define FDT_MAGIC      0xd00dfeedu
-#define FDT_BEGIN_NODE 1
-#define FDT_END_NODE   2
-#define FDT_PROP       3
-#define FDT_NOP        4
+#define FDT_MAGIC       0xd00dfeedu
+#define FDT_HEADER_SIZE 40
+#define FDT_BEGIN_NODE  1
+#define FDT_END_NODE    2
+#define FDT_PROP        3
+#define FDT_NOP         4
+
+/* Which node the properties are of. */
+enum node { NODE_OTHER, NODE_MEMORY, NODE_CPUS, NODE_RESERVED_MEMORY, NODE_RESERVED };
+
+struct tree {
+	const uint8_t *base;
+	uint32_t size;
+	struct boot *boot;
+};
 
 static uint32_t be32(const uint8_t *bytes)
 {
@@ -28,170 +38,113 @@ uint64_t fdt_size(const void *fdt)
 {
 	uint32_t size = be32((const uint8_t *)fdt + 4);
 
-	return be32(fdt) == FDT_MAGIC && size <= FDT_CAPACITY ? size : 0;
+	return be32(fdt) == FDT_MAGIC && size >= FDT_HEADER_SIZE && size <= FDT_CAPACITY ? size : 0;
 }
 
-struct walk_fdt {
-	const uint8_t *base;
-	uint32_t size, at, strings;
-	unsigned depth;      /* of the node whose properties come now; the root's is 1 */
-	const char *node[4]; /* the names of it and those above it */
-	const char *name;    /* the property */
-	const uint8_t *value;
-	uint32_t length;
-};
-
-static bool walk_start(struct walk_fdt *walk, const void *fdt)
+/* Notes a region that is not free. What is below the kernel is the firmware's anyway. */
+static bool take(struct boot *boot, uint64_t start, uint64_t size)
 {
-	const uint8_t *base = fdt;
-
-	*walk = (struct walk_fdt){.base = base, .size = (uint32_t)fdt_size(fdt)};
-	if (walk->size < 40)
-		return false;
-	walk->at = be32(base + 8);
-	walk->strings = be32(base + 12);
-	return walk->strings < walk->size;
-}
-
-static bool enter_node(struct walk_fdt *walk)
-{
-	const char *name = (const char *)walk->base + walk->at;
-	uint32_t length = (uint32_t)strnlen(name, walk->size - walk->at);
-
-	if (length >= walk->size - walk->at)
-		return false;
-	if (walk->depth < 4)
-		walk->node[walk->depth] = name;
-	walk->depth++;
-	walk->at = (walk->at + length + 4) & ~3u;
-	return true;
-}
-
-/* The next property; false at the end, or where the tree is broken. */
-static bool walk_next(struct walk_fdt *walk)
-{
-	while (walk->at + 12 <= walk->size) {
-		const uint8_t *here = walk->base + walk->at;
-		uint32_t token = be32(here), name;
-
-		walk->at += 4;
-		switch (token) {
-		case FDT_BEGIN_NODE:
-			if (!enter_node(walk))
-				return false;
-			break;
-		case FDT_END_NODE:
-			if (walk->depth-- == 0)
-				return false;
-			break;
-		case FDT_NOP:
-			break;
-		case FDT_PROP:
-			walk->length = be32(here + 4);
-			name = be32(here + 8);
-			walk->value = here + 12;
-			walk->at += 8;
-			if (walk->length > walk->size - walk->at || name >= walk->size - walk->strings)
-				return false;
-			walk->name = (const char *)walk->base + walk->strings + name;
-			walk->at = (walk->at + walk->length + 3) & ~3u;
-			return true;
-		default:
-			return false;
-		}
-	}
-	return false;
-}
-
-static bool is_property(const struct walk_fdt *walk, const char *name)
-{
-	uint32_t room = walk->size - (uint32_t)((const uint8_t *)walk->name - walk->base);
-
-	return strnlen(walk->name, room) < room && strcmp(walk->name, name) == 0;
-}
-
-/* Is the node at that depth NAME or NAME@ADDRESS? */
-static bool is_node(const struct walk_fdt *walk, unsigned depth, const char *name)
-{
-	size_t length = strlen(name);
-	const char *node = walk->node[depth - 1];
-
-	return strncmp(node, name, length) == 0 && (node[length] == 0 || node[length] == '@');
-}
-
-/* Pair `index` of a `reg` property. */
-static bool pair(const struct walk_fdt *walk, uint32_t index, struct region *region)
-{
-	uint32_t at = 16 * index;
-
-	if (at + 16 > walk->length)
-		return false;
-	region->start = be64(walk->value + at);
-	region->end = region->start + be64(walk->value + at + 8);
-	return true;
-}
-
-uint64_t fdt_memory_end(const void *fdt, uint64_t inside)
-{
-	struct walk_fdt walk;
-	struct region region;
-
-	if (!walk_start(&walk, fdt))
-		return 0;
-	while (walk_next(&walk)) {
-		if (walk.depth != 2 || !is_node(&walk, 2, "memory") || !is_property(&walk, "reg"))
-			continue;
-		for (uint32_t i = 0; pair(&walk, i, &region); i++)
-			if (inside >= region.start && inside < region.end)
-				return region.end;
-	}
-	return 0;
-}
-
-/* Notes a region if it is about RAM; false: there are more than can be noted. */
-static bool take(struct boot *boot, struct region region)
-{
-	if (region.start >= region.end || region.end <= boot->ram.start || region.start >= boot->ram.end)
+	if (size == 0 || start + size <= boot->ram.start)
 		return true;
 	if (boot->taken_count == sizeof boot->taken / sizeof *boot->taken)
 		return false;
-	boot->taken[boot->taken_count++] = region;
+	boot->taken[boot->taken_count++] = (struct region){start, start + size};
 	return true;
 }
 
-/* The children of /reserved-memory. */
-static bool take_nodes(const void *fdt, struct boot *boot)
+/* The memory reservation block: pairs of address and size, until both are 0. */
+static bool read_reservations(const struct tree *tree)
 {
-	struct walk_fdt walk;
-	struct region region;
+	for (uint32_t at = be32(tree->base + 16); at + 16 <= tree->size; at += 16) {
+		uint64_t start = be64(tree->base + at), size = be64(tree->base + at + 8);
 
-	if (!walk_start(&walk, fdt))
-		return true;
-	while (walk_next(&walk)) {
-		if (walk.depth != 3 || !is_node(&walk, 2, "reserved-memory") || !is_property(&walk, "reg"))
-			continue;
-		for (uint32_t i = 0; pair(&walk, i, &region); i++)
-			if (!take(boot, region))
-				return false;
-	}
-	return true;
-}
-
-bool fdt_take_reserved(const void *fdt, struct boot *boot)
-{
-	const uint8_t *base = fdt;
-	uint64_t size = fdt_size(fdt);
-
-	if (size < 40)
-		return true;
-	/* The memory reservation block: pairs of address and size, until both are 0. */
-	for (uint32_t at = be32(base + 16); at + 16 <= size; at += 16) {
-		uint64_t start = be64(base + at), length = be64(base + at + 8);
-
-		if (start == 0 && length == 0)
+		if (start == 0 && size == 0)
 			break;
-		if (!take(boot, (struct region){start, start + length}))
+		if (!take(tree->boot, start, size))
 			return false;
 	}
-	return take_nodes(fdt, boot);
+	return true;
+}
+
+/* A `reg` property: pairs again. Memory is where the kernel lies. */
+static bool read_regions(const struct tree *tree, enum node node, const uint8_t *reg, uint32_t length)
+{
+	struct region *ram = &tree->boot->ram;
+
+	for (; length >= 16; reg += 16, length -= 16) {
+		uint64_t start = be64(reg), size = be64(reg + 8);
+
+		if (node == NODE_RESERVED && !take(tree->boot, start, size))
+			return false;
+		if (node == NODE_MEMORY && ram->end == 0 && ram->start >= start && ram->start - start < size)
+			ram->end = start + size;
+	}
+	return true;
+}
+
+/* What node begins here, inside a node of that kind? Its name takes `length` bytes, without the 0. */
+static enum node node_of(enum node outer, unsigned depth, const char *name, uint32_t length)
+{
+	if (depth == 1 && length >= 6 && memcmp(name, "memory", 6) == 0 && (length == 6 || name[6] == '@'))
+		return NODE_MEMORY;
+	if (depth == 1 && length == 4 && memcmp(name, "cpus", 4) == 0)
+		return NODE_CPUS;
+	if (depth == 1 && length == 15 && memcmp(name, "reserved-memory", 15) == 0)
+		return NODE_RESERVED_MEMORY;
+	return depth == 2 && outer == NODE_RESERVED_MEMORY ? NODE_RESERVED : NODE_OTHER;
+}
+
+static bool is_name(const struct tree *tree, uint32_t at, const char *name, uint32_t size)
+{
+	return at <= tree->size && size <= tree->size - at && memcmp(tree->base + at, name, size) == 0;
+}
+
+__attribute__((cold)) bool fdt_read(const void *fdt, struct boot *boot, uint64_t *timer_hz)
+{
+	struct tree tree = {fdt, (uint32_t)fdt_size(fdt), boot};
+	uint32_t at = be32(tree.base + 8), strings = be32(tree.base + 12), length, name;
+	enum node node = NODE_OTHER,
+		  outer = NODE_OTHER; /* the node at hand, the child of the root around it */
+	unsigned depth = 0;
+
+	if (tree.size == 0)
+		return true;
+	while (at + 12 <= tree.size) {
+		const uint8_t *here = tree.base + at;
+
+		switch (be32(here)) {
+		case FDT_BEGIN_NODE:
+			length = (uint32_t)strnlen((const char *)here + 4, tree.size - at - 4);
+			node = node_of(outer, depth, (const char *)here + 4, length);
+			outer = depth == 1 ? node : outer;
+			depth++;
+			at = (at + 4 + length + 4) & ~3u;
+			break;
+		case FDT_END_NODE:
+			depth--;
+			at += 4;
+			break;
+		case FDT_NOP:
+			at += 4;
+			break;
+		case FDT_PROP:
+			length = be32(here + 4);
+			at += 12;
+			if (length > tree.size - at)
+				return true;
+			at = (at + length + 3) & ~3u;
+			if (node == NODE_OTHER)
+				break;
+			name = strings + be32(here + 8);
+			if (node == NODE_CPUS && length == 4 &&
+			    is_name(&tree, name, "timebase-frequency", 19))
+				*timer_hz = be32(here + 12);
+			if (is_name(&tree, name, "reg", 4) && !read_regions(&tree, node, here + 12, length))
+				return false;
+			break;
+		default:
+			return read_reservations(&tree);
+		}
+	}
+	return read_reservations(&tree);
 }

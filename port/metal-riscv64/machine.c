@@ -16,6 +16,7 @@ _Static_assert(KERNEL_STATE_PADDR == 0x80300000, "machine_kernel()");
 
 #define CAUSE_INTERRUPT (1ull << 63)
 #define CAUSE_ILLEGAL   2
+#define TIMER_HZ        10000000ull /* of QEMU's virt, should the device tree not say */
 #define PAGE_MASK       ((1ull << seL4_PageBits) - 1)
 
 /* In the image's data, where `skerry image` finds and fills it. */
@@ -121,7 +122,7 @@ static const char *cause_words(uint64_t cause)
 	return cause < sizeof words / sizeof *words && *words[cause] ? words[cause] : "unknown cause";
 }
 
-_Noreturn void metal_kernel_fault(uint64_t cause, uint64_t pc, uint64_t address)
+__attribute__((cold)) _Noreturn void metal_kernel_fault(uint64_t cause, uint64_t pc, uint64_t address)
 {
 	extern char _stack_guard[];
 	bool overflow = address - (uint64_t)_stack_guard < 1u << seL4_PageBits;
@@ -195,26 +196,14 @@ static void from_loader(const struct hand_over *hand_over, struct boot *boot)
 		boot->fdt & ~PAGE_MASK, (boot->fdt + boot->fdt_size + PAGE_MASK) & ~PAGE_MASK};
 }
 
-static void find_memory(struct boot *boot)
-{
-	const void *fdt = machine_pointer(isa_kref(boot->fdt));
-
-	boot->ram.end = metal_config.ram_end;
-	if (boot->ram.end == 0 && boot->fdt_size)
-		boot->ram.end = fdt_memory_end(fdt, KERNEL_PADDR);
-	if (boot->ram.end == 0)
-		boot_failed("the device tree does not say where memory ends");
-	if (!fdt_take_reserved(fdt, boot))
-		boot_failed("the device tree reserves more pieces of memory than are provided for");
-}
-
-struct tcb *metal_boot(const struct hand_over *hand_over)
+__attribute__((cold)) struct tcb *metal_boot(const struct hand_over *hand_over)
 {
 	struct boot boot = {
 		.ram = {KERNEL_PADDR, 0},
 		.reserved = {{0x2000000, 0x2200000}, {0xc000000, 0xc600000}}, /* CLINT, PLIC */
 		.reserved_count = 2,
 	};
+	uint64_t timer_hz = TIMER_HZ;
 	const char *why;
 
 	metal_kernel_satp = CSR_READ(satp);
@@ -228,9 +217,13 @@ struct tcb *metal_boot(const struct hand_over *hand_over)
 		from_loader(hand_over, &boot);
 	else
 		from_firmware(hand_over, &boot);
-	find_memory(&boot);
+	boot.ram.end = metal_config.ram_end;
+	if (boot.fdt_size && !fdt_read(machine_pointer(isa_kref(boot.fdt)), &boot, &timer_hz))
+		boot_failed("the device tree reserves more pieces of memory than are provided for");
+	if (boot.ram.end == 0)
+		boot_failed("the device tree does not say where memory ends");
 	CSR_CLEAR(sstatus, SSTATUS_SPP | SSTATUS_FS);
-	metal_interrupts_init(hand_over->from_loader ? 0 : hand_over->a[0]);
+	metal_interrupts_init(hand_over->from_loader ? 0 : hand_over->a[0], timer_hz);
 	why = kernel_boot(machine_kernel(), &boot);
 	if (why)
 		boot_failed(why);

@@ -17,7 +17,7 @@ static inline volatile uint32_t *device_word(uint64_t paddr)
 }
 
 /* --- devices.c --- */
-void metal_interrupts_init(uint64_t hart);
+void metal_interrupts_init(uint64_t hart, uint64_t timer_hz);
 void metal_print(const char *text);
 void metal_print_hex(uint64_t value);
 _Noreturn void metal_power_off(unsigned status);
@@ -25,8 +25,10 @@ _Noreturn void metal_power_off(unsigned status);
 bool metal_fpu_claim(struct tcb *tcb, uint32_t instruction);
 
 /* --- fdt.c --- */
-/* The end of the memory region that holds `inside`, from a flattened device tree; 0: not found. */
-uint64_t fdt_memory_end(const void *fdt, uint64_t inside);
+/* The tree's size in bytes; 0: that is no tree, or it is larger than FDT_CAPACITY. */
 uint64_t fdt_size(const void *fdt);
-/* Adds to boot->taken what the tree reserves of boot->ram. False: that is more regions than fit. */
-bool fdt_take_reserved(const void *fdt, struct boot *boot);
+/*
+ * Fills in from the tree: boot->ram.end, unless it is set; boot->taken, with what is reserved; and how often
+ * `time` counts in a second. False: more is reserved than there is room to note.
+ */
+bool fdt_read(const void *fdt, struct boot *boot, uint64_t *timer_hz);
