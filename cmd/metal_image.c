@@ -146,7 +146,7 @@ static void fill_config(struct metal_config *config, const struct metal_choices 
 	config->entry = image->entry;
 	config->fdt_size = choices->fdt_size;
 	config->ram_end = choices->ram_end;
-	config->announce = choices->announce;
+	config->attended = choices->attended;
 }
 
 uint8_t *metal_image_make(const struct image *image, const struct metal_choices *choices, uint64_t *size)

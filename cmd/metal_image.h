@@ -10,7 +10,7 @@ struct metal_choices {
 	const void *fdt;                   /* NULL: the firmware's device tree; at most FDT_CAPACITY bytes */
 	uint64_t fdt_size;
 	uint64_t ram_end; /* 0: as the device tree says */
-	bool announce;    /* print METAL_START_MARK when the kernel has booted */
+	bool attended;    /* the kernel prints METAL_START_MARK and METAL_STUCK_MARK */
 };
 
 /* The file's bytes, from malloc(); NULL if it cannot be made, which has then been complained about. */

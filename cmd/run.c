@@ -180,6 +180,23 @@ static bool ended(struct run *run, enum run_state state)
 	return host_alarm_rang() && end_timeout(run);
 }
 
+bool run_stuck(struct run *run)
+{
+	const char *missing = console_missing();
+
+	if (run->told_stuck)
+		return false;
+	run->told_stuck = true;
+	complain("nothing can ever run again: no thread is runnable, no timer is armed, no input is "
+		 "possible%s%s",
+		 missing ? "; never printed: " : "", missing ? missing : "");
+	target_of(run)->threads(run);
+	if (!console_is_terminal())
+		return run_end(run, STATUS_STUCK);
+	complain("Ctrl-A x quits");
+	return false;
+}
+
 void run_booted(struct run *run)
 {
 	const struct run_options *options = &run->options;

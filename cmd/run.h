@@ -16,6 +16,7 @@ struct run {
 	uint64_t fdt_size;
 	void *fdt_loaded;
 	uint64_t start_ns, boot_ns;
+	bool told_stuck;
 	int status;
 };
 
@@ -39,6 +40,8 @@ struct target {
 	int (*guest_status)(void);
 	/* What may be wrong with a guest that failed; NULL: nothing is known. */
 	const char *(*hint)(void);
+	/* Names each thread with what it waits for, if it knows. */
+	void (*threads)(const struct run *run);
 	/* Called by signal handlers: come back from turn(). */
 	void (*wake)(void);
 	/* Prints what --stats wants. */
@@ -54,6 +57,8 @@ extern const struct target target_qemu; /* run_qemu.c */
 bool run_no_boot(struct run *run, const char *reason);
 /* The guest begins to run now. */
 void run_booted(struct run *run);
+/* Says, once, that nothing can ever run again; true if that ends the run. At a terminal the user decides. */
+bool run_stuck(struct run *run);
 /* Ends the run with this status; true, for `return run_end(…)`. */
 bool run_end(struct run *run, int status);
 

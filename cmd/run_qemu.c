@@ -4,8 +4,9 @@
  * one stream (a "mux" character device), so that what they print stays in order.
  *
  * What comes before METAL_START_MARK is the firmware's and is not shown; if the mark never comes, its last
- * line says why. Input goes where Skerry's own machine sends it: QEMU's monitor, asked through the control
- * stream, knows what the guest has set up.
+ * line says why. METAL_STUCK_MARK comes when the guest has no thread and no interrupt left to go on. Input
+ * goes where Skerry's own machine sends it: QEMU's monitor, asked through the control stream, knows what the
+ * guest has set up.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,9 +30,9 @@ enum input { INPUT_UART, INPUT_VIRTIO };
 
 static struct {
 	struct host_program *program;
-	struct search mark;
-	bool started;   /* the mark has come */
-	char line[256]; /* before it: the last line printed that is not empty */
+	struct search start_mark, stuck_mark;
+	bool started, stuck; /* the mark has come */
+	char line[256];      /* before it: the last line printed that is not empty */
 	size_t line_size;
 
 	enum input input;
@@ -54,7 +55,7 @@ static uint8_t *system_make(struct run *run, uint64_t *size)
 		.fdt = run->fdt,
 		.fdt_size = run->fdt_size,
 		.ram_end = RAM_BASE + options->ram_size,
-		.announce = true,
+		.attended = true,
 	};
 
 	if (run->fdt_size <= FDT_CAPACITY)
@@ -142,7 +143,8 @@ static bool qemu_start(struct run *run)
 			complain("cannot keep the system for QEMU: %s", host_error());
 		return false;
 	}
-	qemu.mark = search_create(METAL_START_MARK);
+	qemu.start_mark = search_create(METAL_START_MARK);
+	qemu.stuck_mark = search_create(METAL_STUCK_MARK);
 	qemu.input = INPUT_VIRTIO;
 	qemu.program = start_program(run, kernel);
 	if (!qemu.program)
@@ -274,17 +276,34 @@ static void before_start(char byte)
 	}
 }
 
+/* A byte of the guest's. What may be the beginning of the mark is kept until it is clear that it is not. */
+static void after_start(char byte)
+{
+	size_t kept = qemu.stuck_mark.matched, keep;
+	char bytes[sizeof METAL_STUCK_MARK];
+
+	memcpy(bytes, METAL_STUCK_MARK, kept);
+	bytes[kept++] = byte;
+	if (search_step(&qemu.stuck_mark, byte)) {
+		qemu.stuck = true;
+		return;
+	}
+	keep = qemu.stuck_mark.matched;
+	console_output(NULL, 0, bytes, kept - keep);
+}
+
 static void output(struct run *run, const char *bytes, size_t size)
 {
-	while (size > 0 && !qemu.started) {
+	for (; size > 0; bytes++, size--) {
+		if (qemu.started) {
+			after_start(*bytes);
+			continue;
+		}
 		before_start(*bytes);
-		qemu.started = search_step(&qemu.mark, *bytes);
+		qemu.started = search_step(&qemu.start_mark, *bytes);
 		if (qemu.started)
 			run_booted(run);
-		bytes++;
-		size--;
 	}
-	console_output(NULL, 0, bytes, size);
 }
 
 /* --- its end ---------------------------------------------------------------------------------------- */
@@ -310,6 +329,7 @@ static enum run_state not_started(struct run *run, int status, const char *compl
 static enum run_state program_ended(struct run *run, const char *complaint)
 {
 	qemu.guest_status = host_program_status(qemu.program);
+	console_output(NULL, 0, METAL_STUCK_MARK, qemu.stuck_mark.matched); /* it was no mark */
 	if (!qemu.started)
 		return not_started(run, qemu.guest_status, complaint);
 	if (qemu.guest_status >= 0)
@@ -357,7 +377,8 @@ static enum run_state qemu_turn(struct run *run)
 
 static bool qemu_idle(struct run *run)
 {
-	(void)run;
+	if (qemu.stuck && run_stuck(run))
+		return true;
 	host_program_wait(qemu.program, console_input_open(), qemu.out_size > 0);
 	return false;
 }
@@ -370,6 +391,11 @@ static int qemu_guest_status(void)
 static const char *qemu_hint(void)
 {
 	return NULL;
+}
+
+static void qemu_threads(const struct run *run)
+{
+	(void)run; /* only the kernel knows */
 }
 
 static void qemu_wake(void)
@@ -389,7 +415,8 @@ static void qemu_close(struct run *run)
 			 *qemu.line ? qemu.line : "none");
 	if (qemu.program)
 		host_program_close(qemu.program);
-	search_destroy(&qemu.mark);
+	search_destroy(&qemu.start_mark);
+	search_destroy(&qemu.stuck_mark);
 }
 
 const struct target target_qemu = {
@@ -398,6 +425,7 @@ const struct target target_qemu = {
 	.idle = qemu_idle,
 	.guest_status = qemu_guest_status,
 	.hint = qemu_hint,
+	.threads = qemu_threads,
 	.wake = qemu_wake,
 	.report = qemu_report,
 	.close = qemu_close,

@@ -19,7 +19,6 @@ static struct {
 	struct board_disk disk;
 	struct report_context report;
 	uint64_t until; /* guest time of the next thing to do when it idles */
-	bool told_stuck;
 } vm;
 
 /* For the signal handler. */
@@ -127,31 +126,13 @@ static enum run_state vm_turn(struct run *run)
 	return console_feed(&guest) || state != NODE_IDLE ? RUN_GOES_ON : RUN_IDLE;
 }
 
-/* Nothing can ever run again. At a terminal the user decides; true if the run ends here. */
-static bool stuck(struct run *run)
-{
-	const char *missing = console_missing();
-
-	if (vm.told_stuck)
-		return false;
-	vm.told_stuck = true;
-	complain("nothing can ever run again: no thread is runnable, no timer is armed, no input is "
-		 "possible%s%s",
-		 missing ? "; never printed: " : "", missing ? missing : "");
-	report_threads(&run->image, vm.node);
-	if (!console_is_terminal())
-		return run_end(run, STATUS_STUCK);
-	complain("Ctrl-A x quits");
-	return false;
-}
-
 /* The node has nothing to do before guest time vm.until. */
 static bool vm_idle(struct run *run)
 {
 	uint64_t now = node_time(vm.node), until = vm.until, before = host_clock_ns(), slept;
 	struct console_guest guest = console_guest();
 
-	if (until == NODE_FOREVER && !console_input_possible(&guest) && stuck(run))
+	if (until == NODE_FOREVER && !console_input_possible(&guest) && run_stuck(run))
 		return true;
 	if (!run->options.real_time && !console_is_terminal() && until != NODE_FOREVER) {
 		node_skip_to(vm.node, until);
@@ -179,6 +160,11 @@ static const char *vm_hint(void)
 	return node_profile_hint(vm.node);
 }
 
+static void vm_threads(const struct run *run)
+{
+	report_threads(&run->image, vm.node);
+}
+
 static void vm_report(const struct run *run)
 {
 	report_stats(vm.node, run->options.stats, host_clock_ns() - run->start_ns, run->boot_ns);
@@ -199,6 +185,7 @@ const struct target target_vm = {
 	.idle = vm_idle,
 	.guest_status = vm_guest_status,
 	.hint = vm_hint,
+	.threads = vm_threads,
 	.wake = vm_wake,
 	.report = vm_report,
 	.close = vm_close,

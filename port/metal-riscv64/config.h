@@ -8,8 +8,12 @@
 
 #define METAL_CONFIG_MAGIC "Skerry metal config 2"
 
-/* Printed when the kernel has booted, if config.announce: what came before is the firmware's. */
+/*
+ * Printed for a program at the other end of the console, if config.attended: the kernel has booted, what came
+ * before is the firmware's; and nothing can ever run again.
+ */
 #define METAL_START_MARK   "\x01Skerry starts\n"
+#define METAL_STUCK_MARK   "\x01Skerry is stuck\n"
 
 struct metal_config {
 	char magic[24];
@@ -21,5 +25,5 @@ struct metal_config {
 	uint64_t entry;
 	uint64_t fdt_size; /* bytes at FDT_PADDR; 0: the firmware's device tree is used */
 	uint64_t ram_end;  /* 0: what the device tree says */
-	uint64_t announce;
+	uint64_t attended;
 };

@@ -84,6 +84,15 @@ void metal_interrupts_init(uint64_t hart, uint64_t timer_hz)
 	CSR_WRITE(sie, SIP_STIP | SIP_SEIP);
 }
 
+bool metal_interrupts_possible(void)
+{
+	uint32_t enabled = 0;
+
+	for (unsigned word = 0; word < PLIC_LINES / 32; word++)
+		enabled |= *device_word(PLIC_ENABLE + 0x80 * plic_context + 4 * word);
+	return enabled;
+}
+
 unsigned machine_irq_max(void)
 {
 	return IRQ_MAX;

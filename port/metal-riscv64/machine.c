@@ -98,8 +98,17 @@ struct tcb *metal_trap(uint64_t cause)
 struct tcb *metal_idle(void)
 {
 	static const struct trap interrupt = {.kind = TRAP_INTERRUPT};
+	static bool told;
+	struct kernel *kernel = machine_kernel();
+	struct tcb *next = kernel_enter(kernel, &interrupt);
 
-	return kernel_enter(machine_kernel(), &interrupt);
+	/* The timer wakes nobody, it only moves on to the next domain. */
+	if (!next && metal_config.attended && !told && kernel->profile.domains == 1 &&
+	    !metal_interrupts_possible()) {
+		told = true;
+		metal_print(METAL_STUCK_MARK);
+	}
+	return next;
 }
 
 /* What scause says (privileged ISA, table 4.2); an interrupt cannot be the cause, they are off. */
@@ -227,7 +236,7 @@ __attribute__((cold)) struct tcb *metal_boot(const struct hand_over *hand_over)
 	why = kernel_boot(machine_kernel(), &boot);
 	if (why)
 		boot_failed(why);
-	if (metal_config.announce)
+	if (metal_config.attended)
 		metal_print(METAL_START_MARK);
 	return kernel_resume(machine_kernel());
 }

@@ -18,6 +18,8 @@ static inline volatile uint32_t *device_word(uint64_t paddr)
 
 /* --- devices.c --- */
 void metal_interrupts_init(uint64_t hart, uint64_t timer_hz);
+/* Is an interrupt of some device let through? */
+bool metal_interrupts_possible(void);
 void metal_print(const char *text);
 void metal_print_hex(uint64_t value);
 _Noreturn void metal_power_off(unsigned status);

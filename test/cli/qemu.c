@@ -170,13 +170,27 @@ static void test_no_input(void)
 
 static void test_images(void)
 {
+	static struct code code;
+	struct guest guest;
+
 	run("run loader --expect booted --timeout 20s"); /* of cli.c */
 	want_status(0);
 	want(strcmp(process.text[0], "booted") == 0, "not 'booted'");
 	finish("boots-loader-image");
 
-	run("run fault.elf --timeout 20s --expect handles_it"); /* of ends.c */
+	/* What the kernel would begin to tell us with, should it be stuck. */
+	code_print(&code, "\001\001Skerry is \001Skerry is odd");
+	code_loop(&code);
+	guest = guest_create(&code);
+	guest_write("stutter.elf", &guest, &code);
+	run("run stutter.elf --expect odd --timeout 20s");
 	want_status(0);
+	want(strcmp(process.text[0], "\001\001Skerry is \001Skerry is odd") == 0, "output is not byte for byte");
+	finish("beginnings-of-a-mark");
+
+	run("run fault.elf --timeout 20s"); /* of ends.c */
+	want_status(125);
+	want_one_line("nothing can ever run again");
 	want(strncmp(process.text[0], "skerry: thread \"", 16) == 0, "another first line");
 	finish("fault-is-on-the-console");
 }
