@@ -38,3 +38,20 @@ test-stack: $(BUILD)/metal/kernel.elf
 TESTS += test-kernel-faults
 test-kernel-faults: $(BUILD)/skerry $(BUILD)/example/hello.elf
 	@test/metal/faults $(BUILD)/skerry $(BUILD)/metal/kernel.elf $(BUILD)/example/hello.elf
+
+# Upstream's test suite, in an image of ours, and with our kernel in upstream's.
+TESTS += test-upstream-metal
+test-upstream-metal: $(BUILD)/skerry
+	@test/upstream $(BUILD)/skerry metal
+	@test/upstream $(BUILD)/skerry loader $(BUILD)/metal/kernel.elf
+
+# Ways to boot: boards that differ, and a loader that hands over as upstream's does.
+$(eval $(call guest_program,memory,metal-test,test/metal/boot/memory.c))
+$(BUILD)/metal-test/loader.elf: test/metal/boot/loader.c test/bench/run/metal.ld $(BUILD)/metal/kernel.elf $(BUILD)/metal-test/memory.elf
+	$(METAL_CC) $(METAL_CFLAGS) -fno-lto -fno-tree-loop-distribute-patterns -nostartfiles -static -T test/bench/run/metal.ld \
+		-Wl,--section-start=.text=0x84000000,--no-warn-rwx-segments \
+		-DKERNEL='"$(BUILD)/metal/kernel.elf"' -DROOT='"$(BUILD)/metal-test/memory.elf"' -o $@ $<
+
+TESTS += test-metal-boot
+test-metal-boot: $(BUILD)/skerry $(BUILD)/metal-test/memory.elf $(BUILD)/metal-test/loader.elf
+	@test/metal/boot/run $(BUILD)/skerry $(BUILD)/metal-test/memory.elf $(BUILD)/metal-test/loader.elf
