@@ -308,6 +308,15 @@ static void output(struct run *run, const char *bytes, size_t size)
 
 /* --- its end ---------------------------------------------------------------------------------------- */
 
+static const char *firmware_says(void)
+{
+	static char text[300];
+
+	if (*qemu.line)
+		snprintf(text, sizeof text, "the firmware's last line: %.255s", qemu.line);
+	return *qemu.line ? text : "the firmware has printed nothing";
+}
+
 /* QEMU has ended before the kernel had booted: QEMU, the kernel or the firmware says why. */
 static enum run_state not_started(struct run *run, int status, const char *complaint)
 {
@@ -320,8 +329,7 @@ static enum run_state not_started(struct run *run, int status, const char *compl
 		snprintf(reason, sizeof reason, "%.400s%s", complaint,
 			 strstr(complaint, "BIOS") ? " (" PACKAGES ")" : "");
 	else
-		snprintf(reason, sizeof reason, "QEMU ended with status %d; the firmware's last line: %.255s",
-			 status, *qemu.line ? qemu.line : "none");
+		snprintf(reason, sizeof reason, "QEMU ended with status %d; %s", status, firmware_says());
 	run_no_boot(run, reason);
 	return RUN_BROKEN;
 }
@@ -411,8 +419,7 @@ static void qemu_report(const struct run *run)
 static void qemu_close(struct run *run)
 {
 	if (qemu.program && !qemu.started && run->status != STATUS_NO_BOOT)
-		complain("the system had not booted yet; the firmware's last line: %s",
-			 *qemu.line ? qemu.line : "none");
+		complain("the system had not booted yet; %s", firmware_says());
 	if (qemu.program)
 		host_program_close(qemu.program);
 	search_destroy(&qemu.start_mark);
