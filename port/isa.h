@@ -18,6 +18,7 @@
  *   kref isa_kref(paddr), paddr isa_paddr(ref)  the kernel's window of physical memory
  *   isa_syscall, isa_cptr, isa_info, isa_message  input registers of a system call
  *   isa_set_badge, isa_set_info, isa_set_message  output registers
+ *   ISA_FAULT_WORDS                             of the longest fault message
  *   isa_advance(context)                        address after the trapping system call instruction
  *   isa_set_tls(context, address)
  * and isa_vspace.h, for the fast path:
@@ -45,9 +46,8 @@ void isa_context_init(struct context *context);
  */
 struct trap isa_exception_trap(uint64_t cause, uint64_t address);
 
-/* The architecture's part of fault messages: how many words, and word `index` (types.md §7). */
-unsigned isa_fault_length(const struct tcb *tcb);
-uint64_t isa_fault_word(const struct tcb *tcb, unsigned index);
+/* Writes the message of any fault but a capability's (types.md §7); returns its length. */
+unsigned isa_fault_words(const struct tcb *tcb, uint64_t words[ISA_FAULT_WORDS]);
 /* A reply may set the first so many registers of the faulted thread; 0 for faults that ignore it. */
 unsigned isa_fault_reply_length(const struct tcb *tcb);
 void isa_fault_reply_word(struct tcb *tcb, unsigned index, uint64_t value);

@@ -28,21 +28,28 @@ static void handle_fault(struct kernel *kernel, struct tcb *current, const struc
 	fault_handle(kernel, current);
 }
 
-static void handle_syscall(struct kernel *kernel, struct tcb *current)
+/* A debug call, or a fault. Apart from the eight system calls, which are not to pay for it. */
+static __attribute__((noinline)) void handle_unknown_syscall(struct kernel *kernel, struct tcb *current,
+							     int64_t number)
 {
-	int64_t number = isa_syscall(&current->context);
-
-	if (number >= seL4_SysNBRecv && number <= seL4_SysCall) {
-		kernel->stats.syscalls[-number - 1]++;
-		if (syscall_slow(kernel, number) == OUTCOME_PREEMPTED)
-			handle_interrupt(kernel);
-		return;
-	}
 	kernel->stats.unknown_syscalls++;
 	if (debug_syscall(kernel, current, number))
 		return;
 	current->fault = (struct fault){.type = FAULT_UNKNOWN_SYSCALL, .address = (uint64_t)number};
 	fault_handle(kernel, current);
+}
+
+static void handle_syscall(struct kernel *kernel, struct tcb *current)
+{
+	int64_t number = isa_syscall(&current->context);
+
+	if (number < seL4_SysNBRecv || number > seL4_SysCall) {
+		handle_unknown_syscall(kernel, current, number);
+		return;
+	}
+	kernel->stats.syscalls[-number - 1]++;
+	if (syscall_slow(kernel, number) == OUTCOME_PREEMPTED)
+		handle_interrupt(kernel);
 }
 
 /* A restarted thread executes its instruction again, any other goes on behind it. */

@@ -14,15 +14,6 @@
 
 #define FAST                static inline __attribute__((always_inline))
 
-/*
- * A message that consists of registers: neither longer nor with capabilities, nor with anything else in
- * the fields that transfer clears, so that the receiver gets the information word as it is.
- */
-FAST bool message_is_short(uint64_t info)
-{
-	return (info & ((1ull << INFO_LABEL_SHIFT) - 1)) <= ISA_MESSAGE_REGISTERS;
-}
-
 /* The capability at an address; a null one when the slow path must say why there is none. */
 FAST struct cap resolve(const struct tcb *tcb, uint64_t cptr, bool plain)
 {
@@ -35,12 +26,15 @@ FAST struct cap resolve(const struct tcb *tcb, uint64_t cptr, bool plain)
 	return slot ? slot->cap : cap_null();
 }
 
-/* Is a thread of a higher priority ready? (Without counting zeros: not every machine can in one step.) */
+/* Is a thread of a higher priority ready? */
 FAST bool ready_above(const struct core *core, unsigned priority)
 {
-	unsigned word = priority / 64, summary = core->ready_summary[core->domain];
+	const uint64_t *bits = core->ready_bits[core->domain];
 
-	return summary >> word >> 1 || core->ready_bits[core->domain][word] >> (priority % 64) >> 1;
+	for (unsigned word = READY_WORDS - 1; word > priority / 64; word--)
+		if (bits[word])
+			return true;
+	return bits[priority / 64] & (ready_bit(priority) - 1);
 }
 
 /* Would the scheduler switch from the current thread, which blocks, directly to `next`? */

@@ -26,8 +26,9 @@ void lookup_failure_words(struct lookup_failure failure, uint64_t *words, unsign
 	*count = n;
 }
 
-/* The longest lookup failure has four words, the longest fault message is the architecture's. */
-#define CAP_FAULT_FIXED 3
+#define CAP_FAULT_FIXED    3
+#define LOOKUP_FAULT_WORDS 4 /* of the longest lookup failure */
+_Static_assert(CAP_FAULT_FIXED + LOOKUP_FAULT_WORDS <= ISA_FAULT_WORDS, "the longest message");
 
 static unsigned cap_fault_words(const struct tcb *tcb, uint64_t *words)
 {
@@ -40,24 +41,22 @@ static unsigned cap_fault_words(const struct tcb *tcb, uint64_t *words)
 	return CAP_FAULT_FIXED + count;
 }
 
-unsigned fault_message(struct tcb *faulted, struct tcb *receiver, uint64_t *buffer)
+unsigned fault_message(const struct tcb *faulted, struct tcb *receiver)
 {
-	uint64_t cap_words[CAP_FAULT_FIXED + 4];
-	bool is_cap_fault = faulted->fault.type == FAULT_CAP;
-	unsigned length = is_cap_fault ? cap_fault_words(faulted, cap_words) : isa_fault_length(faulted);
+	uint64_t words[ISA_FAULT_WORDS], *buffer;
+	unsigned length = faulted->fault.type == FAULT_CAP ? cap_fault_words(faulted, words)
+							   : isa_fault_words(faulted, words);
 
-	if (!buffer && length > ISA_MESSAGE_REGISTERS)
-		length = ISA_MESSAGE_REGISTERS;
-	for (unsigned i = 0; i < length; i++) {
-		uint64_t word = is_cap_fault ? cap_words[i] : isa_fault_word(faulted, i);
-
-		if (i < ISA_MESSAGE_REGISTERS)
-			isa_set_message(&receiver->context, i, word);
-		else
-			buffer[seL4_IPCBufferMsgWord + i] = word;
-	}
-	if (buffer && length > ISA_MESSAGE_REGISTERS)
-		machine_memory_written(isa_paddr(machine_ref(buffer)), 1ull << seL4_IPCBufferSizeBits);
+	for (unsigned i = 0; i < ISA_MESSAGE_REGISTERS && i < length; i++)
+		isa_set_message(&receiver->context, i, words[i]);
+	if (length <= ISA_MESSAGE_REGISTERS)
+		return length;
+	buffer = lookup_buffer(receiver, true);
+	if (!buffer)
+		return ISA_MESSAGE_REGISTERS;
+	for (unsigned i = ISA_MESSAGE_REGISTERS; i < length; i++)
+		buffer[seL4_IPCBufferMsgWord + i] = words[i];
+	machine_memory_written(isa_paddr(machine_ref(buffer)), 1ull << seL4_IPCBufferSizeBits);
 	return length;
 }
 

@@ -70,7 +70,7 @@ static void transfer(struct tcb *sender, struct tcb *receiver, const struct endp
 		transfer_message(sender, receiver, endpoint, badge, grant);
 		return;
 	}
-	length = fault_message(sender, receiver, lookup_buffer(receiver, true));
+	length = fault_message(sender, receiver);
 	isa_set_badge(&receiver->context, badge);
 	isa_set_info(&receiver->context, info_make(sender->fault.type, 0, 0, length));
 }

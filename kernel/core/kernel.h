@@ -13,6 +13,7 @@
 #define MAX_CORES          1
 #define MAX_DOMAINS        16
 #define PRIORITIES         (seL4_MaxPrio + 1)
+#define READY_WORDS        (PRIORITIES / 64)
 #define MAX_IRQS           128
 #define ASID_POOLS         (1 << seL4_NumASIDPoolsBits)
 #define MAX_SCHEDULE       100
@@ -57,9 +58,8 @@ struct core {
 	uint64_t domain_ticks; /* left in the current schedule entry */
 	uint64_t schedule_index;
 
-	/* One bit for each priority that has a ready thread; summary has one for each non-zero word. */
-	uint8_t ready_summary[MAX_DOMAINS];
-	uint64_t ready_bits[MAX_DOMAINS][PRIORITIES / 64];
+	/* One bit for each priority that has a ready thread: see ready_bit(). */
+	uint64_t ready_bits[MAX_DOMAINS][READY_WORDS];
 	struct queue ready[MAX_DOMAINS][PRIORITIES];
 
 	struct tcb idle_tcb;
@@ -148,7 +148,7 @@ struct call {
 	enum label label;
 	unsigned length;
 	bool is_call;           /* wants an answer */
-	const uint64_t *buffer; /* the caller's IPC buffer, readable, or NULL */
+	const uint64_t *buffer; /* the caller's IPC buffer if the message has part in it and it is readable, or NULL */
 	unsigned extra_count;
 	struct slot *extra[seL4_MsgMaxExtraCaps];
 	struct error error;
@@ -260,8 +260,13 @@ static inline bool thread_is_runnable(const struct tcb *tcb)
 void ready_add_head(struct kernel *kernel, struct tcb *tcb);
 void ready_add_tail(struct kernel *kernel, struct tcb *tcb);
 void ready_remove(struct kernel *kernel, struct tcb *tcb);
-/* The highest priority with a ready thread in the current domain; -1: none. */
-int ready_highest(const struct core *core);
+/* In word priority / 64 of ready_bits: the higher the priority, the lower the bit. */
+static inline uint64_t ready_bit(unsigned priority)
+{
+	return 1ull << (63 - priority % 64);
+}
+/* The highest priority with a ready thread in the domain; -1: none. */
+int ready_highest(const struct core *core, unsigned domain);
 /* The thread has become runnable (or more important): consider it at the end of the entry. */
 void possible_switch(struct kernel *kernel, struct tcb *tcb);
 void reschedule(struct kernel *kernel);
@@ -309,7 +314,8 @@ void notification_unbind(struct notification *notification);
 void fault_handle(struct kernel *kernel, struct tcb *tcb);
 /* Answers a faulted thread with the replier's message; true: it goes on, false: it stays inactive. */
 bool fault_reply(struct tcb *replier, struct tcb *faulted);
-unsigned fault_message(struct tcb *faulted, struct tcb *receiver, uint64_t *receive_buffer);
+/* Writes the fault as a message to the receiver; its length. */
+unsigned fault_message(const struct tcb *faulted, struct tcb *receiver);
 void lookup_failure_words(struct lookup_failure failure, uint64_t *words, unsigned *count);
 
 /* --- interrupts ------------------------------------------------------------------------------- */

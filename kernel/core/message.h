@@ -4,6 +4,7 @@
 #include <sel4/constants.h>
 
 #include "kernel/core/types.h"
+#include "port/isa.h"
 
 #define INFO_LENGTH_MASK  127ull
 #define INFO_LABEL_SHIFT  12
@@ -26,6 +27,15 @@ static inline unsigned info_extra_caps(uint64_t info)
 static inline uint64_t info_label(uint64_t info)
 {
 	return info >> INFO_LABEL_SHIFT;
+}
+
+/*
+ * A message that consists of registers: neither longer nor with capabilities, nor with anything else in
+ * the fields that transfer clears, so that the receiver gets the information word as it is.
+ */
+static inline bool message_is_short(uint64_t info)
+{
+	return (info & ((1ull << INFO_LABEL_SHIFT) - 1)) <= ISA_MESSAGE_REGISTERS;
 }
 
 static inline uint64_t info_make(uint64_t label, unsigned unwrapped, unsigned extra_caps, unsigned length)

@@ -14,19 +14,12 @@ static struct queue *ready_queue(struct core *core, const struct tcb *tcb)
 
 static void mark_ready(struct core *core, const struct tcb *tcb)
 {
-	unsigned word = tcb->priority / 64;
-
-	core->ready_bits[tcb->domain][word] |= 1ull << (tcb->priority % 64);
-	core->ready_summary[tcb->domain] |= (uint8_t)(1u << word);
+	core->ready_bits[tcb->domain][tcb->priority / 64] |= ready_bit(tcb->priority);
 }
 
 static void unmark_ready(struct core *core, const struct tcb *tcb)
 {
-	unsigned word = tcb->priority / 64;
-
-	core->ready_bits[tcb->domain][word] &= ~(1ull << (tcb->priority % 64));
-	if (core->ready_bits[tcb->domain][word] == 0)
-		core->ready_summary[tcb->domain] &= (uint8_t)(~(1u << word));
+	core->ready_bits[tcb->domain][tcb->priority / 64] &= ~ready_bit(tcb->priority);
 }
 
 void ready_add_head(struct kernel *kernel, struct tcb *tcb)
@@ -87,15 +80,27 @@ void ready_remove(struct kernel *kernel, struct tcb *tcb)
 		unmark_ready(core, tcb);
 }
 
-int ready_highest(const struct core *core)
+/*
+ * The number of the lowest bit that is set, in a few instructions also where the processor has none for it:
+ * a de Bruijn sequence, shifted left by n, has n's place in this table in its six highest bits.
+ */
+static unsigned lowest_bit(uint64_t word)
 {
-	unsigned summary = core->ready_summary[core->domain];
-	unsigned word;
+	static const uint8_t number[64] = {
+		0,  1,	2,  7,	3,  13, 8,  19, 4,  25, 14, 28, 9,  34, 20, 40, 5,  17, 26, 38, 15, 46,
+		29, 48, 10, 31, 35, 54, 21, 50, 41, 57, 63, 6,	12, 18, 24, 27, 33, 39, 16, 37, 45, 47,
+		30, 53, 49, 56, 62, 11, 23, 32, 36, 44, 52, 55, 61, 22, 43, 51, 60, 42, 59, 58,
+	};
 
-	if (summary == 0)
-		return -1;
-	word = 31u - (unsigned)__builtin_clz(summary);
-	return (int)(word * 64 + 63u - (unsigned)__builtin_clzll(core->ready_bits[core->domain][word]));
+	return number[(word & -word) * 0x0218a392cd3d5dbfull >> 58];
+}
+
+int ready_highest(const struct core *core, unsigned domain)
+{
+	for (int word = READY_WORDS - 1; word >= 0; word--)
+		if (core->ready_bits[domain][word])
+			return word * 64 + 63 - (int)lowest_bit(core->ready_bits[domain][word]);
+	return -1;
 }
 
 void reschedule(struct kernel *kernel)
@@ -128,7 +133,8 @@ void switch_to(struct kernel *kernel, struct tcb *tcb)
 {
 	struct core *core = this_core(kernel);
 
-	ready_remove(kernel, tcb);
+	if (tcb->queued)
+		ready_remove(kernel, tcb);
 	core->current = machine_ref(tcb);
 	machine_set_fpu(tcb, !(tcb->flags & seL4_TCBFlag_fpuDisabled));
 	isa_set_vspace(tcb);
@@ -161,7 +167,7 @@ static void choose_thread(struct kernel *kernel)
 
 	if (core->domain_ticks == 0)
 		next_domain(kernel);
-	priority = ready_highest(core);
+	priority = ready_highest(core, core->domain);
 	if (priority < 0)
 		switch_to_idle(kernel);
 	else
@@ -175,7 +181,7 @@ static void schedule_candidate(struct kernel *kernel, struct tcb *current, bool 
 	struct tcb *candidate = tcb_at(core->candidate);
 	bool lower = current->state == THREAD_IDLE || candidate->priority < current->priority;
 
-	if (lower && (int)candidate->priority < ready_highest(core)) {
+	if (lower && (int)candidate->priority < ready_highest(core, core->domain)) {
 		ready_add_head(kernel, candidate);
 		choose_thread(kernel);
 	} else if (current_runnable && candidate->priority == current->priority) {

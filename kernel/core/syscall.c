@@ -191,11 +191,14 @@ static enum outcome send_family(struct kernel *kernel, struct tcb *caller, bool 
 	call.cap = slot->cap;
 	call.length = info_length(info);
 	call.label = profile_label(&kernel->profile, info_label(info));
-	call.buffer = lookup_buffer(caller, false);
-	if (call.buffer && !lookup_extra(&call, info_extra_caps(info), blocking))
-		return OUTCOME_DONE;
-	if (!call.buffer && call.length > ISA_MESSAGE_REGISTERS)
-		call.length = ISA_MESSAGE_REGISTERS;
+	call.buffer = NULL;
+	if (!message_is_short(info)) {
+		call.buffer = lookup_buffer(caller, false);
+		if (call.buffer && !lookup_extra(&call, info_extra_caps(info), blocking))
+			return OUTCOME_DONE;
+		if (!call.buffer && call.length > ISA_MESSAGE_REGISTERS)
+			call.length = ISA_MESSAGE_REGISTERS;
+	}
 
 	/* While the operation is under way, being stopped means to do it again. */
 	caller->state = THREAD_RESTART;
@@ -251,6 +254,15 @@ static void reply(struct kernel *kernel, struct tcb *tcb)
 		reply_send(kernel, tcb, tcb_at(cap_object(cap)), slot, cap_reply_grant(cap));
 }
 
+/* To the end of its priority's queue, if anybody is in there; nobody of a higher one can be ready. */
+static void yield(struct kernel *kernel, struct tcb *tcb)
+{
+	if (!this_core(kernel)->ready[tcb->domain][tcb->priority].head)
+		return;
+	ready_add_tail(kernel, tcb);
+	reschedule(kernel);
+}
+
 enum outcome syscall_slow(struct kernel *kernel, int64_t number)
 {
 	struct tcb *caller = tcb_at(this_core(kernel)->current);
@@ -276,8 +288,7 @@ enum outcome syscall_slow(struct kernel *kernel, int64_t number)
 		reply(kernel, caller);
 		break;
 	default: /* seL4_SysYield */
-		ready_add_tail(kernel, caller);
-		reschedule(kernel);
+		yield(kernel, caller);
 		break;
 	}
 	return OUTCOME_DONE;

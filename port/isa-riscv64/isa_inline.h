@@ -18,6 +18,7 @@ static inline uint64_t isa_paddr(kref ref)
 }
 
 #define ISA_MESSAGE_REGISTERS 4
+#define ISA_FAULT_WORDS       seL4_UnknownSyscall_Length
 
 static inline int64_t isa_syscall(const struct context *context)
 {

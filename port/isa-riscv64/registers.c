@@ -50,7 +50,7 @@ void isa_set_register(struct context *context, unsigned index, uint64_t value)
 
 void isa_context_init(struct context *context)
 {
-	*context = (struct context){0};
+	(void)context; /* all zero is what a new thread has here */
 }
 
 struct trap isa_exception_trap(uint64_t cause, uint64_t address)
@@ -79,41 +79,28 @@ struct trap isa_exception_trap(uint64_t cause, uint64_t address)
 	return trap;
 }
 
-unsigned isa_fault_length(const struct tcb *tcb)
-{
-	switch (tcb->fault.type) {
-	case FAULT_UNKNOWN_SYSCALL:
-		return seL4_UnknownSyscall_Length;
-	case FAULT_USER_EXCEPTION:
-		return seL4_UserException_Length;
-	case FAULT_VM:
-		return seL4_VMFault_Length;
-	default:
-		return 0;
-	}
-}
-
-uint64_t isa_fault_word(const struct tcb *tcb, unsigned index)
+unsigned isa_fault_words(const struct tcb *tcb, uint64_t words[ISA_FAULT_WORDS])
 {
 	const struct fault *fault = &tcb->fault;
 
 	switch (fault->type) {
-	case FAULT_UNKNOWN_SYSCALL:
-		return index == seL4_UnknownSyscall_Syscall
-			       ? fault->address
-			       : get(&tcb->context, unknown_syscall_order[index]);
+	case FAULT_VM:
+		words[seL4_VMFault_IP] = tcb->context.pc;
+		words[seL4_VMFault_Addr] = fault->address;
+		words[seL4_VMFault_PrefetchFault] = fault->instruction;
+		words[seL4_VMFault_FSR] = fault->code;
+		return seL4_VMFault_Length;
 	case FAULT_USER_EXCEPTION:
-		if (index == seL4_UserException_Number)
-			return fault->address;
-		if (index == seL4_UserException_Code)
-			return fault->code;
-		return get(&tcb->context, user_exception_order[index]);
-	default: /* FAULT_VM */
-		if (index == seL4_VMFault_IP)
-			return tcb->context.pc;
-		if (index == seL4_VMFault_Addr)
-			return fault->address;
-		return index == seL4_VMFault_PrefetchFault ? fault->instruction : fault->code;
+		for (unsigned i = 0; i < USER_EXCEPTION_SETTABLE; i++)
+			words[i] = get(&tcb->context, user_exception_order[i]);
+		words[seL4_UserException_Number] = fault->address;
+		words[seL4_UserException_Code] = fault->code;
+		return seL4_UserException_Length;
+	default: /* FAULT_UNKNOWN_SYSCALL */
+		for (unsigned i = 0; i < seL4_UnknownSyscall_Syscall; i++)
+			words[i] = get(&tcb->context, unknown_syscall_order[i]);
+		words[seL4_UnknownSyscall_Syscall] = fault->address;
+		return seL4_UnknownSyscall_Length;
 	}
 }
 

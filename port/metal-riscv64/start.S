@@ -25,8 +25,11 @@ _start:
 	csrw	sscratch, zero
 	la	t0, _bss_start
 	la	t1, _bss_end
-1:	sd	zero, 0(t0)
-	addi	t0, t0, 8
+1:	sd	zero, 0(t0)		/* both ends are aligned to 32 bytes */
+	sd	zero, 8(t0)
+	sd	zero, 16(t0)
+	sd	zero, 24(t0)
+	addi	t0, t0, 32
 	bltu	t0, t1, 1b
 	la	sp, _stack_top
 	addi	sp, sp, -64

@@ -1,6 +1,6 @@
 /*
  * The C library's functions on memory, word by word. picolibc's are built to be small, a byte at a time: a
- * page would take 16,000 instructions to clear, here it takes 700. Compiled without link-time optimisation
+ * page would take 16,000 instructions to clear, here it takes 600. Compiled without link-time optimisation
  * and without turning loops into calls of these very functions (Makefile).
  */
 #include <stddef.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define WORD  sizeof(uint64_t)
-#define BLOCK (8 * WORD)
+#define BLOCK (16 * WORD)
 
 static int aligned(const void *a, const void *b)
 {
@@ -25,7 +25,7 @@ void *memset(void *to, int value, size_t size)
 	for (; size >= BLOCK; size -= BLOCK, p += BLOCK) {
 		uint64_t *words = (uint64_t *)p;
 
-#pragma GCC unroll 8
+#pragma GCC unroll 16
 		for (unsigned i = 0; i < BLOCK / WORD; i++)
 			words[i] = word;
 	}

@@ -27,32 +27,40 @@ static uint64_t window_l1[ENTRIES]
 	__attribute__((aligned(4096))); /* the GiB of the window with RAM's start */
 static uint64_t window_l0[ENTRIES] __attribute__((aligned(4096))); /* its 2 MiB with the image */
 
-extern char _text_end[], _rodata_end[], _stack_guard[], _start[];
+extern char _text_end[], _rodata_end[], _stack_guard[], _start[], _image_end[];
+
+/* Entries [first, end) of a table: `size` bytes each, one behind the other from paddr on. */
+static void fill(uint64_t *table, uint64_t first, uint64_t end, uint64_t paddr, uint64_t size, uint64_t flags)
+{
+	uint64_t pte = pte_make(paddr, flags), step = pte_make(size, 0);
+
+	for (uint64_t *entry = &table[first]; entry < &table[end]; entry++, pte += step)
+		*entry = pte;
+}
 
 uint64_t metal_tables(uint64_t to_physical)
 {
-	uint64_t text = (uint64_t)_start + to_physical, rodata = (uint64_t)_text_end + to_physical;
-	uint64_t data = (uint64_t)_rodata_end + to_physical, guard = (uint64_t)_stack_guard + to_physical;
-	uint64_t slot = (text % GIGA) / MEGA;
+	uint64_t start = (uint64_t)_start + to_physical, giga = start / GIGA * GIGA, mega = start / MEGA * MEGA;
+	uint64_t slot = (start - giga) / MEGA;
+	uint64_t text = (start - mega) / PAGE;
+	uint64_t rodata = text + (uint64_t)(_text_end - _start) / PAGE;
+	uint64_t data = text + (uint64_t)(_rodata_end - _start) / PAGE;
+	uint64_t end = text + (uint64_t)(_image_end - _start + PAGE - 1) / PAGE;
 
 #define TABLE(table) pte_make((uint64_t)(table) + to_physical, PTE_V)
-	for (uint64_t i = 0; i < ENTRIES / 2 - 2; i++)
-		metal_root[WINDOW_SLOT + i] = pte_make(i * GIGA, RW);
-	metal_root[WINDOW_SLOT + text / GIGA] = TABLE(window_l1);
+	fill(metal_root, WINDOW_SLOT, ENTRIES - 2, 0, GIGA, RW);
+	metal_root[WINDOW_SLOT + start / GIGA] = TABLE(window_l1);
 	metal_root[(LINK_BASE / GIGA) % ENTRIES] = TABLE(link_l1);
 	link_l1[slot] = TABLE(link_l0);
 	/* What lies below the kernel is the firmware's. */
-	for (uint64_t i = slot; i < ENTRIES; i++)
-		window_l1[i] = pte_make(text / GIGA * GIGA + i * MEGA, RW);
+	fill(window_l1, slot, ENTRIES, mega, MEGA, RW);
 	window_l1[slot] = TABLE(window_l0);
-	for (uint64_t i = 0; i < ENTRIES; i++) {
-		uint64_t paddr = text / MEGA * MEGA + i * PAGE;
-
-		link_l0[i] = pte_make(paddr, paddr < rodata ? RX : paddr < data ? RO : RW);
-		window_l0[i] = pte_make(paddr, paddr < data ? RO : RW);
-		if (paddr == guard)
-			link_l0[i] = 0;
-	}
+	fill(window_l0, 0, ENTRIES, mega, PAGE, RW);
+	fill(window_l0, text, data, start, PAGE, RO);
+	fill(link_l0, text, rodata, start, PAGE, RX);
+	fill(link_l0, rodata, data, mega + rodata * PAGE, PAGE, RO);
+	fill(link_l0, data, end, mega + data * PAGE, PAGE, RW);
+	link_l0[text + (uint64_t)(_stack_guard - _start) / PAGE] = 0;
 	return SATP_SV39 | ((uint64_t)metal_root + to_physical) >> seL4_PageBits;
 #undef TABLE
 }

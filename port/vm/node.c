@@ -361,7 +361,7 @@ static void attend(struct node *node)
 static bool other_domain_ready(const struct kernel *kernel)
 {
 	for (unsigned domain = 0; domain < kernel->profile.domains; domain++)
-		if (kernel->core[0].ready_summary[domain])
+		if (ready_highest(&kernel->core[0], domain) >= 0)
 			return true;
 	return false;
 }
