@@ -1,7 +1,8 @@
 # Skerry's one build file. `make help` lists the targets; doc/TOUR.md says what lies where.
 #
 #   make            build/skerry and build/example/*.elf
-#   make metal      build/metal/kernel.elf, the kernel for bare metal (part of build/skerry too)
+#   make metal      build/metal/kernel.elf and build/metal-release/kernel.elf, which has no debug calls:
+#                   the kernel for bare metal (part of build/skerry too)
 #   make run-metal  the examples and conformance programs on bare metal, under QEMU
 #   make test       every test (`./check` installs what it needs and then runs this)
 #   make test-NAME  one group: NAME is cli, conform, device, examples, unit, ... (doc/TESTING.md)
@@ -47,11 +48,12 @@ $(BUILD)/skerry: $(SKERRY_OBJ)
 
 $(BUILD)/host/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(HOSTINC) -DSKERRY_CHECK=$(CHECK) -DSKERRY_VERSION='"$(VERSION)"' $(FLAGS_$(<)) -c -o $@ $<
+	$(CC) $(CFLAGS) $(HOSTINC) -DSKERRY_CHECK=$(CHECK) -DSKERRY_DEBUG=1 -DSKERRY_VERSION='"$(VERSION)"' $(FLAGS_$(<)) -c -o $@ $<
 
-$(BUILD)/host/cmd/metal_kernel.o: cmd/metal_kernel.S $(BUILD)/metal/kernel.elf
+$(BUILD)/host/cmd/metal_kernel.o: cmd/metal_kernel.S $(BUILD)/metal/kernel.elf $(BUILD)/metal-release/kernel.elf
 	@mkdir -p $(@D)
-	$(CC) -DMETAL_KERNEL='"$(BUILD)/metal/kernel.elf"' -c -o $@ $<
+	$(CC) -DMETAL_KERNEL='"$(BUILD)/metal/kernel.elf"' \
+		-DMETAL_RELEASE_KERNEL='"$(BUILD)/metal-release/kernel.elf"' -c -o $@ $<
 
 # The dispatch loop keeps one indirect jump per operation.
 FLAGS_vm/interp/interp.c := -fno-gcse -fno-crossjumping
@@ -63,24 +65,31 @@ METAL_CFLAGS := --specs=picolibc.specs -march=rv64imac -misa-spec=2.2 -mabi=lp64
                 -O2 -g $(WARN) -fno-strict-aliasing -ffreestanding -ffunction-sections -flto -MMD -MP \
                 -I. -Iabi -Iabi/riscv64 -Iport/isa-riscv64 -Iport/metal-riscv64 -DSKERRY_CHECK=$(CHECK)
 METAL_SRC    := $(wildcard kernel/*/*.c port/isa-riscv64/*.c port/metal-riscv64/*.c port/metal-riscv64/*.S)
-METAL_OBJ    := $(patsubst %,$(BUILD)/metal/%.o,$(basename $(METAL_SRC)))
 
 # What the compiler makes calls of, and so must not optimise into calls of itself.
 METAL_FLAGS_port/metal-riscv64/string.c := -fno-lto -fno-tree-loop-distribute-patterns
 
-metal: $(BUILD)/metal/kernel.elf
+# One kernel: its folder, and whether the debug calls are in it (else only the profile "release" is).
+define metal_kernel
+METAL_OBJ_$(1) := $$(patsubst %,$$(BUILD)/$(1)/%.o,$$(basename $$(METAL_SRC)))
 
-$(BUILD)/metal/kernel.elf: $(METAL_OBJ) port/metal-riscv64/kernel.ld
-	$(METAL_CC) $(METAL_CFLAGS) -nostartfiles -nostdlib -static -Tport/metal-riscv64/kernel.ld \
-		-Wl,--no-warn-rwx-segments,--gc-sections,-z,max-page-size=4096 -o $@ $(METAL_OBJ) -lc -lgcc
+$$(BUILD)/$(1)/kernel.elf: $$(METAL_OBJ_$(1)) port/metal-riscv64/kernel.ld
+	$$(METAL_CC) $$(METAL_CFLAGS) -nostartfiles -nostdlib -static -Tport/metal-riscv64/kernel.ld \
+		-Wl,--no-warn-rwx-segments,--gc-sections,-z,max-page-size=4096 -o $$@ $$(METAL_OBJ_$(1)) -lc -lgcc
 
-$(BUILD)/metal/%.o: %.c
-	@mkdir -p $(@D)
-	$(METAL_CC) $(METAL_CFLAGS) $(METAL_FLAGS_$(<)) -c -o $@ $<
+$$(BUILD)/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$$(METAL_CC) $$(METAL_CFLAGS) -DSKERRY_DEBUG=$(2) $$(METAL_FLAGS_$$(<)) -c -o $$@ $$<
 
-$(BUILD)/metal/%.o: %.S
-	@mkdir -p $(@D)
-	$(METAL_CC) $(METAL_CFLAGS) -c -o $@ $<
+$$(BUILD)/$(1)/%.o: %.S
+	@mkdir -p $$(@D)
+	$$(METAL_CC) $$(METAL_CFLAGS) -c -o $$@ $$<
+endef
+$(eval $(call metal_kernel,metal,1))
+$(eval $(call metal_kernel,metal-release,0))
+METAL_KERNELS := $(BUILD)/metal/kernel.elf $(BUILD)/metal-release/kernel.elf
+
+metal: $(METAL_KERNELS)
 
 include lib/build.mk
 include test/build.mk
@@ -91,7 +100,7 @@ LINT_SRC := $(KERNEL_SRC) $(wildcard port/vm/*.c vm/*.c vm/decode/*.c vm/mmu/*.c
 
 lint:
 	clang-format --dry-run -Werror $(wildcard kernel/*/*.[ch] port/*.h port/*/*.[ch])
-	clang-tidy --quiet $(LINT_SRC) -- -std=gnu11 $(HOSTINC) -DSKERRY_CHECK=1 -DSKERRY_VERSION='"x"'
+	clang-tidy --quiet $(LINT_SRC) -- -std=gnu11 $(HOSTINC) -DSKERRY_CHECK=1 -DSKERRY_DEBUG=1 -DSKERRY_VERSION='"x"'
 
 clean:
 	rm -rf $(BUILD)
@@ -99,5 +108,5 @@ clean:
 help:
 	@sed -n 's/^#   //p' Makefile
 
--include $(SKERRY_OBJ:.o=.d) $(METAL_OBJ:.o=.d)
+-include $(SKERRY_OBJ:.o=.d) $(METAL_OBJ_metal:.o=.d) $(METAL_OBJ_metal-release:.o=.d)
 .PHONY: all metal lint clean help

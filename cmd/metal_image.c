@@ -23,6 +23,7 @@
 #define PAGE_SIZE    4096u
 
 extern const uint8_t metal_kernel[], metal_kernel_end[];
+extern const uint8_t metal_release_kernel[], metal_release_kernel_end[];
 
 struct output {
 	Elf64_Ehdr header;
@@ -151,13 +152,15 @@ static void fill_config(struct metal_config *config, const struct metal_choices 
 
 uint8_t *metal_image_make(const struct image *image, const struct metal_choices *choices, uint64_t *size)
 {
-	size_t kernel_size = (size_t)(metal_kernel_end - metal_kernel);
+	bool release = choices->abi && strcmp(choices->abi, "release") == 0;
+	const uint8_t *source = release ? metal_release_kernel : metal_kernel;
+	size_t kernel_size = (size_t)((release ? metal_release_kernel_end : metal_kernel_end) - source);
 	uint8_t *kernel = malloc(kernel_size), *pages = flatten(image), *file = NULL;
 	struct metal_config *config = NULL;
 	struct output output = {0};
 
 	if (kernel && pages) {
-		memcpy(kernel, metal_kernel, kernel_size);
+		memcpy(kernel, source, kernel_size);
 		config = find_config(kernel, kernel_size);
 	}
 	if (config) {

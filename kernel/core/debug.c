@@ -163,7 +163,7 @@ bool debug_syscall(struct kernel *kernel, struct tcb *caller, int64_t number)
 	case seL4_SysDebugPutChar:
 		if (!profile->printing)
 			return false;
-		kernel->stats.put_char++;
+		COUNT(kernel->stats.put_char);
 		machine_console_putc((char)isa_cptr(&caller->context));
 		return true;
 	case seL4_SysDebugDumpScheduler:
@@ -181,7 +181,7 @@ bool debug_syscall(struct kernel *kernel, struct tcb *caller, int64_t number)
 	case seL4_SysDebugCapIdentify:
 		if (!profile->debug)
 			return false;
-		kernel->stats.cap_identify++;
+		COUNT(kernel->stats.cap_identify);
 		cap_identify(caller);
 		return true;
 	case seL4_SysDebugSnapshot:

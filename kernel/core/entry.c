@@ -24,7 +24,7 @@ static void handle_fault(struct kernel *kernel, struct tcb *current, const struc
 		.instruction = trap->instruction,
 	};
 	if (trap->kind == TRAP_EXCEPTION)
-		kernel->stats.exceptions++;
+		COUNT(kernel->stats.exceptions);
 	fault_handle(kernel, current);
 }
 
@@ -32,8 +32,8 @@ static void handle_fault(struct kernel *kernel, struct tcb *current, const struc
 static __attribute__((noinline)) void handle_unknown_syscall(struct kernel *kernel, struct tcb *current,
 							     int64_t number)
 {
-	kernel->stats.unknown_syscalls++;
-	if (debug_syscall(kernel, current, number))
+	COUNT(kernel->stats.unknown_syscalls);
+	if (SKERRY_DEBUG && debug_syscall(kernel, current, number))
 		return;
 	current->fault = (struct fault){.type = FAULT_UNKNOWN_SYSCALL, .address = (uint64_t)number};
 	fault_handle(kernel, current);
@@ -47,7 +47,7 @@ static void handle_syscall(struct kernel *kernel, struct tcb *current)
 		handle_unknown_syscall(kernel, current, number);
 		return;
 	}
-	kernel->stats.syscalls[-number - 1]++;
+	COUNT(kernel->stats.syscalls[-number - 1]);
 	if (syscall_slow(kernel, number) == OUTCOME_PREEMPTED)
 		handle_interrupt(kernel);
 }
@@ -92,7 +92,7 @@ struct tcb *kernel_enter(struct kernel *kernel, const struct trap *trap)
 		handle_fault(kernel, current, trap);
 		break;
 	case TRAP_INTERRUPT:
-		kernel->stats.interrupts++;
+		COUNT(kernel->stats.interrupts);
 		if (current->state != THREAD_IDLE)
 			current->next_pc = current->context.pc;
 		handle_interrupt(kernel);

@@ -146,10 +146,8 @@ FAST struct tcb *call(struct kernel *kernel, struct tcb *caller, bool plain)
 	caller->state = THREAD_BLOCKED_ON_REPLY;
 	caller->next_pc = isa_advance(&caller->context);
 	give_reply(caller, receiver);
-	if (MACHINE_COUNTS) {
-		kernel->stats.syscalls[-seL4_SysCall - 1]++;
-		kernel->stats.fastpath_call++;
-	}
+	COUNT(kernel->stats.syscalls[-seL4_SysCall - 1]);
+	COUNT(kernel->stats.fastpath_call);
 	return run(kernel, receiver);
 }
 
@@ -198,10 +196,8 @@ FAST struct tcb *reply_recv(struct kernel *kernel, struct tcb *server, bool plai
 	server->next_pc = isa_advance(&server->context);
 	server->receiver_can_grant = cap_rights(cap) & RIGHT_GRANT;
 	append_receiver(endpoint, server);
-	if (MACHINE_COUNTS) {
-		kernel->stats.syscalls[-seL4_SysReplyRecv - 1]++;
-		kernel->stats.fastpath_reply_recv++;
-	}
+	COUNT(kernel->stats.syscalls[-seL4_SysReplyRecv - 1]);
+	COUNT(kernel->stats.fastpath_reply_recv);
 	return run(kernel, client);
 }
 

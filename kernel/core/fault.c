@@ -88,7 +88,7 @@ void fault_handle(struct kernel *kernel, struct tcb *tcb)
 	struct cap cap = slot ? slot->cap : cap_null();
 	unsigned rights = cap_type(cap) == CAP_Endpoint ? cap_rights(cap) : 0;
 
-	kernel->stats.faults++;
+	COUNT(kernel->stats.faults);
 	if ((rights & RIGHT_WRITE) && (rights & (RIGHT_GRANT | RIGHT_GRANT_REPLY))) {
 		struct send send = {.blocking = true,
 				    .is_call = true,

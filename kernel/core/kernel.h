@@ -71,13 +71,19 @@ enum irq_state {
 	IRQ_TIMER,  /* the kernel's own */
 };
 
-/* Counted for `--stats`; nothing in the kernel looks at them. */
+/* Counted for `--stats`, where anybody looks at them: see COUNT(). */
 struct kernel_stats {
 	uint64_t syscalls[8];
 	uint64_t unknown_syscalls, faults, exceptions, interrupts, ticks;
 	uint64_t fastpath_call, fastpath_reply_recv;
 	uint64_t put_char, cap_identify; /* the debug calls that tell a classic image from an MCS one */
 };
+
+#define COUNT(counter)                                                                                       \
+	do {                                                                                                 \
+		if (MACHINE_COUNTS)                                                                          \
+			(counter)++;                                                                         \
+	} while (0)
 
 struct kernel {
 	/* What the fast path looks at comes first, within reach of short offsets. */
@@ -148,7 +154,8 @@ struct call {
 	enum label label;
 	unsigned length;
 	bool is_call;           /* wants an answer */
-	const uint64_t *buffer; /* the caller's IPC buffer if the message has part in it and it is readable, or NULL */
+	const uint64_t *buffer; /* the caller's IPC buffer if the message has part in it and it is readable,
+				   or NULL */
 	unsigned extra_count;
 	struct slot *extra[seL4_MsgMaxExtraCaps];
 	struct error error;

@@ -60,6 +60,8 @@ bool profile_find(const char *name, struct profile *profile)
 
 		if (strcmp(entry->name, name) != 0)
 			continue;
+		if (!SKERRY_DEBUG && (entry->printing || entry->debug || entry->benchmark))
+			return false;
 		memset(profile, 0, sizeof *profile);
 		strncpy(profile->name, entry->name, sizeof profile->name - 1);
 		profile->printing = entry->printing;

@@ -28,7 +28,9 @@ struct profile {
 	uint8_t label[PROFILE_LABELS]; /* number in a message -> enum label */
 };
 
-/* Fills in the named profile; false if there is none of that name. */
+/* Fills in the named profile; false if there is none of that name in this kernel. (SKERRY_DEBUG, from the
+ * Makefile: are the calls for debugging and benchmarks in it? Without them it has the one profile that has
+ * none.) */
 bool profile_find(const char *name, struct profile *profile);
 /* The names, for help texts; NULL past the last. */
 const char *profile_name(unsigned index);

@@ -6,7 +6,7 @@ void irq_handle(struct kernel *kernel, unsigned irq)
 	struct cap cap;
 
 	if (kernel->irq_state[irq] == IRQ_TIMER) {
-		kernel->stats.ticks++;
+		COUNT(kernel->stats.ticks);
 		timer_tick(kernel);
 		machine_irq_complete(irq);
 		return;

@@ -17,7 +17,7 @@
 
 struct metal_config {
 	char magic[24];
-	char profile[16];
+	char profile[16];         /* empty: debug, of a kernel that has no debug calls release */
 	uint64_t root_cnode_bits; /* 0: the profile's */
 	uint64_t domains;         /* 0: the profile's */
 	uint64_t image_size;      /* bytes at IMAGE_PADDR, whole pages; 0: no root server in here */

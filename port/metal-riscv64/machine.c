@@ -22,7 +22,6 @@ _Static_assert(KERNEL_STATE_PADDR == 0x80300000, "machine_kernel()");
 /* In the image's data, where `skerry image` finds and fills it. */
 struct metal_config metal_config __attribute__((used, section(".data"))) = {
 	.magic = METAL_CONFIG_MAGIC,
-	.profile = "debug",
 };
 
 uint64_t metal_kernel_satp;
@@ -150,7 +149,7 @@ __attribute__((cold)) _Noreturn void metal_kernel_fault(uint64_t cause, uint64_t
 void machine_unhandled_fault(struct tcb *tcb, struct lookup_failure failure)
 {
 	(void)failure;
-	if (!machine_kernel()->profile.printing)
+	if (!SKERRY_DEBUG || !machine_kernel()->profile.printing)
 		return;
 	metal_print("skerry: thread \"");
 	metal_print(tcb->name);
@@ -216,6 +215,8 @@ __attribute__((cold)) struct tcb *metal_boot(const struct hand_over *hand_over)
 	const char *why;
 
 	metal_kernel_satp = CSR_READ(satp);
+	if (!metal_config.profile[0])
+		strcpy(metal_config.profile, SKERRY_DEBUG ? "debug" : "release");
 	if (!profile_find(metal_config.profile, &boot.profile))
 		boot_failed("the ABI profile is unknown");
 	if (metal_config.root_cnode_bits)

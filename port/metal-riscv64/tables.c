@@ -27,7 +27,7 @@ static uint64_t window_l1[ENTRIES]
 	__attribute__((aligned(4096))); /* the GiB of the window with RAM's start */
 static uint64_t window_l0[ENTRIES] __attribute__((aligned(4096))); /* its 2 MiB with the image */
 
-extern char _text_end[], _rodata_end[], _stack_guard[], _start[], _image_end[];
+extern char _text_end[], _rodata_end[], _stack_guard[], _start[], _fault_stack_top[];
 
 /* Entries [first, end) of a table: `size` bytes each, one behind the other from paddr on. */
 static void fill(uint64_t *table, uint64_t first, uint64_t end, uint64_t paddr, uint64_t size, uint64_t flags)
@@ -40,12 +40,13 @@ static void fill(uint64_t *table, uint64_t first, uint64_t end, uint64_t paddr, 
 
 uint64_t metal_tables(uint64_t to_physical)
 {
-	uint64_t start = (uint64_t)_start + to_physical, giga = start / GIGA * GIGA, mega = start / MEGA * MEGA;
+	uint64_t start = (uint64_t)_start + to_physical, giga = start / GIGA * GIGA,
+		 mega = start / MEGA * MEGA;
 	uint64_t slot = (start - giga) / MEGA;
 	uint64_t text = (start - mega) / PAGE;
 	uint64_t rodata = text + (uint64_t)(_text_end - _start) / PAGE;
 	uint64_t data = text + (uint64_t)(_rodata_end - _start) / PAGE;
-	uint64_t end = text + (uint64_t)(_image_end - _start + PAGE - 1) / PAGE;
+	uint64_t end = text + (uint64_t)(_fault_stack_top - _start + PAGE - 1) / PAGE;
 
 #define TABLE(table) pte_make((uint64_t)(table) + to_physical, PTE_V)
 	fill(metal_root, WINDOW_SLOT, ENTRIES - 2, 0, GIGA, RW);

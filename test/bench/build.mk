@@ -78,7 +78,7 @@ $(BUILD)/bench/boot.elf: test/bench/guest/boot.c
 # Instructions per operation, counted by a root server in QEMU; those from the kernel's first to the root
 # server's first are the difference of two programs that begin with reading the counter.
 
-BENCH_METAL_KERNEL := $(BUILD)/metal/kernel.elf
+BENCH_METAL_KERNEL := $(BUILD)/metal-release/kernel.elf
 
 BENCH_COUNT_SRC := $(wildcard test/bench/guest/metal*.c)
 $(eval $(call guest_program,metal,bench,$(BENCH_COUNT_SRC)))

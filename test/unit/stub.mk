@@ -8,7 +8,7 @@ STUBINC  := -I. -Iabi -Iabi/riscv64 -Iport/isa-riscv64 -Iport/stub
 
 $(BUILD)/stub/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(STUBINC) -DSKERRY_CHECK=0 -c -o $@ $<
+	$(CC) $(CFLAGS) $(STUBINC) -DSKERRY_CHECK=0 -DSKERRY_DEBUG=1 -c -o $@ $<
 
 -include $(wildcard $(BUILD)/stub/*/*.d $(BUILD)/stub/*/*/*.d)
 endif
