@@ -144,7 +144,7 @@ static void random_registers(seL4_UserContext *regs, const struct worker *worker
 	seL4_Word *words = (seL4_Word *)regs;
 
 	for (unsigned i = 0; i < seL4_UserContextWords; i++)
-		words[i] = random_word();
+		words[i] = data_word();
 	regs->pc = stub_address(stub_syscall);
 	regs->tp = worker->address;
 }

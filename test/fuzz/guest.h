@@ -109,6 +109,9 @@ seL4_Word random_word(void);
 seL4_Word below(seL4_Word limit);
 bool chance(unsigned percent);
 
+/* Random, but harmless where it is executed: four times c.addi, so that nothing ever jumps backwards. */
+seL4_Word data_word(void);
+
 /* A number that is likely to matter to somebody. */
 seL4_Word strange_word(void);
 

@@ -395,7 +395,7 @@ void make_ipc(struct worker *worker, seL4_UserContext *regs)
 	if (number == (seL4_Word)seL4_SysReply || number == (seL4_Word)seL4_SysReplyRecv)
 		make_fault_reply(worker, regs, label);
 	for (seL4_Word i = 4; i < length && i < seL4_MsgMaxLength; i++)
-		put_word(worker, regs, (unsigned)i, random_word());
+		put_word(worker, regs, (unsigned)i, data_word());
 	for (unsigned i = 0; i < caps; i++)
 		worker->page->buffer.caps_or_badges[i] =
 			pick(worker->cspace, chance(30) ? TYPE_Endpoint : chance(90) ? TYPE_FULL : TYPE_ANY);

@@ -37,6 +37,11 @@ bool chance(unsigned percent)
 	return below(100) < percent;
 }
 
+seL4_Word data_word(void)
+{
+	return (random_word() & 0x1ffd1ffd1ffd1ffd) | 0x0001000100010001;
+}
+
 seL4_Word strange_word(void)
 {
 	static const seL4_Word words[] = {
@@ -46,7 +51,7 @@ seL4_Word strange_word(void)
 
 	switch (below(4)) {
 	case 0:
-		return random_word();
+		return data_word();
 	case 1:
 		return below(64);
 	default:
