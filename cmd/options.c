@@ -53,7 +53,7 @@ void help_run(void)
 	       "The guest's console is standard input and output; at a terminal, Ctrl-A x quits.\n"
 	       "\n"
 	       "      --on vm            on Skerry's own machine [default]\n"
-	       "      --on qemu          on the bare-metal kernel, under qemu-system-riscv64\n"
+	       "      --on qemu          on the bare-metal kernel, under qemu-system-riscv64 (not with --stats)\n"
 	       "  -m, --memory SIZE      RAM of the machine, such as 512M or 1G (a bare number is MiB) "
 	       "[512M]\n"
 	       "      --time virtual     guest time advances with instructions: runs repeat exactly "
