@@ -33,10 +33,9 @@ struct tcb;
 /* --- registers ------------------------------------------------------------------------------- */
 
 /* Word `index` of a seL4_UserContext (types.md §5). Writing sanitises where the architecture needs it. */
+/* All registers of a new thread are zero: its memory is. */
 uint64_t isa_register(const struct context *context, unsigned index);
 void isa_set_register(struct context *context, unsigned index, uint64_t value);
-/* Registers of a new thread, all of whose memory is zero. */
-void isa_context_init(struct context *context);
 
 /* --- faults ---------------------------------------------------------------------------------- */
 
@@ -58,7 +57,7 @@ void isa_fault_reply_word(struct tcb *tcb, unsigned index, uint64_t value);
 unsigned isa_object_bits(unsigned type);
 bool isa_object_is_frame(unsigned type);
 /* The capability to a new object in zeroed memory. */
-struct cap isa_object_create(unsigned type, uint64_t paddr, bool device);
+struct cap isa_object_cap(unsigned type, uint64_t paddr, bool device);
 
 /* --- capabilities of architecture objects: see capabilities.md §3 to §6 ------------------------ */
 

@@ -33,16 +33,17 @@ struct tcb;
 
 /* The kernel wrote user-visible memory: what is fetched as code from there must be the new bytes. */
 void machine_memory_written(uint64_t paddr, uint64_t size);
-/* Clears physical memory that no user can see any more. */
+/* Clears physical memory that no user can see any more; both are multiples of 8. */
 void machine_memory_clear(uint64_t paddr, uint64_t size);
 /* Fills a new top-level table with what every address space needs to enter the kernel. */
 void machine_vspace_init(uint64_t root_paddr);
 
 /* --- translation ----------------------------------------------------------------------------- */
 
-/* Forget translations: all of one leaf, 2^bits bytes at vaddr, whatever its size; or a whole ASID. */
+/* Forget translations: all of one leaf, 2^bits bytes at vaddr, whatever its size; a whole ASID; or all. */
 void machine_flush_page(uint16_t asid, uint64_t vaddr, unsigned bits);
 void machine_flush_asid(uint16_t asid);
+void machine_flush_all(void);
 
 /* --- floating point -------------------------------------------------------------------------- */
 

@@ -20,6 +20,7 @@ static enum outcome move_cap(struct call *call, struct slot *destination, struct
 {
 	if (cap_is_null(cap))
 		return call_fail(call, seL4_IllegalOperation);
+	call->kernel->deletion_head = 0; /* it may be what is moved */
 	slot_move(destination, source, cap);
 	return OUTCOME_DONE;
 }
@@ -89,6 +90,7 @@ static enum outcome decode_rotate(struct call *call, struct slot *destination)
 	if (cap_is_null(source_cap) || cap_is_null(pivot_cap))
 		return call_fail(call, seL4_IllegalOperation);
 
+	call->kernel->deletion_head = 0; /* it may be what is moved */
 	if (source == destination) {
 		slot_swap(source, source_cap, pivot, pivot_cap);
 	} else {

@@ -2,8 +2,7 @@
 #include "kernel/core/kernel.h"
 
 /* Memory is cleared in pieces of this size, from the high end down, with a preemption point after each. */
-#define CLEAR_CHUNK      4096ull
-#define CLEAR_CHUNK_WORK 16
+#define CLEAR_CHUNK 4096ull
 
 struct retype {
 	unsigned type;
@@ -33,8 +32,8 @@ static unsigned object_bits(unsigned type, unsigned user_bits)
 	}
 }
 
-static struct cap object_create(struct kernel *kernel, const struct retype *retype, uint64_t paddr,
-				bool device)
+/* The capability to the first of the new objects. */
+static struct cap object_cap(const struct retype *retype, uint64_t paddr, bool device)
 {
 	kref ref = isa_kref(paddr);
 
@@ -42,7 +41,6 @@ static struct cap object_create(struct kernel *kernel, const struct retype *rety
 	case seL4_UntypedObject:
 		return cap_untyped(paddr, retype->user_bits, device, 0);
 	case seL4_TCBObject:
-		thread_init(kernel, tcb_at(ref));
 		return cap_make(CAP_Thread, ref, 0);
 	case seL4_EndpointObject:
 		return cap_endpoint(ref, 0, RIGHTS_ALL);
@@ -51,12 +49,12 @@ static struct cap object_create(struct kernel *kernel, const struct retype *rety
 	case seL4_CapTableObject:
 		return cap_cnode(ref, retype->user_bits, 0, 0);
 	default:
-		return isa_object_create(retype->type, paddr, device);
+		return isa_object_cap(retype->type, paddr, device);
 	}
 }
 
 /* Clears what earlier objects used; the capability's free offset says how much that still is. */
-static enum outcome reset_untyped(struct kernel *kernel, struct slot *slot)
+static enum outcome reset_untyped(struct slot *slot)
 {
 	struct cap cap = slot->cap;
 
@@ -70,7 +68,7 @@ static enum outcome reset_untyped(struct kernel *kernel, struct slot *slot)
 
 		machine_memory_clear(cap_paddr(cap) + start, end - start);
 		slot->cap.word[1] = start;
-		if (start > 0 && preemption_point(kernel, CLEAR_CHUNK_WORK))
+		if (machine_preempt_step())
 			return OUTCOME_PREEMPTED;
 	}
 	return OUTCOME_DONE;
@@ -80,18 +78,17 @@ static enum outcome invoke_retype(struct call *call, const struct retype *retype
 {
 	struct slot *untyped = call->slot;
 	struct cap cap = call->cap;
-	uint64_t size = 1ull << retype->object_bits;
+	uint64_t size = 1ull << retype->object_bits, paddr = cap_paddr(cap) + retype->start;
 
-	if (retype->reset && reset_untyped(call->kernel, untyped) == OUTCOME_PREEMPTED)
+	if (retype->reset && reset_untyped(untyped) == OUTCOME_PREEMPTED)
 		return OUTCOME_PREEMPTED;
 	untyped->cap.word[1] = retype->start + retype->count * size;
-	for (unsigned i = 0; i < retype->count; i++) {
-		uint64_t paddr = cap_paddr(cap) + retype->start + i * size;
-		struct slot *slot = slot_at(retype->first_slot + ((uint64_t)i << seL4_SlotBits));
-
-		slot_insert_new(slot, object_create(call->kernel, retype, paddr, cap_untyped_device(cap)),
-				untyped);
-	}
+	if (retype->type == seL4_TCBObject)
+		threads_init(call->kernel, tcb_at(isa_kref(paddr)), retype->count);
+	/* All other objects are made of zeros. Their addresses differ by their size. */
+	slot_insert_run(slot_at(retype->first_slot), retype->count,
+			object_cap(retype, paddr, cap_untyped_device(cap)), size << CAP_ADDRESS_SHIFT,
+			untyped);
 	return OUTCOME_DONE;
 }
 
@@ -115,6 +112,8 @@ static enum outcome destination_cnode(struct call *call, uint64_t index, uint64_
 static enum outcome check_slots(struct call *call, struct cap node, uint64_t offset, uint64_t count)
 {
 	uint64_t slots = 1ull << cap_cnode_radix(node);
+	const struct slot *slot;
+	uint64_t used = 0;
 
 	if (offset > slots - 1)
 		return call_fail_range(call, 0, slots - 1);
@@ -122,10 +121,12 @@ static enum outcome check_slots(struct call *call, struct cap node, uint64_t off
 		return call_fail_range(call, 1, seL4_UntypedRetypeMaxObjects);
 	if (count > slots - offset)
 		return call_fail_range(call, 1, slots - offset);
-	for (uint64_t i = offset; i < offset + count; i++)
-		if (!slot_is_empty(slot_at(cap_object(node) + (i << seL4_SlotBits))))
-			return call_fail(call, seL4_DeleteFirst);
-	return OUTCOME_DONE;
+	/* Up to 256 without a preemption point, so it is unrolled. An empty slot is zero. */
+	slot = slot_at(cap_object(node) + (offset << seL4_SlotBits));
+#pragma GCC unroll 8
+	for (const struct slot *end = slot + count; slot != end; slot++)
+		used |= slot->cap.word[0];
+	return used ? call_fail(call, seL4_DeleteFirst) : OUTCOME_DONE;
 }
 
 /* Checks 14 and 15: is there room, and may device memory become this? */

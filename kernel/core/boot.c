@@ -226,7 +226,6 @@ static void make_thread(struct builder *builder)
 	struct slot *source;
 	struct cap copy;
 
-	thread_init(kernel, tcb);
 	provide(builder, seL4_CapInitThreadTCB, cap_make(CAP_Thread, isa_kref(paddr), 0));
 	source = root_slot(builder, seL4_CapInitThreadCNode);
 	slot_insert(&tcb->slot[TCB_CSPACE], source->cap, source);

@@ -358,6 +358,20 @@ static void check_irqs(struct checker *checker)
 	}
 }
 
+/* The zombie that a preempted deletion is to go on with is one. */
+static void check_deletion(struct checker *checker)
+{
+	kref ref = checker->kernel->deletion_head;
+	const struct slot *slot = slot_at(ref);
+
+	if (!ref)
+		return;
+	EXPECT(checker, ref, is_slot_ref(checker, ref));
+	EXPECT(checker, ref, cap_type(slot->cap) == CAP_Zombie);
+	EXPECT(checker, ref,
+	       is_slot_ref(checker, slot->prev) && (slot_at(slot->prev)->next_flags & ~SLOT_FLAGS) == ref);
+}
+
 static const char *check(struct kernel *kernel, kref *where, uint64_t *slots)
 {
 	struct checker checker = {.kernel = kernel,
@@ -371,6 +385,8 @@ static const char *check(struct kernel *kernel, kref *where, uint64_t *slots)
 		check_ready(&checker);
 	if (!checker.why)
 		check_irqs(&checker);
+	if (!checker.why)
+		check_deletion(&checker);
 	*where = checker.where;
 	*slots = checker.slots;
 	return checker.why;

@@ -27,17 +27,6 @@
  */
 #include "kernel/core/kernel.h"
 
-bool preemption_point(struct kernel *kernel, unsigned work)
-{
-	bool waiting = machine_preempt_step();
-
-	kernel->preempt_count += work;
-	if (kernel->preempt_count < PREEMPTION_WORK)
-		return false;
-	kernel->preempt_count = 0;
-	return waiting;
-}
-
 /* Is there nothing left to do but to take the zombie away? */
 static bool zombie_is_done(struct cap zombie)
 {
@@ -210,24 +199,55 @@ static struct slot *zombie_step(struct kernel *kernel, struct slot *head)
 	return head;
 }
 
-enum outcome slot_delete(struct kernel *kernel, struct slot *slot)
+/*
+ * Deletes the capability in `slot`, of which a part may have been done. NULL: it is gone; else an interrupt
+ * waits, and this is the zombie to go on with.
+ */
+static struct slot *delete_some(struct kernel *kernel, struct slot *slot)
 {
 	struct cap rest;
 
+	kernel->deletion_head = 0;
 	if (slot_is_empty(slot))
-		return OUTCOME_DONE;
+		return NULL;
 	rest = finalise(kernel, slot);
 	if (cap_is_null(rest)) {
 		slot_remove(slot);
-		return OUTCOME_DONE;
+		return NULL;
 	}
 	slot->cap = rest;
 	while (slot) {
 		slot = zombie_step(kernel, zombie_next(slot));
-		if (preemption_point(kernel, 1) && slot)
-			return OUTCOME_PREEMPTED;
+		if (machine_preempt_step() && slot)
+			break;
 	}
-	return OUTCOME_DONE;
+	return slot;
+}
+
+/*
+ * The deletion of `slot`, or of what was derived from it, stops here and is to go on at `head`. It could go
+ * on anywhere; but zombies in a circle, taken up at another one each time, would only be turned round.
+ */
+static enum outcome preempted(struct kernel *kernel, const struct slot *slot, const struct slot *head)
+{
+	kernel->deletion = machine_ref(slot);
+	kernel->deletion_head = machine_ref(head);
+	return OUTCOME_PREEMPTED;
+}
+
+/* Where it stopped, if nobody has deleted or moved anything since; otherwise `anew`. */
+static struct slot *restarted(const struct kernel *kernel, const struct slot *slot, struct slot *anew)
+{
+	if (kernel->deletion_head && kernel->deletion == machine_ref(slot))
+		return slot_at(kernel->deletion_head);
+	return anew;
+}
+
+enum outcome slot_delete(struct kernel *kernel, struct slot *slot)
+{
+	struct slot *rest = delete_some(kernel, restarted(kernel, slot, slot));
+
+	return rest ? preempted(kernel, slot, rest) : OUTCOME_DONE;
 }
 
 void slot_delete_simple(struct slot *slot)
@@ -241,9 +261,11 @@ void slot_delete_simple(struct slot *slot)
 enum outcome slot_revoke(struct kernel *kernel, struct slot *slot)
 {
 	while (slot_has_children(slot)) {
-		if (slot_delete(kernel, slot_next(slot)) == OUTCOME_PREEMPTED)
-			return OUTCOME_PREEMPTED;
-		if (preemption_point(kernel, 1) && slot_has_children(slot))
+		struct slot *rest = delete_some(kernel, restarted(kernel, slot, slot_next(slot)));
+
+		if (rest)
+			return preempted(kernel, slot, rest);
+		if (machine_preempt_step() && slot_has_children(slot))
 			return OUTCOME_PREEMPTED;
 	}
 	return OUTCOME_DONE;

@@ -100,8 +100,9 @@ struct kernel {
 	uint64_t schedule_start;
 
 	struct profile profile;
-	unsigned preempt_count; /* work units since interrupts were last looked for */
-	uint64_t check_pause;   /* checking builds: entries that go unchecked until the next is */
+	kref deletion;        /* the slot whose deletion or revocation was preempted last, */
+	kref deletion_head;   /* and the one with the zombie that it is to go on with, or 0 */
+	uint64_t check_pause; /* checking builds: entries that go unchecked until the next is */
 	struct kernel_stats stats;
 
 	/* What boot gave out, for kernel_check() and reports. */
@@ -223,6 +224,8 @@ uint64_t *lookup_buffer(const struct tcb *tcb, bool write);
 void slot_insert(struct slot *slot, struct cap cap, struct slot *parent);
 /* For capabilities made by Retype and at boot: always revocable. */
 void slot_insert_new(struct slot *slot, struct cap cap, struct slot *after);
+/* The same for each of a run of empty slots in turn: word[0] of their capabilities differs by `step`. */
+void slot_insert_run(struct slot *slots, unsigned count, struct cap first, uint64_t step, struct slot *after);
 void slot_move(struct slot *to, struct slot *from, struct cap cap);
 void slot_swap(struct slot *a, struct cap cap_for_b, struct slot *b, struct cap cap_for_a);
 void slot_remove(struct slot *slot); /* empties it; the object is not looked at */
@@ -248,9 +251,6 @@ MUST_USE enum outcome slot_revoke(struct kernel *kernel, struct slot *slot);
  * a CNode, a thread, an endpoint, a notification or an interrupt handler.
  */
 void slot_delete_simple(struct slot *slot);
-/* After a step of a long operation: should it stop here? Not before so many units of work were done. */
-#define PREEMPTION_WORK 8
-bool preemption_point(struct kernel *kernel, unsigned work);
 
 /* --- threads and scheduling (kernel/core/sched.c, kernel/object/tcb.c) ------------------------ */
 
@@ -286,7 +286,8 @@ void thread_suspend(struct kernel *kernel, struct tcb *tcb);
 void thread_resume(struct kernel *kernel, struct tcb *tcb);
 void thread_set_priority(struct kernel *kernel, struct tcb *tcb, unsigned priority);
 void thread_set_domain(struct kernel *kernel, struct tcb *tcb, unsigned domain);
-void thread_init(struct kernel *kernel, struct tcb *tcb);
+/* New threads, whose memory is zero, lie one behind the other. */
+void threads_init(struct kernel *kernel, struct tcb *first, unsigned count);
 
 /* --- IPC (kernel/core/ipc.c, transfer.c), notifications, faults ------------------------------- */
 

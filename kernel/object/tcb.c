@@ -1,11 +1,16 @@
 /* Threads: their states, and what changes them from outside of IPC. */
 #include "kernel/core/kernel.h"
 
-void thread_init(struct kernel *kernel, struct tcb *tcb)
+void threads_init(struct kernel *kernel, struct tcb *first, unsigned count)
 {
-	tcb->time_slice = TIME_SLICE_TICKS;
-	tcb->domain = this_core(kernel)->domain;
-	isa_context_init(&tcb->context);
+	uint8_t domain = this_core(kernel)->domain;
+	char *tcb = (char *)first;
+
+	if (domain == 0)
+		return;
+#pragma GCC unroll 4
+	for (unsigned i = 0; i < count; i++)
+		((struct tcb *)(tcb + ((uint64_t)i << seL4_TCBBits)))->domain = domain;
 }
 
 void thread_block(struct kernel *kernel, struct tcb *tcb, enum thread_state state)
@@ -30,13 +35,18 @@ void thread_suspend(struct kernel *kernel, struct tcb *tcb)
 	thread_block(kernel, tcb, THREAD_INACTIVE);
 }
 
-/* The master reply capability: made once, it is the parent of the reply capabilities for this caller. */
-static void ensure_reply_master(struct kernel *kernel, struct tcb *tcb)
+/*
+ * What a thread needs before it runs for the first time. The master reply capability, made once, is the
+ * parent of the reply capabilities for this caller.
+ */
+static void ensure_can_run(struct kernel *kernel, struct tcb *tcb)
 {
 	struct slot *master = &tcb->slot[TCB_REPLY];
 
-	if (slot_is_empty(master))
-		slot_insert_new(master, cap_reply(machine_ref(tcb), true, true), &kernel->derivation);
+	if (!slot_is_empty(master))
+		return;
+	slot_insert_new(master, cap_reply(machine_ref(tcb), true, true), &kernel->derivation);
+	tcb->time_slice = TIME_SLICE_TICKS;
 }
 
 void thread_resume(struct kernel *kernel, struct tcb *tcb)
@@ -45,7 +55,7 @@ void thread_resume(struct kernel *kernel, struct tcb *tcb)
 		return;
 	ipc_cancel(kernel, tcb);
 	tcb->fault.type = FAULT_NONE;
-	ensure_reply_master(kernel, tcb);
+	ensure_can_run(kernel, tcb);
 	tcb->state = THREAD_RESTART;
 	ready_add_head(kernel, tcb);
 	possible_switch(kernel, tcb);

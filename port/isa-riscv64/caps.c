@@ -20,7 +20,7 @@ bool isa_object_is_frame(unsigned type)
 	return type == seL4_RISCV_Giga_Page || type == seL4_RISCV_Mega_Page || type == seL4_RISCV_4K_Page;
 }
 
-struct cap isa_object_create(unsigned type, uint64_t paddr, bool device)
+struct cap isa_object_cap(unsigned type, uint64_t paddr, bool device)
 {
 	if (type == seL4_RISCV_PageTableObject)
 		return cap_make(CAP_PageTable, isa_kref(paddr), 0);

@@ -203,9 +203,10 @@ static enum outcome decode_make_pool(struct call *call)
 
 static enum outcome decode_assign(struct call *call)
 {
-	unsigned index = cap_pool_index(call->cap), entry = 0;
+	unsigned index = cap_pool_index(call->cap);
 	kref registered = call->kernel->asid_pool[index];
 	struct asid_pool *pool;
+	uint64_t *satp, *end;
 	struct slot *vspace;
 	uint16_t asid;
 
@@ -221,16 +222,17 @@ static enum outcome decode_assign(struct call *call)
 	if (registered != cap_object(call->cap))
 		return call_fail_capability(call, 0);
 	pool = machine_pointer(registered);
-	/* ASID 0 means "not mapped": it is never given out. */
-	while (entry < 1u << seL4_ASIDPoolIndexBits && (pool->satp[entry] || (index == 0 && entry == 0)))
-		entry++;
-	if (entry == 1u << seL4_ASIDPoolIndexBits)
+	satp = pool->satp + (index == 0); /* ASID 0 means "not mapped": it is never given out */
+	end = pool->satp + (1u << seL4_ASIDPoolIndexBits);
+	while (satp != end && *satp)
+		satp++;
+	if (satp == end)
 		return call_fail(call, seL4_DeleteFirst);
 
-	asid = (uint16_t)(index << seL4_ASIDPoolIndexBits | entry);
+	asid = (uint16_t)(index << seL4_ASIDPoolIndexBits | (unsigned)(satp - pool->satp));
 	machine_vspace_init(isa_paddr(cap_object(vspace->cap)));
 	vspace->cap = cap_table_as_root(vspace->cap, asid);
-	pool->satp[entry] = vspace->cap.word[1];
+	*satp = vspace->cap.word[1];
 	return OUTCOME_DONE;
 }
 

@@ -48,11 +48,6 @@ void isa_set_register(struct context *context, unsigned index, uint64_t value)
 	set(context, user_context_order[index], value);
 }
 
-void isa_context_init(struct context *context)
-{
-	(void)context; /* all zero is what a new thread has here */
-}
-
 struct trap isa_exception_trap(uint64_t cause, uint64_t address)
 {
 	struct trap trap = {.kind = TRAP_VM_FAULT, .address = address};

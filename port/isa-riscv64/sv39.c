@@ -113,12 +113,7 @@ void sv39_delete_asid(struct cap root)
 
 void sv39_delete_pool(unsigned index)
 {
-	struct kernel *kernel = machine_kernel();
-	struct asid_pool *pool = machine_pointer(kernel->asid_pool[index]);
-
-	for (unsigned i = 0; i < 1u << seL4_ASIDPoolIndexBits; i++)
-		if (pool->satp[i])
-			machine_flush_asid((uint16_t)(index << seL4_ASIDPoolIndexBits | i));
-	kernel->asid_pool[index] = 0;
+	machine_kernel()->asid_pool[index] = 0;
+	machine_flush_all(); /* one step, where its 512 ASIDs would be as many */
 	refresh_current();
 }

@@ -70,6 +70,7 @@ void machine_vspace_init(uint64_t root_paddr)
 {
 	uint64_t *root = machine_pointer(isa_kref(root_paddr));
 
+#pragma GCC unroll 8
 	for (unsigned i = WINDOW_SLOT; i < ENTRIES; i++)
 		root[i] = metal_root[i];
 }

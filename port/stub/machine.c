@@ -77,6 +77,11 @@ void machine_flush_asid(uint16_t asid)
 	stub.asid_flushes++;
 }
 
+void machine_flush_all(void)
+{
+	stub.asid_flushes++;
+}
+
 /* --- floating point ----------------------------------------------------------------------------- */
 
 void machine_set_fpu(struct tcb *tcb, bool enabled)

@@ -47,6 +47,11 @@ void machine_flush_asid(uint16_t asid)
 	vm_flush_asid(current_node->vm, asid);
 }
 
+void machine_flush_all(void)
+{
+	vm_flush_all(current_node->vm);
+}
+
 /* --- floating point: the registers live in the TCB, nobody owns a unit ------------------------ */
 
 void machine_set_fpu(struct tcb *tcb, bool enabled)

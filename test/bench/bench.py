@@ -70,6 +70,31 @@ METAL_IMAGE = ["--abi", "release", "--root-cnode-bits", "13"]
 QEMU_COUNTING = ["qemu-system-riscv64", "-machine", "virt", "-m", "512M", "-nographic", "-icount",
                  "shift=0,sleep=off", "-kernel"]
 
+# The kernel's longest work, in the order in which latency.c does it, and how long it may keep an interrupt waiting.
+GOAL_LATENCY = 5000
+LATENCY_ROWS = [
+    ("revoke-100000", "Revoke of an endpoint's 100,000 badged copies"),
+    ("revoke-memory-100000", "Revoke of memory with 100,000 notifications"),
+    ("delete-cnode-131072", "Delete of a CNode of 131,072 slots, 100,000 in use"),
+    ("delete-deep-cnodes", "Delete of 8,000 CNodes, each in the one before"),
+    ("delete-threads", "Revoke of memory with 1,000 threads"),
+    ("retype-256-tcbs", "Retype of 256 TCBs"),
+    ("retype-256-cnodes", "Retype of 256 CNodes"),
+    ("retype-256-frames", "Retype of 256 frames"),
+    ("retype-256-untypeds", "Retype of 256 untypeds"),
+    ("retype-clear-16MiB", "Retype that clears 16 MiB, then makes 256 TCBs"),
+    ("delete-endpoint-10000-senders", "Delete of an endpoint with 10,000 senders"),
+    ("delete-endpoint-10000-receivers", "Delete of an endpoint with 10,000 receivers"),
+    ("delete-notification-10000", "Delete of a notification with 10,000 waiters"),
+    ("cancel-badged-10000", "CancelBadgedSends, 5,000 of 10,000 senders"),
+    ("asid-pool-make", "ASIDControl_MakePool"),
+    ("asid-pool-fill", "ASIDPool_Assign, 512 times"),
+    ("asid-pool-delete", "Delete of a full ASID pool"),
+    ("page-table-unmap", "PageTable_Unmap, which clears it"),
+    ("message-120-words-3-caps", "Call and ReplyRecv, 120 words and 3 capabilities each way"),
+]
+LATENCY_IMAGE = ["--abi", "release", "--root-cnode-bits", "18"]
+
 # A workload whose native times differ by more than this between rounds is named as noisy.
 NOISY = 1.25
 
@@ -375,6 +400,38 @@ class Bench:
             taken = kernel and user and user["first-user"] - kernel["first-kernel"]
             self.metal_add(METAL_BOOT, taken, user and "; image of %d pages" % user["image-pages"])
 
+    def latencies(self):
+        """What latency.elf and the counting plugin say: by the work's name, the worst latency of so many
+        alarms and the longest stretch with interrupts off (or None, where QEMU takes no plugins)."""
+        with tempfile.TemporaryDirectory() as folder:
+            image, counted = os.path.join(folder, "system.elf"), os.path.join(folder, "stretch")
+            subprocess.run([os.path.join(self.build, "skerry"), "image", self.program("latency.elf"),
+                            "-o", image] + LATENCY_IMAGE, check=True)
+            machine = QEMU_COUNTING[:-1] + ["-rtc", "clock=vm", "-kernel", image]
+            plugin = ["-plugin", "%s,out=%s" % (self.program("stretch.so"), counted)]
+            try:
+                lines = console_of(machine + plugin)
+                with open(counted, encoding="utf-8") as file:
+                    stretches = [int(line.split()[1]) for line in file]
+            except (Failure, OSError):
+                lines, stretches = console_of(machine), []
+        rows = [line.split() for line in lines if line.startswith("latency ")]
+        if len(rows) != len(LATENCY_ROWS):
+            raise Failure("latency.elf: did not print every figure")
+        return {row[1]: (int(row[2]), int(row[3]), stretches[i] if stretches else None)
+                for i, row in enumerate(rows)}
+
+    def latency(self):
+        chosen = [row for row in LATENCY_ROWS if self.wanted("metal-latency-" + row[0])]
+        if not chosen or not shutil.which(QEMU_COUNTING[0]):
+            return
+        taken = self.attempt(lambda _: self.latencies(), None) or {}
+        for name, what in chosen:
+            worst, alarms, stretch = taken.get(name, (None, 0, None))
+            self.add("metal-latency-" + name, worst and max(worst, stretch or 0), None, GOAL_LATENCY,
+                     "instr", "%s: interrupt to handler, worst of %d; interrupts off at a stretch: %s" % (
+                         what, alarms, stretch or "not counted, QEMU takes no plugins"))
+
     # --- results ---------------------------------------------------------------------------
 
     def report(self):
@@ -413,6 +470,7 @@ def main():
     bench.ipc()
     bench.boot()
     bench.metal()
+    bench.latency()
     bench.report()
     if not bench.figures and not bench.failures:
         print("no figure's name contains '%s'" % arguments.only)

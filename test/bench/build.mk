@@ -94,8 +94,19 @@ $(BUILD)/bench/first-kernel.elf: test/bench/guest/first_kernel.c test/bench/run/
 
 BENCH_COUNT := $(BUILD)/bench/metal.elf $(BUILD)/bench/first-user.elf $(BUILD)/bench/first-kernel.elf
 
+# --- how long interrupts wait on bare metal -------------------------------------------------------
+
+$(eval $(call guest_program,latency,bench,test/bench/guest/latency.c))
+
+# A plugin for QEMU, which counts what runs with interrupts off.
+$(BUILD)/bench/stretch.so: test/bench/run/stretch.c
+	@mkdir -p $(@D)
+	$(BENCH_CC) -std=gnu11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
+
+BENCH_LATENCY := $(BUILD)/bench/latency.elf $(BUILD)/bench/stretch.so
+
 BENCH_PROGRAMS := $(BENCH_NATIVE) $(BENCH_LINUX) $(BENCH_METAL) $(BENCH_ROOT) \
-                  $(BENCH_IPC:%=$(BUILD)/bench/root/%.elf) $(BUILD)/bench/boot.elf $(BENCH_COUNT)
+                  $(BENCH_IPC:%=$(BUILD)/bench/root/%.elf) $(BUILD)/bench/boot.elf $(BENCH_COUNT) $(BENCH_LATENCY)
 bench-programs: $(BENCH_PROGRAMS)
 
 bench: $(BENCH_PROGRAMS) $(BUILD)/skerry $(BENCH_METAL_KERNEL)

@@ -522,10 +522,7 @@ static void spoil(struct op *op)
 /* What interrupts do while the step goes on. */
 static void prepare_interrupts(void)
 {
-	struct kernel *kernel = machine_kernel();
-
 	stub.tick_every_step = chance(50);
-	kernel->preempt_count = (unsigned)(chance(50) ? PREEMPTION_WORK - 1 : below(PREEMPTION_WORK));
 	if (chance(3))
 		stub_raise(1 + (unsigned)below(8));
 }

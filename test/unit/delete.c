@@ -46,7 +46,6 @@ struct job {
 	uint64_t slot;
 	void (*between)(void); /* after each preemption */
 	unsigned check_every;  /* verify the state after each so many entries; 0: each */
-	bool gently;           /* interrupts at the kernel's own pace, not at each step */
 	uint64_t entries, most_steps;
 };
 
@@ -73,10 +72,6 @@ static seL4_Error run(struct job *job)
 	do {
 		uint64_t before = stub.preempt_steps;
 
-		/* At each step; but now and then later, for zombies in each other can turn in circles for ever
-		 * if a revocation that finds them from another side each time never has two steps in a row. */
-		if (!job->gently)
-			machine_kernel()->preempt_count = random_chance(&rng, 90) ? PREEMPTION_WORK - 1 : (unsigned)random_below(&rng, PREEMPTION_WORK);
 		done = invoke_once(seL4_CapInitThreadCNode, job->label, &args, &error);
 		if (stub.preempt_steps - before > job->most_steps)
 			job->most_steps = stub.preempt_steps - before;
@@ -85,7 +80,7 @@ static seL4_Error run(struct job *job)
 		job->entries++;
 		if (!done && job->between)
 			job->between();
-		if (job->entries > 200000)
+		if (job->entries > 500000)
 			test_fail("the call does not come to an end");
 	} while (!done);
 	stub.tick_every_step = false;
@@ -181,8 +176,8 @@ static void test_chain_revoked(void)
 
 static void test_chain_deep(void)
 {
-	struct job shallow = {.label = CNodeDelete, .check_every = 1000, .gently = true};
-	struct job deep = {.label = CNodeDelete, .check_every = 1000, .gently = true};
+	struct job shallow = {.label = CNodeDelete, .check_every = 20000};
+	struct job deep = {.label = CNodeDelete, .check_every = 20000};
 	uintptr_t shallow_stack;
 
 	begin();
@@ -196,7 +191,7 @@ static void test_chain_deep(void)
 	stub.stack_low = 0;
 	CHECK_OK(run(&deep));
 	CHECK_THAT(stub.stack_low == shallow_stack);
-	CHECK_THAT(deep.most_steps <= PREEMPTION_WORK);
+	CHECK_THAT(deep.most_steps <= 2);
 	check_nothing_left();
 }
 
@@ -268,6 +263,61 @@ static void test_circles(void)
 			check_nothing_left();
 		}
 	}
+}
+
+static struct slot *slot_in(struct slot *node, unsigned index)
+{
+	return slot_at(cap_object(node->cap) + ((uint64_t)index << seL4_SlotBits));
+}
+
+/* A deletion that is preempted after its first step, and given up. */
+static void give_up(struct slot *slot)
+{
+	stub.tick_every_step = true;
+	CHECK_THAT(slot_delete(machine_kernel(), slot) == OUTCOME_PREEMPTED);
+	stub.tick_every_step = false;
+}
+
+/*
+ * Zombies that given up deletions have left, each in the first slot of the one before, and the one that
+ * a revocation meets first with the next in its last slot: it would go round and round through all of them
+ * if the revocation began with it again after each interrupt.
+ */
+static void test_circle_of_zombies(void)
+{
+	enum { COUNT = 150 };
+	struct slot *a, *slot;
+	struct job job = {.label = CNodeRevoke};
+
+	begin();
+	CHECK_OK(retype(memory, seL4_EndpointObject, 0, base + COUNT + 1, 1));
+	make_cnodes(base + 1, COUNT, 2);
+	make_cnodes(base, 1, 2); /* made last, it is first on the list */
+	for (unsigned i = 1; i <= COUNT; i++)
+		for (unsigned j = 1; j < 4; j++)
+			CHECK_OK(copy_into(base + i, 2, j, base + COUNT + 1));
+	CHECK_OK(copy_into(base, 2, 3, base + COUNT + 1));
+	CHECK_OK(copy_into(base, 2, 2, base + COUNT + 1));
+	for (unsigned i = COUNT; i > 1; i--)
+		CHECK_OK(move_into(base + i - 1, 2, 0, base + i));
+	CHECK_OK(move_into(base, 2, 1, base + 1));
+	/* Now base[1] holds the first of the others. The last one gets the base. */
+	a = root_slot(base);
+	slot = slot_in(a, 1);
+	for (unsigned i = 1; i < COUNT; i++)
+		slot = slot_in(slot, 0);
+	slot_move(slot_in(slot, 0), a, a->cap);
+	a = slot_in(slot, 0);
+	give_up(a);
+	give_up(a);
+	CHECK_THAT(cap_zombie_left(a->cap) == 2);
+	for (slot = slot_in(a, 1); slot != a; slot = slot_in(slot, 0))
+		give_up(slot);
+	verify(CHECK_MEMORY);
+	job.slot = memory;
+	CHECK_OK(run(&job));
+	CHECK_THAT(job.entries < 10 * COUNT);
+	check_nothing_left();
 }
 
 /* Thread i's CSpace is CNode i, which holds the only capability to thread i+1. */
@@ -347,7 +397,7 @@ static void random_call(void)
 	seL4_Error error;
 
 	if (random_chance(&rng, 50))
-		machine_kernel()->preempt_count = PREEMPTION_WORK - 1;
+		stub.tick_every_step = !stub.tick_every_step;
 	switch (random_below(&rng, 8)) {
 	case 0:
 	case 1:
@@ -420,7 +470,6 @@ static void test_graphs_with_others(void)
 			seL4_Error error;
 
 			stub.tick_every_step = true;
-			machine_kernel()->preempt_count = PREEMPTION_WORK - 1;
 			if (!invoke_once(seL4_CapInitThreadCNode, CNodeRevoke, &args, &error))
 				random_call();
 		}
@@ -450,14 +499,14 @@ static void make_many(bool badged)
 
 static void test_revoke_many(void)
 {
-	struct job job = {.label = CNodeRevoke, .check_every = 200, .gently = true};
+	struct job job = {.label = CNodeRevoke, .check_every = 20000};
 
 	begin();
 	make_many(true);
 	job.slot = base + 1;
 	CHECK_OK(run(&job));
-	CHECK_THAT(job.most_steps <= PREEMPTION_WORK);
-	CHECK_THAT(job.entries >= MANY / PREEMPTION_WORK);
+	CHECK_THAT(job.most_steps <= 2);
+	CHECK_THAT(job.entries >= MANY);
 	CHECK_THAT(list_length() == full_before + 2);
 	CHECK_OK(cnode_revoke(memory));
 	check_nothing_left();
@@ -465,13 +514,13 @@ static void test_revoke_many(void)
 
 static void test_delete_many(void)
 {
-	struct job job = {.label = CNodeDelete, .check_every = 200, .gently = true};
+	struct job job = {.label = CNodeDelete, .check_every = 20000};
 
 	begin();
 	make_many(false);
 	job.slot = base;
 	CHECK_OK(run(&job));
-	CHECK_THAT(job.most_steps <= PREEMPTION_WORK);
+	CHECK_THAT(job.most_steps <= 2);
 	CHECK_THAT(list_length() == full_before + 1);
 	CHECK_OK(cnode_revoke(memory));
 	check_nothing_left();
@@ -593,7 +642,6 @@ static void test_retype_overtaken(void)
 	memset(machine_pointer(isa_kref(cap_paddr(root_slot(base)->cap))), 0x5a, 1 << seL4_LargePageBits);
 	CHECK_OK(cnode_revoke(memory));
 	stub.tick_every_step = true;
-	machine_kernel()->preempt_count = PREEMPTION_WORK - 1;
 	while (!invoke_once(memory, UntypedRetype, &args, &error)) {
 		verify(CHECK_MEMORY);
 		if (!overtaken) {
@@ -653,6 +701,7 @@ int main(int argc, char **argv)
 	test_run("delete-contains-itself", test_contains_itself);
 	test_run("delete-names-itself", test_deletes_itself);
 	test_run("delete-circles", test_circles);
+	test_run("delete-circle-of-zombies", test_circle_of_zombies);
 	test_run("delete-threads-in-spaces", test_threads_in_spaces);
 	test_run("delete-thread-in-itself", test_thread_in_itself);
 	test_run("delete-random-graphs", test_graphs);

@@ -76,7 +76,8 @@ static void begin(enum wait wait, unsigned count)
 		thread(i)->priority = i % 3 == 0 ? 200 : 7;
 		wait_for(thread(i), wait, ref, i % 2 ? BADGE : BADGE + 1);
 	}
-	verify();
+	if (count <= WAITERS)
+		verify();
 }
 
 /* The order in which threads are ready, as indices; returns how many. */
@@ -120,7 +121,6 @@ static seL4_Error run(struct call_job *job)
 
 	do {
 		stub.tick_every_step = true;
-		machine_kernel()->preempt_count = PREEMPTION_WORK - 1;
 		done = invoke_once(job->cptr, job->label, &job->args, &error);
 		stub.tick_every_step = false;
 		verify();
@@ -260,7 +260,6 @@ static void test_given_up(void)
 	args.word[0] = object;
 	job.args.word[0] = memory;
 	stub.tick_every_step = true;
-	machine_kernel()->preempt_count = PREEMPTION_WORK - 1;
 	CHECK_THAT(!invoke_once(seL4_CapInitThreadCNode, CNodeDelete, &args, &error));
 	stub.tick_every_step = false;
 	CHECK_OK(move_into(seL4_CapInitThreadCNode, ROOT_DEPTH, base, object)); /* what is left can be moved */
@@ -324,7 +323,6 @@ static void test_irq_handler(void)
 		begin_irq();
 		if (variant & 1) {
 			stub.tick_every_step = true;
-			machine_kernel()->preempt_count = PREEMPTION_WORK - 1;
 			CHECK_THAT(!invoke_once(base, IRQClearIRQHandler, &none, &error));
 			stub.tick_every_step = false;
 			verify();
@@ -368,7 +366,7 @@ static void test_many(enum wait wait)
 	} while (!done);
 	stub.tick_every_step = false;
 	CHECK_OK(error);
-	CHECK_THAT(most <= PREEMPTION_WORK && restarted() == MANY);
+	CHECK_THAT(most <= 2 && restarted() == MANY);
 	verify();
 }
 

@@ -30,7 +30,6 @@ static void test_finished_zombie_inside_another(void)
 	slot = slot_at(cap_object(root_slot(base)->cap) + (2 << seL4_SlotBits));
 	stub.tick_every_step = true;
 	do {
-		machine_kernel()->preempt_count = PREEMPTION_WORK - 1;
 		CHECK_THAT(!invoke_once(base, CNodeDelete, &inner, &error));
 	} while (cap_type(slot->cap) != CAP_Zombie || cap_zombie_left(slot->cap) > 0);
 	stub.tick_every_step = false;
@@ -56,7 +55,6 @@ static void test_zombie_in_its_own_object(void)
 		CHECK_OK(move_into(base, 2, slot, base));
 		stub.tick_every_step = true;
 		do {
-			machine_kernel()->preempt_count = PREEMPTION_WORK - 1;
 		} while (!invoke_once(seL4_CapInitThreadCNode, CNodeRevoke, &args, &error));
 		CHECK_OK(error);
 		CHECK_THAT(!slot_has_children(root_slot(memory)));
