@@ -14,6 +14,8 @@
 #define SIP_STIP               (1u << 5)
 #define SIP_SEIP               (1u << 9)
 
-#define SSTATUS_SPP            (1u << 8)
 #define SSTATUS_FS             (3u << 13)
 #define SSTATUS_FS_ON          (2u << 13) /* clean */
+#define SSTATUS_UXL_64         (2ull << 32)
+
+#define SATP_ASIDS             (0xffffull << 44)

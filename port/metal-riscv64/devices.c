@@ -13,6 +13,7 @@
 #define FINISHER_FAIL  0x3333u
 
 #define PLIC           0xc000000ull
+#define PLIC_PENDING   (PLIC + 0x1000)
 #define PLIC_ENABLE    (PLIC + 0x2000)
 #define PLIC_THRESHOLD (PLIC + 0x200000)
 #define PLIC_CLAIM     (PLIC + 0x200004)
@@ -104,10 +105,16 @@ unsigned machine_irq_claim(void)
 	unsigned irq;
 
 	if (pending & SIP_SEIP) {
-		/* Completed at once: a masked line could not be later. Masked until the driver is done. */
+		/*
+		 * Completed at once: a masked line could not be later. If that makes it pending again, the
+		 * line is still high: nobody would get to the driver's first instruction, so it stays masked
+		 * until the driver acknowledges it. (QEMU's PLIC looks at changes of lines only.)
+		 */
 		irq = *device_word(PLIC_CLAIM + 0x1000 * plic_context);
 		if (irq) {
 			*device_word(PLIC_CLAIM + 0x1000 * plic_context) = irq;
+			if (*device_word(PLIC_PENDING + irq / 32 * 4) >> irq % 32 & 1)
+				machine_irq_set_masked(irq, true);
 			return irq;
 		}
 	}

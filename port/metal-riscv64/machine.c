@@ -247,7 +247,10 @@ __attribute__((cold)) struct tcb *metal_boot(const struct hand_over *hand_over)
 		boot_failed("the device tree reserves more pieces of memory than are provided for");
 	if (boot.ram.end == 0)
 		boot_failed("the device tree does not say where memory ends");
-	CSR_CLEAR(sstatus, SSTATUS_SPP | SSTATUS_FS);
+	/* To user mode, of 64 bits; no access to its pages from here, no floating point yet. */
+	CSR_WRITE(sstatus, SSTATUS_UXL_64);
+	if (metal_asids() != SATP_ASIDS)
+		metal_flush_at_exit();
 	metal_interrupts_init(hand_over->from_loader ? 0 : hand_over->a[0], timer_hz);
 	why = kernel_boot(machine_kernel(), &boot);
 	if (why)

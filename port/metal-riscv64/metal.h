@@ -26,6 +26,12 @@ _Noreturn void metal_power_off(unsigned status);
 /* A thread without the floating-point unit executed something that needs it: true if it has it now. */
 bool metal_fpu_claim(struct tcb *tcb, uint32_t instruction);
 
+/* --- tables.c --- */
+/* The field of satp with every ASID bit set that the hart has. */
+uint64_t metal_asids(void);
+/* From now on the kernel flushes the translations of an address space when it is left for another. */
+void metal_flush_at_exit(void);
+
 /* --- fdt.c --- */
 /* The tree's size in bytes; 0: that is no tree, or it is larger than FDT_CAPACITY. */
 uint64_t fdt_size(const void *fdt);

@@ -90,7 +90,11 @@ trap_entry:
 	bne	a0, t0, 1f
 	ld	a0, 0(sp)		/* machine_kernel(): see _start */
 	call	kernel_enter_syscall	/* returns the thread to resume, or 0 */
+	.option	push
+	.option	norvc			/* metal_flush_at_exit() may put another instruction here */
+	.globl	leave
 leave:	beqz	a0, idle
+	.option	pop
 	addi	sp, a0, TCB_CONTEXT
 	ld	t1, CONTEXT_NEXT_PC(sp)	/* should a0 be nonsense, this is still a fault of the kernel */
 	csrw	sscratch, sp
@@ -105,6 +109,20 @@ leave:	beqz	a0, idle
 
 1:	call	metal_trap		/* a0 = scause; returns likewise */
 	j	leave
+
+/* `leave` goes here where the hart has too few ASIDs: address spaces share them, and a change flushes. */
+	.globl	leave_flushing
+leave_flushing:
+	csrr	t0, satp
+	la	t1, flushed_satp
+	ld	t2, 0(t1)
+	beq	t0, t2, 2f
+	sd	t0, 0(t1)
+	srli	t0, t0, 44		/* its ASID */
+	sfence.vma zero, t0
+2:	beqz	a0, idle
+	j	leave + 4
+	.lcomm	flushed_satp, 8
 
 /* Nothing to run: wait until an interrupt is pending, then deal with it. */
 idle:	wfi

@@ -73,4 +73,32 @@ void machine_vspace_init(uint64_t root_paddr)
 #pragma GCC unroll 8
 	for (unsigned i = WINDOW_SLOT; i < ENTRIES; i++)
 		root[i] = metal_root[i];
+	/* Without operands, for these entries are global. */
+	__asm__ volatile("sfence.vma" ::: "memory");
+}
+
+/* The ASIDs that satp can hold: it keeps what it has of the bits that are written. */
+__attribute__((noipa, cold)) uint64_t metal_asids(void)
+{
+	uint64_t old = CSR_READ(satp), asids;
+
+	CSR_WRITE(satp, old | SATP_ASIDS);
+	asids = CSR_READ(satp) & SATP_ASIDS;
+	CSR_WRITE(satp, old);
+	return asids;
+}
+
+/* The first instruction of the way out of the kernel becomes a jump (ISA manual, 2.5: JAL's immediate). */
+__attribute__((cold)) void metal_flush_at_exit(void)
+{
+	extern char leave[], leave_flushing[];
+	uint64_t *text = &link_l0[(uint64_t)leave / PAGE % ENTRIES], before = *text;
+	uint32_t distance = (uint32_t)(leave_flushing - leave);
+
+	*text = before | RW;
+	__asm__ volatile("sfence.vma" ::: "memory");
+	*(volatile uint32_t *)leave = 0x6f | (distance >> 20 & 1) << 31 | (distance >> 1 & 0x3ff) << 21 |
+				      (distance >> 11 & 1) << 20 | (distance >> 12 & 0xff) << 12;
+	*text = before;
+	__asm__ volatile("sfence.vma\n\tfence.i" ::: "memory");
 }

@@ -37,7 +37,7 @@ test-stack: $(BUILD)/metal/kernel.elf
 # Faults of the kernel itself.
 TESTS += test-kernel-faults
 test-kernel-faults: $(BUILD)/skerry $(BUILD)/example/hello.elf
-	@test/metal/faults $(BUILD)/skerry $(BUILD)/metal/kernel.elf $(BUILD)/example/hello.elf
+	@PYTHONDONTWRITEBYTECODE=1 test/metal/faults $(BUILD)/skerry $(BUILD)/metal/kernel.elf $(BUILD)/example/hello.elf
 
 # Upstream's test suite, in an image of ours, and with our kernel in upstream's.
 TESTS += test-upstream-metal
@@ -53,5 +53,6 @@ $(BUILD)/metal-test/loader.elf: test/metal/boot/loader.c test/bench/run/metal.ld
 		-DKERNEL='"$(BUILD)/metal/kernel.elf"' -DROOT='"$(BUILD)/metal-test/memory.elf"' -o $@ $<
 
 TESTS += test-metal-boot
-test-metal-boot: $(BUILD)/skerry $(BUILD)/metal-test/memory.elf $(BUILD)/metal-test/loader.elf
-	@test/metal/boot/run $(BUILD)/skerry $(BUILD)/metal-test/memory.elf $(BUILD)/metal-test/loader.elf
+test-metal-boot: $(BUILD)/skerry $(BUILD)/metal-test/memory.elf $(BUILD)/metal-test/loader.elf examples
+	@PYTHONDONTWRITEBYTECODE=1 test/metal/boot/run $(BUILD)/skerry $(BUILD)/metal/kernel.elf \
+		$(BUILD)/metal-test/memory.elf $(BUILD)/metal-test/loader.elf $(BUILD)/example
