@@ -82,7 +82,8 @@ static void decide(enum console_verdict verdict, const char *text)
 		return;
 	console.verdict = verdict;
 	snprintf(console.verdict_text, sizeof console.verdict_text, "%s", text);
-	console.wake();
+	if (console.wake)
+		console.wake();
 }
 
 void console_flush(void)

@@ -20,6 +20,7 @@ struct console_guest {
 	bool (*listens)(void *context);
 };
 
+/* `wake`, unless it is NULL, is called when the output has decided the run. */
 void console_open(const struct run_options *options, void (*wake)(void));
 
 /* Output of the guest, as board_config.output. */

@@ -111,7 +111,8 @@ static const struct target *target_of(const struct run *run)
 
 bool run_end(struct run *run, int status)
 {
-	const char *hint = status ? target_of(run)->hint() : NULL;
+	const struct target *target = target_of(run);
+	const char *hint = status && target->hint ? target->hint() : NULL;
 
 	if (hint)
 		complain("%s: %s", run->image.user_name, hint);
@@ -190,7 +191,8 @@ bool run_stuck(struct run *run)
 	complain("nothing can ever run again: no thread is runnable, no timer is armed, no input is "
 		 "possible%s%s",
 		 missing ? "; never printed: " : "", missing ? missing : "");
-	target_of(run)->threads(run);
+	if (target_of(run)->threads)
+		target_of(run)->threads(run);
 	if (!console_is_terminal())
 		return run_end(run, STATUS_STUCK);
 	complain("Ctrl-A x quits");

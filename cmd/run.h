@@ -38,16 +38,14 @@ struct target {
 	bool (*idle)(struct run *run);
 	/* After RUN_HALTED: what the guest stored into the test finisher. */
 	int (*guest_status)(void);
-	/* What may be wrong with a guest that failed; NULL: nothing is known. */
-	const char *(*hint)(void);
-	/* Names each thread with what it waits for, if it knows. */
-	void (*threads)(const struct run *run);
-	/* Called by signal handlers: come back from turn(). */
-	void (*wake)(void);
-	/* Prints what --stats wants. */
-	void (*report)(const struct run *run);
 	/* Also after a failed start(). */
 	void (*close)(struct run *run);
+
+	/* The rest may be NULL. */
+	const char *(*hint)(void); /* what may be wrong with a guest that failed; NULL: unknown */
+	void (*threads)(const struct run *run); /* names each thread with what it waits for */
+	void (*report)(const struct run *run);  /* prints what --stats wants */
+	void (*wake)(void);                     /* called by signal handlers: come back from turn() */
 };
 
 extern const struct target target_vm;   /* Skerry's own machine: run_vm.c */

@@ -396,26 +396,6 @@ static int qemu_guest_status(void)
 	return qemu.guest_status;
 }
 
-static const char *qemu_hint(void)
-{
-	return NULL;
-}
-
-static void qemu_threads(const struct run *run)
-{
-	(void)run; /* only the kernel knows */
-}
-
-static void qemu_wake(void)
-{
-	/* Nothing that turn() calls waits for long without listening to signals. */
-}
-
-static void qemu_report(const struct run *run)
-{
-	(void)run; /* --stats is refused with --on qemu */
-}
-
 static void qemu_close(struct run *run)
 {
 	if (qemu.program && !qemu.started && run->status != STATUS_NO_BOOT)
@@ -431,9 +411,5 @@ const struct target target_qemu = {
 	.turn = qemu_turn,
 	.idle = qemu_idle,
 	.guest_status = qemu_guest_status,
-	.hint = qemu_hint,
-	.threads = qemu_threads,
-	.wake = qemu_wake,
-	.report = qemu_report,
 	.close = qemu_close,
 };

@@ -130,7 +130,8 @@ void host_program_close(struct host_program *program);
 
 /*
  * From here on a request to end (SIGINT, SIGTERM, SIGHUP) does not end the process: it is kept for
- * host_signal(), and `wake` is called from the signal handler. A second one ends the process at once.
+ * host_signal(), and `wake`, unless it is NULL, is called from the signal handler. A second one ends the
+ * process at once.
  */
 void host_signals_catch(void (*wake)(void));
 int host_signal(void);                    /* the number of the signal that came, or 0 */
