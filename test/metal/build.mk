@@ -29,8 +29,9 @@ test-icount: $(BUILD)/skerry $(BUILD)/metal-test/icount.elf
 
 # The kernel's stack, as deep as it can get; with every invariant checked after each entry too.
 TESTS += test-stack
-test-stack: $(BUILD)/metal/kernel.elf
-	@test/metal/stack kernel-stack $<
+test-stack: $(METAL_KERNELS)
+	@test/metal/stack kernel-stack $(BUILD)/metal/kernel.elf
+	@test/metal/stack kernel-stack-release $(BUILD)/metal-release/kernel.elf
 	@$(MAKE) -s BUILD=$(BUILD)/sanitized CHECK=1 metal
 	@test/metal/stack kernel-stack-checked $(BUILD)/sanitized/metal/kernel.elf
 
