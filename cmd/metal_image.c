@@ -34,12 +34,14 @@ struct output {
 
 struct image_options {
 	const char *image, *output, *dtb;
+	bool kernel_only;
 	struct metal_choices choices;
 };
 
 void help_image(void)
 {
 	printf("Usage: skerry image IMAGE -o FILE [OPTION]...\n"
+	       "       skerry image --kernel-only -o FILE [OPTION]...\n"
 	       "Makes a system for bare metal: the kernel and the root server of IMAGE in one file, which\n"
 	       "    qemu-system-riscv64 -machine virt -nographic -kernel FILE\n"
 	       "boots, as does firmware that loads ELF files (OpenSBI, U-Boot).\n"
@@ -49,6 +51,7 @@ void help_image(void)
 	       "      --root-cnode-bits N  size of the root CNode, 5 to 24 [the profile's]\n"
 	       "      --domains N        number of scheduling domains, 1 to 16 [1]\n"
 	       "      --dtb FILE         device tree to use instead of the firmware's\n"
+	       "      --kernel-only      no root server, which is then upstream's loader's to bring\n"
 	       "  -h, --help             show this\n"
 	       "\n"
 	       "Exit status: 0 if it was written, 126 if IMAGE cannot boot, 2 for a wrong command line.\n");
@@ -142,9 +145,11 @@ static void fill_config(struct metal_config *config, const struct metal_choices 
 		snprintf(config->profile, sizeof config->profile, "%s", choices->abi);
 	config->root_cnode_bits = choices->root_cnode_bits;
 	config->domains = choices->domains;
-	config->image_size = image->end - image->start;
-	config->image_vaddr = image->start;
-	config->entry = image->entry;
+	if (image) {
+		config->image_size = image->end - image->start;
+		config->image_vaddr = image->start;
+		config->entry = image->entry;
+	}
 	config->fdt_size = choices->fdt_size;
 	config->ram_end = choices->ram_end;
 	config->attended = choices->attended;
@@ -155,16 +160,22 @@ uint8_t *metal_image_make(const struct image *image, const struct metal_choices 
 	bool release = choices->abi && strcmp(choices->abi, "release") == 0;
 	const uint8_t *source = release ? metal_release_kernel : metal_kernel;
 	size_t kernel_size = (size_t)((release ? metal_release_kernel_end : metal_kernel_end) - source);
-	uint8_t *kernel = malloc(kernel_size), *pages = flatten(image), *file = NULL;
+	uint8_t *kernel = malloc(kernel_size), *pages = image ? flatten(image) : NULL, *file = NULL;
+	bool good = kernel && (pages || !image);
 	struct metal_config *config = NULL;
 	struct output output = {0};
 
-	if (kernel && pages) {
+	if (good) {
 		memcpy(kernel, source, kernel_size);
 		config = find_config(kernel, kernel_size);
 	}
-	if (config) {
+	if (config)
 		fill_config(config, choices, image);
+	if (config && !image) {
+		*size = kernel_size;
+		return kernel;
+	}
+	if (config) {
 		add_kernel(&output, kernel);
 		if (choices->fdt)
 			add_segment(&output, FDT_PADDR, choices->fdt, choices->fdt_size);
@@ -172,9 +183,8 @@ uint8_t *metal_image_make(const struct image *image, const struct metal_choices 
 		file = file_make(&output, size);
 	}
 	if (!file)
-		complain(kernel && pages && !config
-				 ? "the kernel in this program has no configuration structure"
-				 : "out of memory");
+		complain(good && !config ? "the kernel in this program has no configuration structure"
+					 : "out of memory");
 	free(pages);
 	free(kernel);
 	return file;
@@ -218,7 +228,7 @@ static int make(struct image_options *options, const struct image *image)
 
 /* --- the command line ----------------------------------------------------------------------------- */
 
-enum { OPTION_ABI = 256, OPTION_CNODE, OPTION_DOMAINS, OPTION_DTB };
+enum { OPTION_ABI = 256, OPTION_CNODE, OPTION_DOMAINS, OPTION_DTB, OPTION_KERNEL_ONLY };
 
 static bool number(const char *name, const char *text, unsigned low, unsigned high, unsigned *value)
 {
@@ -241,6 +251,7 @@ static bool parse(int argc, char **argv, struct image_options *options, int *sta
 					      {"root-cnode-bits", required_argument, NULL, OPTION_CNODE},
 					      {"domains", required_argument, NULL, OPTION_DOMAINS},
 					      {"dtb", required_argument, NULL, OPTION_DTB},
+					      {"kernel-only", no_argument, NULL, OPTION_KERNEL_ONLY},
 					      {"help", no_argument, NULL, 'h'},
 					      {NULL, 0, NULL, 0}};
 	struct profile profile;
@@ -269,6 +280,9 @@ static bool parse(int argc, char **argv, struct image_options *options, int *sta
 		case OPTION_DTB:
 			options->dtb = optarg;
 			break;
+		case OPTION_KERNEL_ONLY:
+			options->kernel_only = true;
+			break;
 		case 'h':
 			help_image();
 			*status = STATUS_OK;
@@ -281,8 +295,14 @@ static bool parse(int argc, char **argv, struct image_options *options, int *sta
 	}
 	if (!good)
 		return false;
-	if (optind != argc - 1 || !options->output) {
-		complain("%s (see: skerry image --help)", optind == argc      ? "no image given"
+	if (options->kernel_only && (optind != argc || options->dtb)) {
+		complain("with --kernel-only, image and device tree are the loader's (see: skerry image "
+			 "--help)");
+		return false;
+	}
+	if (optind != argc - !options->kernel_only || !options->output) {
+		complain("%s (see: skerry image --help)", optind == argc && !options->kernel_only
+								  ? "no image given"
 							  : optind < argc - 1 ? "one image at a time"
 									      : "no output given: -o FILE");
 		return false;
@@ -300,6 +320,8 @@ int command_image(int argc, char **argv)
 
 	if (!parse(argc, argv, &options, &status))
 		return status;
+	if (options.kernel_only)
+		return make(&options, NULL);
 	if (image_open(&image, options.image, error, sizeof error)) {
 		status = make(&options, &image);
 	} else {

@@ -13,7 +13,10 @@ struct metal_choices {
 	bool attended;    /* the kernel prints METAL_START_MARK and METAL_STUCK_MARK */
 };
 
-/* The file's bytes, from malloc(); NULL if it cannot be made, which has then been complained about. */
+/*
+ * The file's bytes, from malloc(); NULL if it cannot be made, which has then been complained about. Without
+ * an image it is the kernel, for a loader.
+ */
 uint8_t *metal_image_make(const struct image *image, const struct metal_choices *choices, uint64_t *size);
 
 #endif

@@ -48,10 +48,13 @@ test-upstream-metal: $(BUILD)/skerry
 
 # Ways to boot: boards that differ, and a loader that hands over as upstream's does.
 $(eval $(call guest_program,memory,metal-test,test/metal/boot/memory.c))
-$(BUILD)/metal-test/loader.elf: test/metal/boot/loader.c test/bench/run/metal.ld $(BUILD)/metal/kernel.elf $(BUILD)/metal-test/memory.elf
+$(BUILD)/metal-test/kernel.elf: $(BUILD)/skerry
+	@mkdir -p $(@D)
+	$(BUILD)/skerry image --kernel-only --root-cnode-bits 14 -o $@
+$(BUILD)/metal-test/loader.elf: test/metal/boot/loader.c test/bench/run/metal.ld $(BUILD)/metal-test/kernel.elf $(BUILD)/metal-test/memory.elf
 	$(METAL_CC) $(METAL_CFLAGS) -fno-lto -fno-tree-loop-distribute-patterns -nostartfiles -static -T test/bench/run/metal.ld \
 		-Wl,--section-start=.text=0x84000000,--no-warn-rwx-segments \
-		-DKERNEL='"$(BUILD)/metal/kernel.elf"' -DROOT='"$(BUILD)/metal-test/memory.elf"' -o $@ $<
+		-DKERNEL='"$(BUILD)/metal-test/kernel.elf"' -DROOT='"$(BUILD)/metal-test/memory.elf"' -o $@ $<
 
 TESTS += test-metal-boot
 test-metal-boot: $(BUILD)/skerry $(BUILD)/metal-test/memory.elf $(BUILD)/metal-test/loader.elf examples

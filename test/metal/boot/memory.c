@@ -15,6 +15,7 @@ int main(void)
 	}
 	printf("image %lx %lx\n", image.paddr,
 	       image.paddr + ((info->userImageFrames.end - info->userImageFrames.start) << seL4_PageBits));
+	printf("slots %lx\n", LIBSEL4_BIT(info->initThreadCNodeSizeBits));
 	printf("extra %lx\n", info->extraLen);
 	return 0;
 }
