@@ -418,6 +418,10 @@ void kernel_check_or_halt(struct kernel *kernel)
 		machine_console_putc(*text);
 	while (*why)
 		machine_console_putc(*why++);
+	for (const char *text = " at 0x"; *text; text++)
+		machine_console_putc(*text);
+	for (int shift = 60; shift >= 0; shift -= 4)
+		machine_console_putc("0123456789abcdef"[where >> shift & 15]);
 	machine_console_putc('\n');
 	kernel->halted = true;
 	machine_halt();

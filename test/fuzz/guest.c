@@ -248,7 +248,12 @@ static void direct(void)
 {
 	unsigned worker = (unsigned)below(WORKERS), cspace = (unsigned)below(CSPACES);
 
-	switch (below(8)) {
+	switch (below(10)) {
+	case 8:
+	case 9:
+		say("interrupt");
+		interrupt();
+		break;
 	case 0:
 		say("respawn a process");
 		respawn((unsigned)below(PROCESSES));
@@ -297,7 +302,7 @@ static unsigned choose_worker(void)
 
 static void step(void)
 {
-	if (chance(6))
+	if (chance(7))
 		direct();
 	else if (chance(10))
 		remap((unsigned)below(FRAMES));

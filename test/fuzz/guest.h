@@ -142,6 +142,9 @@ void process_end(unsigned process);
 /* Maps or unmaps one of the director's frames; the errors are part of the trace. */
 void remap(unsigned frame);
 
+/* The one device that ever interrupts does. */
+void interrupt(void);
+
 /* Puts something new into a slot of a CSpace, if it is empty. */
 void refill(unsigned cspace, seL4_Word slot);
 

@@ -95,7 +95,12 @@ static void make_retype(struct call *call)
 	if (chance(75))
 		root = call->cap[0] = SLOT_SELF;
 	word(call, chance(99) ? type : strange_word());
-	word(call, type == seL4_UntypedObject ? 10 + below(4) : type == seL4_CapTableObject ? NODE_BITS : chance(90) ? 0 : strange_word());
+	if (type == seL4_UntypedObject)
+		word(call, 10 + below(4));
+	else if (type == seL4_CapTableObject)
+		word(call, NODE_BITS);
+	else
+		word(call, chance(90) ? 0 : strange_word());
 	if (root == SLOT_SELF && chance(15)) {
 		word(call, pick_for(call, TYPE_CNode));
 		word(call, seL4_WordBits);

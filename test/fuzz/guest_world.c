@@ -6,6 +6,8 @@
 
 #include <string.h>
 #include <skerry/check.h>
+#include <skerry/device.h>
+#include <skerry/machine.h>
 #include <skerry/object.h>
 #include <skerry/vspace.h>
 
@@ -18,10 +20,13 @@
 enum { PROCESS_TABLES = 3, PROCESS_FRAMES = 2 + WORKERS, PROCESS_SLOTS = 1 + PROCESS_TABLES + PROCESS_FRAMES };
 static struct {
 	seL4_CPtr memory;                 /* worlds */
+	seL4_CPtr thread;                 /* memory of each worker's TCB */
 	seL4_CPtr stub, log, page;        /* frames; the workers' pages follow each other */
 	seL4_CPtr spaces;                 /* the director's CSpace; see director_cspace() */
 	seL4_CPtr cspace, tcb, endpoint, notification, frame, process;
 } slot;
+
+static volatile unsigned char *uart;
 
 extern char crt_image_start[], stub_page[];
 
@@ -69,6 +74,7 @@ void world_prepare(void)
 	char *pages;
 
 	slot.memory = sk_untyped_new(MEMORY_BITS);
+	slot.thread = sk_objects_new(seL4_UntypedObject, seL4_TCBBits, WORKERS);
 	slot.stub = info->userImageFrames.start + (seL4_Word)(stub_page - crt_image_start) / SK_PAGE_BYTES;
 	fuzz.log = sk_pages_new(1, &slot.log);
 	pages = sk_pages_new(WORKERS, &slot.page);
@@ -87,6 +93,7 @@ void world_prepare(void)
 					sk_untyped_new(PROCESS_BITS), SK_DEPTH));
 	director_cspace();
 	memory_find();
+	uart = sk_device_map(SK_UART_PADDR);
 	sk_must(seL4_TCB_SetPriority(seL4_CapInitThreadTCB, seL4_CapInitThreadTCB, DIRECTOR_PRIO));
 }
 
@@ -98,10 +105,14 @@ static seL4_Error give(unsigned cspace, seL4_Word to, seL4_CPtr cap, seL4_Word r
 			       (seL4_CapRights_t){{rights}}, badge);
 }
 
-static void process_map(seL4_CPtr vspace, seL4_CPtr frame, seL4_CPtr copy, seL4_Word address, seL4_CapRights_t rights)
+/* Only the stub is executed: numbers in the other pages might be a loop. */
+static void process_map(seL4_CPtr vspace, seL4_CPtr frame, seL4_CPtr copy, seL4_Word address)
 {
+	bool stub = frame == slot.stub;
+
 	sk_must(seL4_CNode_Copy(ROOT, copy, SK_DEPTH, ROOT, frame, SK_DEPTH, seL4_AllRights));
-	sk_must(seL4_RISCV_Page_Map(copy, vspace, address, rights, seL4_RISCV_Default_VMAttributes));
+	sk_must(seL4_RISCV_Page_Map(copy, vspace, address, stub ? seL4_CanRead : seL4_ReadWrite,
+				    stub ? seL4_RISCV_Default_VMAttributes : seL4_RISCV_ExecuteNever));
 }
 
 /* Its root table, two more tables, and its view of stub, log and the workers' pages. */
@@ -113,10 +124,10 @@ void process_make(unsigned process)
 	sk_must(seL4_RISCV_ASIDPool_Assign(seL4_CapInitThreadASIDPool, vspace));
 	for (unsigned i = 1; i < PROCESS_TABLES; i++)
 		sk_must(seL4_RISCV_PageTable_Map(vspace + i, vspace, STUB_ADDRESS, seL4_RISCV_Default_VMAttributes));
-	process_map(vspace, slot.stub, copy, STUB_ADDRESS, seL4_CanRead);
-	process_map(vspace, slot.log, copy + 1, LOG_ADDRESS, seL4_ReadWrite);
+	process_map(vspace, slot.stub, copy, STUB_ADDRESS);
+	process_map(vspace, slot.log, copy + 1, LOG_ADDRESS);
 	for (unsigned i = 0; i < WORKERS; i++)
-		process_map(vspace, slot.page + i, copy + 2 + i, fuzz.worker[i].address, seL4_ReadWrite);
+		process_map(vspace, slot.page + i, copy + 2 + i, fuzz.worker[i].address);
 }
 
 /* Mappings first or address space first. */
@@ -137,6 +148,11 @@ void worker_set_priority(unsigned worker, unsigned step)
 {
 	sk_must(seL4_TCB_SetSchedParams(worker_tcb(worker), seL4_CapInitThreadTCB, WORKER_MCP,
 					WORKER_PRIO + step * 8 + worker));
+}
+
+static void thread_make(unsigned index)
+{
+	sk_must(seL4_Untyped_Retype(slot.thread + index, seL4_TCBObject, 0, ROOT, 0, 0, worker_tcb(index), 1));
 }
 
 static seL4_Error configure(unsigned index)
@@ -160,9 +176,8 @@ void worker_configure(unsigned index)
 
 	trace(error);
 	if (error != seL4_NoError) {
-		sk_must(seL4_CNode_Revoke(ROOT, worker_tcb(index), SK_DEPTH));
-		sk_must(seL4_CNode_Delete(ROOT, worker_tcb(index), SK_DEPTH));
-		sk_must(make(seL4_TCBObject, 0, ROOT, worker_tcb(index), 1));
+		sk_must(seL4_CNode_Revoke(ROOT, slot.thread + index, SK_DEPTH));
+		thread_make(index);
 		sk_must(configure(index));
 	}
 	seL4_TCB_SetFlags(worker_tcb(index), seL4_TCBFlag_MASK, 0);
@@ -170,6 +185,19 @@ void worker_configure(unsigned index)
 	page->worker = index;
 	page->park_cap = SLOT_TCB + index;
 	page->park_info = seL4_MessageInfo_new(TCBSuspend, 0, 0, 0).words[0];
+}
+
+/*
+ * An interrupt of the UART, which has nothing to send and is asked to say so, for an instant: if it comes, it
+ * comes at once. While its line is masked it goes unnoticed.
+ */
+void interrupt(void)
+{
+	enum { INTERRUPT_ENABLE = 1, TRANSMITTER_EMPTY = 2 };
+
+	uart[INTERRUPT_ENABLE] = TRANSMITTER_EMPTY;
+	__asm__ volatile("fence" ::: "memory");
+	uart[INTERRUPT_ENABLE] = 0;
 }
 
 /* --- what CSpaces hold -------------------------------------------------------------------------------- */
@@ -238,7 +266,8 @@ static seL4_Error refill_copy(unsigned cspace, seL4_Word to)
 	case 5:
 		return give(cspace, to, slot.process + below(PROCESSES) * PROCESS_SLOTS + 1, 15, 0);
 	case 6:
-		return seL4_IRQControl_Get(seL4_CapIRQControl, 1 + below(IRQS), slot.cspace + cspace, to, CSPACE_BITS);
+		return seL4_IRQControl_Get(seL4_CapIRQControl, chance(60) ? SK_UART_IRQ : 1 + below(IRQS),
+					   slot.cspace + cspace, to, CSPACE_BITS);
 	default:
 		from = (seL4_CPtr[]){seL4_CapASIDControl, seL4_CapInitThreadASIDPool, seL4_CapDomain}[below(3)];
 		return give(cspace, to, from, 15, 0);
@@ -310,7 +339,8 @@ static void make_cspace(unsigned cspace)
 void world_make(void)
 {
 	sk_must(make(seL4_CapTableObject, CSPACE_BITS, ROOT, slot.cspace, CSPACES));
-	sk_must(make(seL4_TCBObject, 0, ROOT, slot.tcb, WORKERS));
+	for (unsigned i = 0; i < WORKERS; i++)
+		thread_make(i);
 	sk_must(make(seL4_EndpointObject, 0, ROOT, slot.endpoint, ENDPOINTS));
 	sk_must(make(seL4_NotificationObject, 0, ROOT, slot.notification, NOTIFICATIONS));
 	sk_must(make(seL4_RISCV_4K_Page, 0, ROOT, slot.frame, FRAMES));
@@ -332,5 +362,7 @@ void world_end(void)
 {
 	for (unsigned i = 0; i < PROCESSES; i++)
 		process_end(i);
+	for (unsigned i = 0; i < WORKERS; i++)
+		sk_must(seL4_CNode_Revoke(ROOT, slot.thread + i, SK_DEPTH));
 	sk_must(seL4_CNode_Revoke(ROOT, slot.memory, SK_DEPTH));
 }
