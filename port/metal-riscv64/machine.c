@@ -37,17 +37,7 @@ void machine_memory_written(uint64_t paddr, uint64_t size)
 
 void machine_memory_clear(uint64_t paddr, uint64_t size)
 {
-	uint64_t *word = machine_pointer(isa_kref(paddr)), *end = word + size / 8;
-
-	/* The C library's memset() goes by bytes; the barriers keep the compiler from calling it. */
-	for (; end - word >= 8; word += 8) {
-		word[0] = word[1] = word[2] = word[3] = word[4] = word[5] = word[6] = word[7] = 0;
-		__asm__ volatile("" ::: "memory");
-	}
-	for (; word < end; word++) {
-		*word = 0;
-		__asm__ volatile("" ::: "memory");
-	}
+	memset(machine_pointer(isa_kref(paddr)), 0, size);
 }
 
 void machine_flush_page(uint16_t asid, uint64_t vaddr, unsigned bits)
