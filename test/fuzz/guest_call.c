@@ -184,6 +184,8 @@ static void make_tcb(struct call *call)
 			word(call, strange_word());
 		break;
 	case TCBCopyRegisters:
+		if (chance(50))
+			call->cptr = SLOT_TCB + below(WORKERS);
 		word(call, below(16));
 		extra(call, TYPE_Thread);
 		break;
@@ -301,6 +303,12 @@ static void make_paging(struct call *call)
 
 /* --- into registers and buffer ---------------------------------------------------------------------------- */
 
+static bool is_other_worker(const struct call *call)
+{
+	return call->cptr >= SLOT_TCB && call->cptr < SLOT_TCB + WORKERS &&
+	       &fuzz.worker[call->cptr - SLOT_TCB] != call->worker;
+}
+
 static void spoil(struct call *call)
 {
 	if (chance(4) && call->words)
@@ -315,6 +323,9 @@ static void spoil(struct call *call)
 		call->cptr = pick_for(call, TYPE_ANY);
 	if (chance(3))
 		call->cap[below(seL4_MsgMaxExtraCaps)] = pick_for(call, TYPE_ANY);
+	/* Who resumes itself with the registers of a system call makes that call for ever. */
+	if (call->label == TCBCopyRegisters && !is_other_worker(call))
+		call->word[0] &= ~2ul;
 	/* Priorities and the director: see guest.h. */
 	if (call->label >= TCBSetPriority && call->label <= TCBSetSchedParams)
 		for (unsigned i = 0; i < call->words; i++)
