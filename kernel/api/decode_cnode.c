@@ -1,5 +1,6 @@
 /* The methods of CNodes (invocations.md §6). The invoked CNode is the root of the destination. */
 #include "kernel/core/kernel.h"
+#include "kernel/core/message.h"
 
 /* Copy, Mint, Mutate and Move after the source was found: what ends up in the destination. */
 static enum outcome insert_copy(struct call *call, struct slot *destination, struct slot *source,
@@ -100,15 +101,44 @@ static enum outcome decode_rotate(struct call *call, struct slot *destination)
 	return OUTCOME_DONE;
 }
 
-static enum outcome decode_cancel_badged_sends(struct call *call, const struct slot *slot)
+/*
+ * CancelBadgedSends is about the senders that are queued when it begins: a restarted call must not count
+ * those that have queued up since, or it might never end; a new call must. So a preempted call is marked, in
+ * its message information, where it reads as nothing: whoever gives the thread other registers takes the mark
+ * away.
+ */
+#define INFO_BEGUN (4ull << INFO_UNWRAP_SHIFT)
+
+static bool take_mark(struct tcb *caller)
+{
+	uint64_t info = isa_info(&caller->context);
+	bool begun = caller->cancelling && (info & INFO_BEGUN);
+
+	caller->cancelling = false;
+	if (begun)
+		isa_set_info(&caller->context, info & ~INFO_BEGUN);
+	return begun;
+}
+
+static void set_mark(struct tcb *caller)
+{
+	caller->cancelling = true;
+	isa_set_info(&caller->context, isa_info(&caller->context) | INFO_BEGUN);
+}
+
+static enum outcome decode_cancel_badged_sends(struct call *call, const struct slot *slot, bool begun)
 {
 	struct cap cap = slot->cap;
+	enum outcome outcome;
 
 	if (cap_type(cap) != CAP_Endpoint || cap_rights(cap) != RIGHTS_ALL)
 		return call_fail(call, seL4_IllegalOperation);
-	if (cap_badge(cap) != 0)
-		endpoint_cancel_badged(call->kernel, endpoint_at(cap_object(cap)), cap_badge(cap));
-	return OUTCOME_DONE;
+	if (cap_badge(cap) == 0)
+		return OUTCOME_DONE;
+	outcome = endpoint_cancel_badged(call->kernel, endpoint_at(cap_object(cap)), cap_badge(cap), &begun);
+	if (outcome == OUTCOME_PREEMPTED && begun)
+		set_mark(call->caller);
+	return outcome;
 }
 
 static enum outcome decode_save_caller(struct call *call, struct slot *destination)
@@ -126,6 +156,7 @@ enum outcome decode_cnode(struct call *call)
 {
 	struct slot *slot;
 	enum outcome outcome;
+	bool begun = call->label == LABEL_CNodeCancelBadgedSends && take_mark(call->caller);
 
 	if (call->label < LABEL_CNodeRevoke || call->label > LABEL_CNodeSaveCaller)
 		return call_fail(call, seL4_IllegalOperation);
@@ -140,7 +171,7 @@ enum outcome decode_cnode(struct call *call)
 	case LABEL_CNodeDelete:
 		return slot_delete(call->kernel, slot);
 	case LABEL_CNodeCancelBadgedSends:
-		return decode_cancel_badged_sends(call, slot);
+		return decode_cancel_badged_sends(call, slot, begun);
 	case LABEL_CNodeRotate:
 		return decode_rotate(call, slot);
 	case LABEL_CNodeSaveCaller:

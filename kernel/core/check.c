@@ -12,6 +12,7 @@ struct checker {
 	kref where;
 	uint64_t slots;                /* met so far */
 	uint64_t slot_limit;           /* as many as memory can hold */
+	bool cancel_met;               /* the endpoint of the CancelBadgedSends under way */
 	uint64_t queued;               /* threads that say they are in a ready queue */
 	uint64_t root_start, root_end; /* the outermost untyped (or boot object) of the current subtree */
 };
@@ -70,6 +71,25 @@ static void check_queue(struct checker *checker, kref object, kref head, kref ta
 	EXPECT(checker, object, prev == tail);
 }
 
+/* The CancelBadgedSends that is under way at this endpoint: from one queued sender to a later one. */
+static void check_cancel(struct checker *checker)
+{
+	const struct cancel *cancel = &checker->kernel->cancel;
+	uint64_t count = 0;
+
+	checker->cancel_met = true;
+	EXPECT(checker, cancel->endpoint, endpoint_state(endpoint_at(cancel->endpoint)) == ENDPOINT_SEND);
+	for (kref ref = cancel->next; !checker->why; ref = tcb_at(ref)->queue_next) {
+		EXPECT(checker, cancel->endpoint, is_tcb_ref(checker, ref));
+		EXPECT(checker, cancel->endpoint,
+		       checker->why || (tcb_at(ref)->state == THREAD_BLOCKED_ON_SEND &&
+					tcb_at(ref)->blocked_on == cancel->endpoint));
+		EXPECT(checker, cancel->endpoint, ++count <= checker->slot_limit);
+		if (ref == cancel->last)
+			break;
+	}
+}
+
 static void check_endpoint(struct checker *checker, kref ref)
 {
 	const struct endpoint *endpoint = endpoint_at(ref);
@@ -79,6 +99,8 @@ static void check_endpoint(struct checker *checker, kref ref)
 		EXPECT(checker, ref, endpoint->head == 0 && endpoint->tail == 0);
 		return;
 	}
+	if (ref == checker->kernel->cancel.endpoint)
+		check_cancel(checker);
 	EXPECT(checker, ref, endpoint->head != 0);
 	check_queue(checker, ref, endpoint->head, endpoint->tail & ~3ull,
 		    state == ENDPOINT_SEND ? THREAD_BLOCKED_ON_SEND : THREAD_BLOCKED_ON_RECEIVE);
@@ -387,6 +409,8 @@ static const char *check(struct kernel *kernel, kref *where, uint64_t *slots)
 		check_irqs(&checker);
 	if (!checker.why)
 		check_deletion(&checker);
+	if (!checker.why && kernel->cancel.endpoint && !checker.cancel_met)
+		fail(&checker, kernel->cancel.endpoint, "a cancelled endpoint does not exist, or is idle");
 	*where = checker.where;
 	*slots = checker.slots;
 	return checker.why;

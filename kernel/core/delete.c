@@ -87,6 +87,7 @@ static struct cap finalise(struct kernel *kernel, struct slot *slot)
 		return cap_null();
 	switch (cap_type(cap)) {
 	case CAP_Endpoint:
+		endpoint_finalise(kernel, endpoint_at(cap_object(cap)));
 		return zombie_unless_done(cap_zombie(ZOMBIE_ENDPOINT, cap_object(cap), 0, 0));
 	case CAP_Notification:
 		return finalise_notification(cap);

@@ -52,10 +52,26 @@ static void endpoint_enqueue(struct endpoint *endpoint, struct tcb *tcb, enum en
 	tcb->blocked_on = machine_ref(endpoint);
 }
 
+/* The thread is no longer among those that a CancelBadgedSends under way still looks at. */
+static void cancel_skip(struct cancel *cancel, const struct tcb *tcb)
+{
+	kref ref = machine_ref(tcb);
+
+	if (cancel->next == ref && cancel->last == ref)
+		*cancel = (struct cancel){0};
+	else if (cancel->next == ref)
+		cancel->next = tcb->queue_next;
+	else if (cancel->last == ref)
+		cancel->last = tcb->queue_prev;
+}
+
 static void endpoint_dequeue(struct endpoint *endpoint, struct tcb *tcb)
 {
 	struct queue queue = endpoint_queue(endpoint);
+	struct cancel *cancel = &machine_kernel()->cancel;
 
+	if (cancel->endpoint == machine_ref(endpoint))
+		cancel_skip(cancel, tcb);
 	queue_remove(&queue, tcb);
 	endpoint_set_queue(endpoint, queue, endpoint_state(endpoint));
 }
@@ -194,22 +210,49 @@ void endpoint_cancel_first(struct kernel *kernel, struct endpoint *endpoint)
 	reschedule(kernel);
 }
 
-void endpoint_cancel_badged(struct kernel *kernel, struct endpoint *endpoint, uint64_t badge)
+void endpoint_finalise(struct kernel *kernel, struct endpoint *endpoint)
 {
-	kref next = endpoint->head;
+	if (kernel->cancel.endpoint == machine_ref(endpoint))
+		kernel->cancel = (struct cancel){0};
+}
 
-	if (endpoint_state(endpoint) != ENDPOINT_SEND)
-		return;
-	while (next) {
-		struct tcb *tcb = tcb_at(next);
+/* Goes on with the CancelBadgedSends that is under way, whoever called it, if there is one. */
+static enum outcome cancel_continue(struct kernel *kernel)
+{
+	struct cancel *cancel = &kernel->cancel;
+	bool stop = false;
 
-		next = tcb->queue_next;
-		if (tcb->sender_badge != badge)
-			continue;
-		endpoint_dequeue(endpoint, tcb);
-		restart(kernel, tcb);
+	if (!cancel->endpoint)
+		return OUTCOME_DONE;
+	while (cancel->endpoint && !stop) {
+		struct tcb *tcb = tcb_at(cancel->next);
+
+		if (tcb->sender_badge == cancel->badge) {
+			endpoint_dequeue(endpoint_at(cancel->endpoint), tcb);
+			restart(kernel, tcb);
+		} else {
+			cancel_skip(cancel, tcb);
+		}
+		stop = machine_preempt_step();
 	}
 	reschedule(kernel);
+	return cancel->endpoint ? OUTCOME_PREEMPTED : OUTCOME_DONE;
+}
+
+enum outcome endpoint_cancel_badged(struct kernel *kernel, struct endpoint *endpoint, uint64_t badge,
+				    bool *begun)
+{
+	/* If it is ours, this ends it; if it is another's, that one will find that it has ended. */
+	if (cancel_continue(kernel) == OUTCOME_PREEMPTED)
+		return OUTCOME_PREEMPTED;
+	if (*begun || endpoint_state(endpoint) != ENDPOINT_SEND)
+		return OUTCOME_DONE;
+	*begun = true;
+	kernel->cancel = (struct cancel){.endpoint = machine_ref(endpoint),
+					 .badge = badge,
+					 .next = endpoint->head,
+					 .last = endpoint->tail & ~3ull};
+	return cancel_continue(kernel);
 }
 
 /* The reply capability that names this blocked caller: it follows the master in the derivation list. */

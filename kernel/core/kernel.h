@@ -71,6 +71,16 @@ enum irq_state {
 	IRQ_TIMER,  /* the kernel's own */
 };
 
+/*
+ * The CancelBadgedSends that is under way, at most one in the system. It looks at the senders from `next` to
+ * `last`, the queue's last one when it began, both included; none of those before it has the badge.
+ */
+struct cancel {
+	kref endpoint; /* 0: none is under way */
+	uint64_t badge;
+	kref next, last; /* TCBs in the endpoint's queue */
+};
+
 /* Counted for `--stats`, where anybody looks at them: see COUNT(). */
 struct kernel_stats {
 	uint64_t syscalls[8];
@@ -100,6 +110,7 @@ struct kernel {
 	uint64_t schedule_start;
 
 	struct profile profile;
+	struct cancel cancel;
 	kref deletion;        /* the slot whose deletion or revocation was preempted last, */
 	kref deletion_head;   /* and the one with the zombie that it is to go on with, or 0 */
 	uint64_t check_pause; /* checking builds: entries that go unchecked until the next is */
@@ -300,7 +311,14 @@ void endpoint_send(struct kernel *kernel, struct tcb *sender, struct endpoint *e
 void endpoint_receive(struct kernel *kernel, struct tcb *receiver, struct cap cap, bool blocking);
 /* The first thread in the queue executes its call again. */
 void endpoint_cancel_first(struct kernel *kernel, struct endpoint *endpoint);
-void endpoint_cancel_badged(struct kernel *kernel, struct endpoint *endpoint, uint64_t badge);
+/* The endpoint's last capability goes. */
+void endpoint_finalise(struct kernel *kernel, struct endpoint *endpoint);
+/*
+ * The threads that send with this badge now execute their calls again; who queues up later does not count.
+ * `*begun`: an earlier call, preempted since, has begun it; set as soon as this one has.
+ */
+MUST_USE enum outcome endpoint_cancel_badged(struct kernel *kernel, struct endpoint *endpoint, uint64_t badge,
+					     bool *begun);
 /* Takes the thread out of whatever IPC it is blocked in; it is then inactive. */
 void ipc_cancel(struct kernel *kernel, struct tcb *tcb);
 void reply_send(struct kernel *kernel, struct tcb *sender, struct tcb *caller, struct slot *reply,

@@ -116,6 +116,7 @@ struct tcb {
 	bool sender_can_grant_reply;
 	bool sender_is_call;
 	bool receiver_can_grant;
+	bool cancelling; /* its CancelBadgedSends was preempted: see decode_cnode.c */
 
 	kref bound_notification;
 	uint64_t buffer;        /* user address of the IPC buffer */

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "kernel/core/message.h"
 #include "test/unit/harness.h"
 
 #define RAM_SIZE  (128ull << 20)
@@ -113,16 +114,39 @@ struct call_job {
 	unsigned entries;
 };
 
+/* The call is made again as its thread would: nobody has touched the registers. */
+static bool restart_once(uint64_t pc, seL4_Error *error)
+{
+	struct tcb *tcb = world_current();
+
+	world_enter(&(struct trap){.kind = TRAP_SYSCALL});
+	if (world_current() != tcb)
+		test_fail("the caller does not run any more");
+	if (tcb->context.pc == pc)
+		return false;
+	tcb->context.pc = pc;
+	*error = (seL4_Error)info_label(isa_info(&tcb->context));
+	return true;
+}
+
 /* With an interrupt at every step; each entry does one step's work at least. */
 static seL4_Error run(struct call_job *job)
 {
+	struct context saved;
+	uint64_t pc = world_current()->context.pc;
 	seL4_Error error;
 	bool done;
 
 	do {
 		stub.tick_every_step = true;
-		done = invoke_once(job->cptr, job->label, &job->args, &error);
+		if (job->entries == 0) {
+			done = invoke_once(job->cptr, job->label, &job->args, &error);
+		} else {
+			world_current()->context = saved;
+			done = restart_once(pc, &error);
+		}
 		stub.tick_every_step = false;
+		saved = world_current()->context;
 		verify();
 		if (++job->entries > 100000)
 			test_fail("the call does not come to an end");
@@ -268,6 +292,213 @@ static void test_given_up(void)
 	CHECK_THAT(!slot_has_children(root_slot(memory)));
 }
 
+/* --- CancelBadgedSends ------------------------------------------------------------------------------ */
+
+static uint64_t badged; /* the slot of a capability with BADGE; with the other badge in the next one */
+
+static void begin_badged(void)
+{
+	begin(WAIT_SEND, WAITERS);
+	badged = base;
+	base += 2;
+	CHECK_OK(cnode_mint(badged, object, RIGHTS_ALL, BADGE));
+	CHECK_OK(cnode_mint(badged + 1, object, RIGHTS_ALL, BADGE + 1));
+}
+
+static struct call_job cancel_job(uint64_t slot, void (*between)(void))
+{
+	return (struct call_job){seL4_CapInitThreadCNode, CNodeCancelBadgedSends, {ARGS(slot, ROOT_DEPTH)},
+				 between, 0};
+}
+
+/* The order in which threads wait, as indices; returns how many. */
+static unsigned queue_order(unsigned *order)
+{
+	unsigned count = 0;
+
+	for (kref ref = endpoint_at(cap_object(root_slot(object)->cap))->head; ref; ref = tcb_at(ref)->queue_next)
+		for (unsigned i = 0; i < thread_count; i++)
+			if (machine_ref(thread(i)) == ref)
+				order[count++] = i;
+	return count;
+}
+
+static void test_badged(void)
+{
+	unsigned at_once[WAITERS], in_steps[WAITERS], left[WAITERS];
+	struct call_job job;
+
+	begin_badged();
+	CHECK_OK(INVOKE(seL4_CapInitThreadCNode, CNodeCancelBadgedSends, ARGS(badged, ROOT_DEPTH)));
+	CHECK_THAT(ready_order(at_once) == WAITERS / 2);
+	begin_badged();
+	job = cancel_job(badged, NULL);
+	CHECK_OK(run(&job));
+	CHECK_THAT(job.entries == WAITERS); /* a step for each, and the last one is the end */
+	CHECK_THAT(ready_order(in_steps) == WAITERS / 2 && queue_order(left) == WAITERS / 2);
+	CHECK_THAT(memcmp(at_once, in_steps, WAITERS / 2 * sizeof *at_once) == 0);
+	for (unsigned i = 0; i < WAITERS / 2; i++)
+		CHECK_THAT(left[i] == 2 * i);
+}
+
+static unsigned requeued;
+
+/* Whoever was sent on its way sends again. */
+static void send_again(void)
+{
+	kref ref = cap_object(root_slot(object)->cap);
+
+	for (unsigned i = 0; i < thread_count; i++) {
+		if (thread(i)->state != THREAD_RESTART)
+			continue;
+		CHECK_THAT(i % 2 == 1);
+		wait_for(thread(i), WAIT_SEND, ref, BADGE);
+		requeued++;
+	}
+	verify();
+}
+
+/* Each is sent on its way once, and then waits behind those who were there. */
+static void test_badged_again(void)
+{
+	unsigned order[WAITERS];
+	struct call_job job;
+
+	begin_badged();
+	requeued = 0;
+	job = cancel_job(badged, send_again);
+	CHECK_OK(run(&job));
+	send_again();
+	CHECK_THAT(requeued == WAITERS / 2 && queue_order(order) == WAITERS);
+	for (unsigned i = 0; i < WAITERS; i++)
+		CHECK_THAT(order[i] == (i < WAITERS / 2 ? 2 * i : 2 * (i - WAITERS / 2) + 1));
+	/* A new call is about all who wait now. */
+	job = cancel_job(badged, NULL);
+	CHECK_OK(run(&job));
+	CHECK_THAT(restarted() == WAITERS / 2);
+}
+
+/* Senders leave the queue in every way: suspended, deleted, received from. */
+static void disturb_or_receive(void)
+{
+	struct kernel *kernel = machine_kernel();
+	struct tcb *root = world_current();
+
+	if (random_chance(&rng, 60)) {
+		disturb();
+	} else {
+		endpoint_receive(kernel, root, root_slot(object)->cap, false);
+		schedule(kernel);
+	}
+	verify();
+}
+
+static void test_badged_disturbed(void)
+{
+	for (unsigned seed = 1; seed <= 100; seed++) {
+		struct call_job job;
+		unsigned order[WAITERS], count;
+
+		begin_badged();
+		rng.state = seed;
+		job = cancel_job(badged, disturb_or_receive);
+		CHECK_OK(run(&job));
+		count = queue_order(order);
+		for (unsigned i = 0; i < count; i++)
+			CHECK_THAT(order[i] % 2 == 0);
+		CHECK_THAT(machine_kernel()->cancel.endpoint == 0);
+		CHECK_OK(cnode_revoke(memory));
+		CHECK_THAT(!slot_has_children(root_slot(memory)));
+	}
+}
+
+/* Another thread cancels another badge meanwhile, again and again: each call ends. */
+static void cancel_the_other(void)
+{
+	static const struct args other = {ARGS(0, ROOT_DEPTH)};
+	struct args args = other;
+	seL4_Error error;
+
+	args.word[0] = badged + 1;
+	stub.tick_every_step = true;
+	(void)invoke_once(seL4_CapInitThreadCNode, CNodeCancelBadgedSends, &args, &error);
+	stub.tick_every_step = false;
+	world_current()->cancelling = true; /* they are two threads */
+	verify();
+}
+
+static void test_badged_both(void)
+{
+	struct call_job job;
+
+	begin_badged();
+	job = cancel_job(badged, cancel_the_other);
+	CHECK_OK(run(&job));
+	for (unsigned i = 1; i < WAITERS; i += 2)
+		CHECK_THAT(thread(i)->state == THREAD_RESTART);
+	job = cancel_job(badged + 1, NULL);
+	CHECK_OK(run(&job));
+	CHECK_THAT(restarted() == WAITERS);
+}
+
+/* A call that was given up is no excuse for the next one, whose thread never made the first. */
+static void test_badged_given_up(void)
+{
+	struct args args = {ARGS(0, ROOT_DEPTH)};
+	struct call_job job;
+	seL4_Error error;
+
+	begin_badged();
+	CHECK_OK(INVOKE(threads + WAITERS - 1, TCBSuspend, ARGS()));
+	args.word[0] = badged;
+	stub.tick_every_step = true;
+	CHECK_THAT(!invoke_once(seL4_CapInitThreadCNode, CNodeCancelBadgedSends, &args, &error));
+	stub.tick_every_step = false;
+	CHECK_THAT(machine_kernel()->cancel.endpoint != 0);
+	wait_for(thread(WAITERS - 1), WAIT_SEND, cap_object(root_slot(object)->cap), BADGE);
+	job = cancel_job(badged, NULL);
+	CHECK_OK(run(&job));
+	CHECK_THAT(restarted() == WAITERS / 2);
+	/* What is not done when the endpoint goes need not be done. */
+	CHECK_OK(INVOKE(threads, TCBSuspend, ARGS()));
+	stub.tick_every_step = true;
+	args.word[0] = badged + 1;
+	CHECK_THAT(!invoke_once(seL4_CapInitThreadCNode, CNodeCancelBadgedSends, &args, &error));
+	stub.tick_every_step = false;
+	CHECK_THAT(machine_kernel()->cancel.endpoint != 0);
+	CHECK_OK(cnode_revoke(memory));
+	CHECK_THAT(machine_kernel()->cancel.endpoint == 0);
+	verify();
+}
+
+/* The message information is what it was: a Send may rely on it. Its unused bits mean nothing. */
+static void test_badged_by_send(void)
+{
+	struct tcb *root;
+	uint64_t pc, info, odd = 7ull << INFO_UNWRAP_SHIFT;
+	struct args args = {ARGS(0, ROOT_DEPTH)};
+
+	begin_badged();
+	root = world_current();
+	pc = root->context.pc;
+	args.word[0] = badged;
+	info = put_args(root, CNodeCancelBadgedSends, &args);
+	stub.tick_every_step = true;
+	world_syscall(seL4_SysSend, seL4_CapInitThreadCNode, info);
+	CHECK_THAT(root->context.pc == pc && isa_info(&root->context) != info);
+	while (root->context.pc == pc)
+		world_enter(&(struct trap){.kind = TRAP_SYSCALL});
+	CHECK_THAT(isa_info(&root->context) == info && restarted() == WAITERS / 2);
+	stub.tick_every_step = false;
+	world_interrupt(STUB_IRQ_MAX); /* that of the last step */
+	args.word[0] = badged + 1;
+	info = put_args(root, CNodeCancelBadgedSends, &args) | odd;
+	world_syscall(seL4_SysSend, seL4_CapInitThreadCNode, info);
+	CHECK_THAT(isa_info(&root->context) == info && restarted() == WAITERS);
+	root->context.pc = pc;
+	verify();
+}
+
 /* --- a notification whose last capability an interrupt has ------------------------------------------ */
 
 #define IRQ 10
@@ -389,6 +620,12 @@ int main(int argc, char **argv)
 	test_run("cancel-disturbed", test_disturbed);
 	test_run("cancel-inside-a-cnode", test_inside);
 	test_run("cancel-given-up", test_given_up);
+	test_run("cancel-badged-in-steps", test_badged);
+	test_run("cancel-badged-who-send-again", test_badged_again);
+	test_run("cancel-badged-disturbed", test_badged_disturbed);
+	test_run("cancel-badged-two-at-once", test_badged_both);
+	test_run("cancel-badged-given-up", test_badged_given_up);
+	test_run("cancel-badged-by-send", test_badged_by_send);
 	test_run("cancel-irq-clear", test_irq_clear);
 	test_run("cancel-irq-set", test_irq_set);
 	test_run("cancel-irq-handler", test_irq_handler);
