@@ -92,6 +92,7 @@ LATENCY_ROWS = [
     ("asid-pool-delete", "Delete of a full ASID pool"),
     ("page-table-unmap", "PageTable_Unmap, which clears it"),
     ("message-120-words-3-caps", "Call and ReplyRecv, 120 words and 3 capabilities each way"),
+    ("message-deep-spaces", "the same with two callers, all look-ups through 64 CNodes"),
 ]
 LATENCY_IMAGE = ["--abi", "release", "--root-cnode-bits", "18"]
 

@@ -177,6 +177,163 @@ static void deleting(void)
 	is("nothing is left", victim_tcb, TYPE_NULL);
 }
 
+/* --- what upstream's kernel does at once: many threads that wait for one object ------------------- */
+
+enum { CROWD = 3000, BADGE_A = 5, BADGE_B = 6 };
+
+static seL4_CPtr crowd, crowd_memory, meeting, badge_a, badge_a_copy, badge_b, park;
+static struct peer latecomer;
+static volatile seL4_Word passed; /* times that a thread's call came back */
+static struct outcome on_meeting;
+
+/* A thread of the crowd: that its call came back is counted, and then it waits for ever. */
+static __attribute__((naked)) void crowd_code(void)
+{
+	__asm__ volatile("ecall\n\t"
+			 "li	t0, 1\n\t"
+			 "amoadd.d zero, t0, (s1)\n\t"
+			 "mv	a0, s0\n\t"
+			 "ecall\n\t"
+			 "1: j	1b");
+}
+
+/* The crowd has a low priority; the calling thread, whose TCB this is, lets all of them run that can. */
+static void let_crowd_run(seL4_CPtr tcb, seL4_Word priority)
+{
+	sk_must(seL4_TCB_SetPriority(tcb, SELF, tcb == SELF ? LOW - 2 : LOW - 1));
+	sk_must(seL4_TCB_SetPriority(tcb, SELF, priority));
+}
+
+/* From the alarm's thread: the one that was interrupted must not go on meanwhile. */
+static seL4_Word passed_by_now(void)
+{
+	seL4_Word now;
+
+	sk_must(seL4_TCB_SetPriority(SELF, SELF, LOW - 2));
+	let_crowd_run(waker.thread.tcb, HIGH);
+	now = passed;
+	sk_must(seL4_TCB_SetPriority(SELF, SELF, MAIN_PRIO));
+	return now;
+}
+
+/* All of them send, to `even` and `odd` in turn, and wait. */
+static void crowd_waits(seL4_CPtr even, seL4_CPtr odd)
+{
+	sk_must(cap_revoke(crowd_memory));
+	sk_must(seL4_Untyped_Retype(crowd_memory, seL4_EndpointObject, 0, ROOT, 0, 0, meeting, 1));
+	sk_must(seL4_CNode_Mint(ROOT, badge_a, 64, ROOT, meeting, 64, seL4_AllRights, BADGE_A));
+	sk_must(seL4_CNode_Copy(ROOT, badge_a_copy, 64, ROOT, badge_a, 64, seL4_AllRights));
+	sk_must(seL4_CNode_Mint(ROOT, badge_b, 64, ROOT, meeting, 64, seL4_AllRights, BADGE_B));
+	for (seL4_Word made = 0; made < CROWD; made += 250)
+		sk_must(seL4_Untyped_Retype(crowd_memory, seL4_TCBObject, 0, ROOT, 0, 0, crowd + made, 250));
+	passed = 0;
+	for (seL4_Word i = 0; i < CROWD; i++) {
+		seL4_UserContext regs = {.pc = (seL4_Word)crowd_code,
+					 .a0 = i % 2 ? odd : even,
+					 .a7 = (seL4_Word)seL4_SysSend,
+					 .s0 = park,
+					 .s1 = (seL4_Word)&passed};
+
+		sk_must(seL4_TCB_SetSpace(crowd + i, 0, ROOT, 0, VSPACE, 0));
+		sk_must(seL4_TCB_SetSchedParams(crowd + i, SELF, 0, LOW));
+		sk_must(seL4_TCB_WriteRegisters(crowd + i, 1, 0, seL4_UserContextWords, &regs));
+	}
+	let_crowd_run(SELF, MAIN_PRIO);
+}
+
+static void crowd_sends(void)
+{
+	crowd_waits(meeting, meeting);
+	sk_must(cap_revoke(meeting));
+}
+
+static seL4_Word look_at_meeting(void)
+{
+	seL4_Word now_passed = passed_by_now();
+
+	on_meeting = invoke(REQUEST(meeting, 0, CAPS(), ARGS()));
+	return now_passed;
+}
+
+static void crowd_deleted(void)
+{
+	section("delete of an endpoint with 3,000 senders", "ipc.md §2.5");
+	interrupted("delete", crowd_sends, REQUEST(ROOT, CNodeDelete, CAPS(), ARGS(meeting, 64)),
+		    look_at_meeting);
+	check("meanwhile some ran again, and some waited", seen > 0 && seen < CROWD);
+	check("invoked: InvalidCapability 0, as if there were nothing",
+	      on_meeting.label == seL4_InvalidCapability && on_meeting.length == 1 && on_meeting.mr[0] == 0);
+	let_crowd_run(SELF, MAIN_PRIO);
+	equal("in the end each ran again, once", passed, CROWD);
+	is("then nothing", meeting, TYPE_NULL);
+}
+
+/* The capability that those with badge A used is taken away: they cannot send again. */
+static void crowd_sends_badged(void)
+{
+	crowd_waits(badge_a_copy, badge_b);
+	sk_must(cap_delete(badge_a_copy));
+}
+
+/* The next `count` messages that wait are all there and have the badge. */
+static bool all_have_badge(seL4_Word count, seL4_Word badge)
+{
+	bool all = true;
+
+	for (seL4_Word i = 0; i < count; i++) {
+		struct received r = poll(meeting);
+
+		all = all && r.came && r.badge == badge;
+	}
+	return all;
+}
+
+/* The alarm's thread has somebody send with the badge that is being cancelled. */
+static seL4_Word look_and_send(void)
+{
+	seL4_Word now_passed = passed_by_now();
+
+	if (!latecomer.thread.tcb)
+		peer_new(&latecomer, HIGH + 1, 0);
+	peer_trap(&latecomer, (seL4_Word)seL4_SysSend, badge_a, INFO(0x77, 0, 0), 0, 0);
+	return now_passed;
+}
+
+static void crowd_cancelled(void)
+{
+	struct received r;
+
+	section("CancelBadgedSends of 3,000 senders", "invocations.md §6");
+	interrupted("cancel", crowd_sends_badged,
+		    REQUEST(ROOT, CNodeCancelBadgedSends, CAPS(), ARGS(badge_a, 64)), look_and_send);
+	check("meanwhile some ran again, and some waited", seen > 0 && seen < CROWD / 2);
+	let_crowd_run(SELF, MAIN_PRIO);
+	equal("in the end each of them ran again, once", passed, CROWD / 2);
+	check("the others kept their places", all_have_badge(CROWD / 2, BADGE_B));
+	r = poll(meeting);
+	check("who came meanwhile still waits", r.came && r.badge == BADGE_A && r.label == 0x77);
+	r = poll(meeting);
+	check("and nobody else", !r.came);
+}
+
+static void crowd_insists(void)
+{
+	crowd_waits(badge_a, badge_b);
+}
+
+/* Who is sent on its way sends again at once: the operation ends, and they wait. */
+static void crowd_cancelled_again(void)
+{
+	section("CancelBadgedSends of senders that send again", "invocations.md §6");
+	interrupted("cancel", crowd_insists,
+		    REQUEST(ROOT, CNodeCancelBadgedSends, CAPS(), ARGS(badge_a, 64)), passed_by_now);
+	let_crowd_run(SELF, MAIN_PRIO);
+	equal("nobody's call has come back", passed, 0);
+	check("those with the other badge wait", all_have_badge(CROWD / 2, BADGE_B));
+	check("and behind them those who sent again", all_have_badge(CROWD / 2, BADGE_A));
+	check("each once", !poll(meeting).came);
+}
+
 static seL4_CPtr big, frames;
 static volatile seL4_Word *page;
 
@@ -221,5 +378,15 @@ int main(void)
 	revoke_disturbed();
 	deleting();
 	clearing();
+	crowd = sk_slots_new(CROWD);
+	crowd_memory = sk_untyped_new(23);
+	meeting = sk_slot_new();
+	badge_a = sk_slot_new();
+	badge_a_copy = sk_slot_new();
+	badge_b = sk_slot_new();
+	park = sk_endpoint_new();
+	crowd_deleted();
+	crowd_cancelled();
+	crowd_cancelled_again();
 	return conform_end();
 }

@@ -399,6 +399,89 @@ static seL4_Error exchange(void)
 	return delete(message_slot);
 }
 
+/* --- messages of threads whose capability spaces are as deep as can be: each look-up takes 64 steps --- */
+
+enum { LEVELS = seL4_WordBits, SERVER_PRIORITY = 50, CLIENT_PRIORITY = 102 };
+/* Addresses in that space. */
+enum { DEEP_ENDPOINT = 0, DEEP_GO = 1, DEEP_ROOT = 2, DEEP_RECEIVE = 3, DEEP_DONE = 4 };
+
+static seL4_CPtr deep, go, done; /* deep: the first of LEVELS + 1 CNodes of two slots */
+
+static void deep_caps(void)
+{
+	seL4_SetCapReceivePath(DEEP_ROOT, DEEP_RECEIVE, LEVELS);
+	seL4_SetCap(0, DEEP_ENDPOINT);
+	seL4_SetCap(1, DEEP_ENDPOINT);
+	seL4_SetCap(2, DEEP_GO);
+}
+
+static void serve_deep(void *unused)
+{
+	(void)unused;
+	deep_caps();
+	seL4_Recv(DEEP_ENDPOINT, NULL);
+	for (;;) {
+		deep_caps();
+		seL4_ReplyRecv(DEEP_ENDPOINT, seL4_MessageInfo_new(0, 0, 3, seL4_MsgMaxLength), NULL);
+	}
+}
+
+static void call_deep(void *unused)
+{
+	(void)unused;
+	for (;;) {
+		seL4_Wait(DEEP_GO, NULL);
+		deep_caps();
+		seL4_Call(DEEP_ENDPOINT, seL4_MessageInfo_new(0, 0, 3, seL4_MsgMaxLength));
+		seL4_Signal(DEEP_DONE);
+	}
+}
+
+static void deep_thread(struct sk_thread *thread, const char *name, seL4_Word priority, void (*entry)(void *))
+{
+	sk_thread_new(thread, name, priority, 0);
+	sk_must(seL4_TCB_SetSpace(thread->tcb, 0, deep, 0, VSPACE, 0));
+	sk_thread_start(thread, entry, NULL);
+}
+
+static void deep_put(seL4_Word node, seL4_Word slot, seL4_CPtr cap)
+{
+	sk_must(seL4_CNode_Copy(deep + node, slot, 1, ROOT, cap, DEPTH, seL4_AllRights));
+}
+
+static void make_deep_space(void)
+{
+	static struct sk_thread server, client[2];
+
+	if (deep)
+		return;
+	deep = sk_objects_new(seL4_CapTableObject, 1, LEVELS + 1);
+	go = sk_notification_new();
+	done = sk_notification_new();
+	for (seL4_Word i = 0; i < LEVELS - 1; i++)
+		deep_put(i, 0, deep + i + 1);
+	deep_put(LEVELS - 1, DEEP_ENDPOINT, endpoint);
+	deep_put(LEVELS - 1, DEEP_GO, go);
+	deep_put(LEVELS - 2, 1, deep + LEVELS); /* its slots are the next two addresses */
+	deep_put(LEVELS, 0, deep);
+	deep_put(LEVELS - 3, 1, done);
+	deep_thread(&server, "deep server", SERVER_PRIORITY, serve_deep);
+	deep_thread(&client[0], "deep client", CLIENT_PRIORITY, call_deep);
+	deep_thread(&client[1], "deep client", CLIENT_PRIORITY, call_deep);
+	sk_must(seL4_TCB_SetPriority(seL4_CapInitThreadTCB, seL4_CapInitThreadTCB, SERVER_PRIORITY - 1));
+	sk_must(seL4_TCB_SetPriority(seL4_CapInitThreadTCB, seL4_CapInitThreadTCB, MAIN_PRIORITY));
+}
+
+/* The second call waits until the first is answered: that ReplyRecv has two messages to move. */
+static seL4_Error exchange_deep(void)
+{
+	seL4_Signal(go);
+	seL4_Signal(go);
+	seL4_Wait(done, NULL);
+	seL4_Wait(done, NULL);
+	return seL4_CNode_Delete(deep + LEVELS, 1, 1);
+}
+
 static const struct work works[] = {
 	{"revoke-100000", fill_store, revoke_endpoint, 1, 4000},
 	{"revoke-memory-100000", fill_memory, revoke_memory, 1, 4000},
@@ -419,6 +502,7 @@ static const struct work works[] = {
 	{"asid-pool-delete", fill_pool, delete_pool, 20, 8000},
 	{"page-table-unmap", map_table, unmap_table, 100, 6000},
 	{"message-120-words-3-caps", make_server, exchange, 300, 8000},
+	{"message-deep-spaces", make_deep_space, exchange_deep, 300, 40000},
 };
 
 static void measure(const struct work *work)
