@@ -33,7 +33,7 @@ struct tcb;
 
 /* The kernel wrote user-visible memory: what is fetched as code from there must be the new bytes. */
 void machine_memory_written(uint64_t paddr, uint64_t size);
-/* Clears physical memory that no user can see any more; both are multiples of 8. */
+/* Clears physical memory that no user can see any more. */
 void machine_memory_clear(uint64_t paddr, uint64_t size);
 /* Fills a new top-level table with what every address space needs to enter the kernel. */
 void machine_vspace_init(uint64_t root_paddr);

@@ -123,7 +123,7 @@ static enum outcome check_slots(struct call *call, struct cap node, uint64_t off
 		return call_fail_range(call, 1, slots - offset);
 	/* Up to 256 without a preemption point, so it is unrolled. An empty slot is zero. */
 	slot = slot_at(cap_object(node) + (offset << seL4_SlotBits));
-#pragma GCC unroll 8
+#pragma GCC unroll 2
 	for (const struct slot *end = slot + count; slot != end; slot++)
 		used |= slot->cap.word[0];
 	return used ? call_fail(call, seL4_DeleteFirst) : OUTCOME_DONE;

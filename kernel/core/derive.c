@@ -88,7 +88,7 @@ void slot_insert_run(struct slot *slots, unsigned count, struct cap first, uint6
 	/* Each comes before the one inserted before it. */
 	next->prev = ref;
 	after->next_flags = machine_ref(end - 1) | slot_flags(after);
-#pragma GCC unroll 8
+#pragma GCC unroll 2
 	for (struct slot *slot = slots; slot != end; slot++) {
 		slot->cap = first;
 		slot->next_flags = next_flags;

@@ -429,8 +429,8 @@ class Bench:
         taken = self.attempt(lambda _: self.latencies(), None) or {}
         for name, what in chosen:
             worst, alarms, stretch = taken.get(name, (None, 0, None))
-            self.add("metal-latency-" + name, worst and max(worst, stretch or 0), None, GOAL_LATENCY,
-                     "instr", "%s: interrupt to handler, worst of %d; interrupts off at a stretch: %s" % (
+            self.add("metal-latency-" + name, None if worst is None else max(worst, stretch or 0), None,
+                     GOAL_LATENCY, "instr", "%s: interrupt to handler, worst of %d; interrupts off at a stretch: %s" % (
                          what, alarms, stretch or "not counted, QEMU takes no plugins"))
 
     # --- results ---------------------------------------------------------------------------

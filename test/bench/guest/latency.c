@@ -499,7 +499,7 @@ static const struct work works[] = {
 	{"cancel-badged-10000", make_badged, cancel_badged, 1, 4000},
 	{"asid-pool-make", make_one_pool, make_the_pool, 100, 6000},
 	{"asid-pool-fill", make_pool, fill_pool_slowly, 1, 4000},
-	{"asid-pool-delete", fill_pool, delete_pool, 20, 8000},
+	{"asid-pool-delete", fill_pool, delete_pool, 20, 1000},
 	{"page-table-unmap", map_table, unmap_table, 100, 6000},
 	{"message-120-words-3-caps", make_server, exchange, 300, 8000},
 	{"message-deep-spaces", make_deep_space, exchange_deep, 300, 40000},
