@@ -236,18 +236,20 @@ static enum outcome preempted(struct kernel *kernel, const struct slot *slot, co
 	return OUTCOME_PREEMPTED;
 }
 
-/* Where it stopped, if nobody has deleted or moved anything since; otherwise `anew`. */
-static struct slot *restarted(const struct kernel *kernel, const struct slot *slot, struct slot *anew)
+/* Goes on where it stopped, if nobody has deleted or moved anything since. As delete_some(). */
+static struct slot *restart(struct kernel *kernel, const struct slot *slot)
 {
-	if (kernel->deletion_head && kernel->deletion == machine_ref(slot))
-		return slot_at(kernel->deletion_head);
-	return anew;
+	if (!kernel->deletion_head || kernel->deletion != machine_ref(slot))
+		return NULL;
+	return delete_some(kernel, slot_at(kernel->deletion_head));
 }
 
 enum outcome slot_delete(struct kernel *kernel, struct slot *slot)
 {
-	struct slot *rest = delete_some(kernel, restarted(kernel, slot, slot));
+	struct slot *rest = restart(kernel, slot);
 
+	if (!rest)
+		rest = delete_some(kernel, slot);
 	return rest ? preempted(kernel, slot, rest) : OUTCOME_DONE;
 }
 
@@ -261,13 +263,12 @@ void slot_delete_simple(struct slot *slot)
 
 enum outcome slot_revoke(struct kernel *kernel, struct slot *slot)
 {
-	while (slot_has_children(slot)) {
-		struct slot *rest = delete_some(kernel, restarted(kernel, slot, slot_next(slot)));
+	struct slot *rest = restart(kernel, slot);
 
-		if (rest)
-			return preempted(kernel, slot, rest);
-		if (machine_preempt_step() && slot_has_children(slot))
+	while (!rest && slot_has_children(slot)) {
+		rest = delete_some(kernel, slot_next(slot));
+		if (!rest && machine_preempt_step() && slot_has_children(slot))
 			return OUTCOME_PREEMPTED;
 	}
-	return OUTCOME_DONE;
+	return rest ? preempted(kernel, slot, rest) : OUTCOME_DONE;
 }

@@ -320,6 +320,25 @@ static void test_circle_of_zombies(void)
 	check_nothing_left();
 }
 
+/* A revocation that was given up does not stand for the deletion of the capability whose children it revoked. */
+static void test_delete_after_revoke(void)
+{
+	struct args args = {ARGS(base, ROOT_DEPTH)};
+	seL4_Error error;
+
+	begin();
+	args.word[0] = base;
+	CHECK_OK(retype(memory, seL4_UntypedObject, 16, base, 1));
+	CHECK_OK(retype(base, seL4_CapTableObject, 4, base + 1, 1));
+	stub.tick_every_step = true;
+	CHECK_THAT(!invoke_once(seL4_CapInitThreadCNode, CNodeRevoke, &args, &error));
+	CHECK_THAT(cap_type(root_slot(base + 1)->cap) == CAP_Zombie);
+	delete_all(base);
+	CHECK_THAT(slot_is_empty(root_slot(base)));
+	revoke_all(memory);
+	check_nothing_left();
+}
+
 /* Thread i's CSpace is CNode i, which holds the only capability to thread i+1. */
 static void test_threads_in_spaces(void)
 {
@@ -701,6 +720,7 @@ int main(int argc, char **argv)
 	test_run("delete-contains-itself", test_contains_itself);
 	test_run("delete-names-itself", test_deletes_itself);
 	test_run("delete-circles", test_circles);
+	test_run("delete-after-revoke", test_delete_after_revoke);
 	test_run("delete-circle-of-zombies", test_circle_of_zombies);
 	test_run("delete-threads-in-spaces", test_threads_in_spaces);
 	test_run("delete-thread-in-itself", test_thread_in_itself);
