@@ -265,80 +265,6 @@ static void test_circles(void)
 	}
 }
 
-static struct slot *slot_in(struct slot *node, unsigned index)
-{
-	return slot_at(cap_object(node->cap) + ((uint64_t)index << seL4_SlotBits));
-}
-
-/* A deletion that is preempted after its first step, and given up. */
-static void give_up(struct slot *slot)
-{
-	stub.tick_every_step = true;
-	CHECK_THAT(slot_delete(machine_kernel(), slot) == OUTCOME_PREEMPTED);
-	stub.tick_every_step = false;
-}
-
-/*
- * Zombies that given up deletions have left, each in the first slot of the one before, and the one that
- * a revocation meets first with the next in its last slot: it would go round and round through all of them
- * if the revocation began with it again after each interrupt.
- */
-static void test_circle_of_zombies(void)
-{
-	enum { COUNT = 150 };
-	struct slot *a, *slot;
-	struct job job = {.label = CNodeRevoke};
-
-	begin();
-	CHECK_OK(retype(memory, seL4_EndpointObject, 0, base + COUNT + 1, 1));
-	make_cnodes(base + 1, COUNT, 2);
-	make_cnodes(base, 1, 2); /* made last, it is first on the list */
-	for (unsigned i = 1; i <= COUNT; i++)
-		for (unsigned j = 1; j < 4; j++)
-			CHECK_OK(copy_into(base + i, 2, j, base + COUNT + 1));
-	CHECK_OK(copy_into(base, 2, 3, base + COUNT + 1));
-	CHECK_OK(copy_into(base, 2, 2, base + COUNT + 1));
-	for (unsigned i = COUNT; i > 1; i--)
-		CHECK_OK(move_into(base + i - 1, 2, 0, base + i));
-	CHECK_OK(move_into(base, 2, 1, base + 1));
-	/* Now base[1] holds the first of the others. The last one gets the base. */
-	a = root_slot(base);
-	slot = slot_in(a, 1);
-	for (unsigned i = 1; i < COUNT; i++)
-		slot = slot_in(slot, 0);
-	slot_move(slot_in(slot, 0), a, a->cap);
-	a = slot_in(slot, 0);
-	give_up(a);
-	give_up(a);
-	CHECK_THAT(cap_zombie_left(a->cap) == 2);
-	for (slot = slot_in(a, 1); slot != a; slot = slot_in(slot, 0))
-		give_up(slot);
-	verify(CHECK_MEMORY);
-	job.slot = memory;
-	CHECK_OK(run(&job));
-	CHECK_THAT(job.entries < 10 * COUNT);
-	check_nothing_left();
-}
-
-/* A revocation that was given up does not stand for the deletion of the capability whose children it revoked. */
-static void test_delete_after_revoke(void)
-{
-	struct args args = {ARGS(base, ROOT_DEPTH)};
-	seL4_Error error;
-
-	begin();
-	args.word[0] = base;
-	CHECK_OK(retype(memory, seL4_UntypedObject, 16, base, 1));
-	CHECK_OK(retype(base, seL4_CapTableObject, 4, base + 1, 1));
-	stub.tick_every_step = true;
-	CHECK_THAT(!invoke_once(seL4_CapInitThreadCNode, CNodeRevoke, &args, &error));
-	CHECK_THAT(cap_type(root_slot(base + 1)->cap) == CAP_Zombie);
-	delete_all(base);
-	CHECK_THAT(slot_is_empty(root_slot(base)));
-	revoke_all(memory);
-	check_nothing_left();
-}
-
 /* Thread i's CSpace is CNode i, which holds the only capability to thread i+1. */
 static void test_threads_in_spaces(void)
 {
@@ -720,8 +646,6 @@ int main(int argc, char **argv)
 	test_run("delete-contains-itself", test_contains_itself);
 	test_run("delete-names-itself", test_deletes_itself);
 	test_run("delete-circles", test_circles);
-	test_run("delete-after-revoke", test_delete_after_revoke);
-	test_run("delete-circle-of-zombies", test_circle_of_zombies);
 	test_run("delete-threads-in-spaces", test_threads_in_spaces);
 	test_run("delete-thread-in-itself", test_thread_in_itself);
 	test_run("delete-random-graphs", test_graphs);

@@ -61,10 +61,92 @@ static void test_zombie_in_its_own_object(void)
 	}
 }
 
+/* A revocation that was given up does not stand for the deletion of the capability whose children it revoked. */
+static void test_delete_after_revoke(void)
+{
+	struct args args = {ARGS(0, ROOT_DEPTH)};
+	seL4_Error error;
+
+	begin();
+	args.word[0] = base;
+	CHECK_OK(retype(memory, seL4_UntypedObject, 16, base, 1));
+	CHECK_OK(retype(base, seL4_CapTableObject, 4, base + 1, 1));
+	stub.tick_every_step = true;
+	CHECK_THAT(!invoke_once(seL4_CapInitThreadCNode, CNodeRevoke, &args, &error));
+	CHECK_THAT(cap_type(root_slot(base + 1)->cap) == CAP_Zombie);
+	CHECK_OK(cnode_delete(base));
+	CHECK_THAT(slot_is_empty(root_slot(base)));
+	CHECK_OK(cnode_revoke(memory));
+	CHECK_THAT(!slot_has_children(root_slot(memory)));
+}
+
+static struct slot *slot_in(struct slot *node, unsigned index)
+{
+	return slot_at(cap_object(node->cap) + ((uint64_t)index << seL4_SlotBits));
+}
+
+/* A deletion that is preempted after its first step, and given up. */
+static void give_up(struct slot *slot)
+{
+	stub.tick_every_step = true;
+	CHECK_THAT(slot_delete(machine_kernel(), slot) == OUTCOME_PREEMPTED);
+	stub.tick_every_step = false;
+}
+
+/* CNodes in root slots base to base + count: each but the base is full and holds the next in its first slot. */
+static void make_ring(unsigned count)
+{
+	CHECK_OK(retype(memory, seL4_EndpointObject, 0, base + count + 1, 1));
+	CHECK_OK(retype(memory, seL4_CapTableObject, 2, base + 1, count));
+	CHECK_OK(retype(memory, seL4_CapTableObject, 2, base, 1)); /* made last, it is first on the list */
+	for (unsigned i = 0; i <= count; i++)
+		for (unsigned j = i ? 1 : 2; j < 4; j++)
+			CHECK_OK(copy_into(base + i, 2, j, base + count + 1));
+	for (unsigned i = count; i > 1; i--)
+		CHECK_OK(move_into(base + i - 1, 2, 0, base + i));
+}
+
+/*
+ * Zombies that given up deletions have left, each in the first slot of the one before, and the one that
+ * a revocation meets first with the next in its last slot: it went round and round through all of them
+ * if the revocation began with it again after each interrupt.
+ */
+static void test_circle_of_zombies(void)
+{
+	enum { COUNT = 150 };
+	struct args args = {ARGS(0, ROOT_DEPTH)};
+	unsigned entries = 0;
+	struct slot *first, *last;
+	seL4_Error error;
+
+	begin();
+	world_check = CHECK_AUDIT;
+	make_ring(COUNT);
+	CHECK_OK(move_into(base, 2, 1, base + 1));
+	first = slot_in(root_slot(base), 1);
+	for (last = first; slot_in(last, 0)->cap.word[0]; last = slot_in(last, 0))
+		;
+	slot_move(slot_in(last, 0), root_slot(base), root_slot(base)->cap);
+	last = slot_in(last, 0);
+	give_up(last);
+	give_up(last);
+	CHECK_THAT(cap_zombie_left(last->cap) == 2);
+	for (struct slot *slot = first; slot != last; slot = slot_in(slot, 0))
+		give_up(slot);
+	args.word[0] = memory;
+	stub.tick_every_step = true;
+	while (!invoke_once(seL4_CapInitThreadCNode, CNodeRevoke, &args, &error))
+		CHECK_THAT(++entries < 10 * COUNT);
+	CHECK_OK(error);
+	CHECK_THAT(!slot_has_children(root_slot(memory)));
+}
+
 int main(int argc, char **argv)
 {
 	test_only = argc > 1 ? argv[1] : NULL;
 	test_run("finished-zombie-inside-another", test_finished_zombie_inside_another);
 	test_run("zombie-in-its-own-object", test_zombie_in_its_own_object);
+	test_run("delete-after-revoke", test_delete_after_revoke);
+	test_run("circle-of-zombies", test_circle_of_zombies);
 	return test_end();
 }
