@@ -254,10 +254,16 @@ static void reply(struct kernel *kernel, struct tcb *tcb)
 		reply_send(kernel, tcb, tcb_at(cap_object(cap)), slot, cap_reply_grant(cap));
 }
 
-/* To the end of its priority's queue, if anybody is in there; nobody of a higher one can be ready. */
+/*
+ * To the end of its priority's queue, unless nobody else would run: then it is as if that had been done. A
+ * thread of a higher priority may have come into the domain without being looked at (DomainSet_Set).
+ */
 static void yield(struct kernel *kernel, struct tcb *tcb)
 {
-	if (!this_core(kernel)->ready[tcb->domain][tcb->priority].head)
+	const struct core *core = this_core(kernel);
+
+	if (!core->ready[tcb->domain][tcb->priority].head &&
+	    ready_highest(core, tcb->domain) < (int)tcb->priority)
 		return;
 	ready_add_tail(kernel, tcb);
 	reschedule(kernel);

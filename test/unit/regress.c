@@ -6,12 +6,17 @@
 static uint64_t base, memory;
 static unsigned memory_bits;
 
-static void begin(void)
+static void begin_world(unsigned domains)
 {
 	world_check = CHECK_MEMORY;
-	world_boot(&(struct world_config){.ram_size = 16ull << 20, .root_bits = 9});
+	world_boot(&(struct world_config){.ram_size = 16ull << 20, .root_bits = 9, .domains = domains});
 	memory = largest_untyped(&memory_bits);
 	base = first_empty();
+}
+
+static void begin(void)
+{
+	begin_world(1);
 }
 
 /*
@@ -141,6 +146,24 @@ static void test_circle_of_zombies(void)
 	CHECK_THAT(!slot_has_children(root_slot(memory)));
 }
 
+/* A thread that came into the domain is more important than one that yields to nobody of its own priority. */
+static void test_yield_to_newcomer_in_domain(void)
+{
+	struct tcb *newcomer;
+
+	begin_world(2);
+	CHECK_OK(retype(memory, seL4_TCBObject, 0, base, 1));
+	newcomer = tcb_at(cap_object(root_slot(base)->cap));
+	CHECK_OK(INVOKE(seL4_CapInitThreadTCB, TCBSetPriority, ARGS(100), CAPS(seL4_CapInitThreadTCB)));
+	CHECK_OK(INVOKE(base, TCBSetPriority, ARGS(200), CAPS(seL4_CapInitThreadTCB)));
+	CHECK_OK(INVOKE(seL4_CapDomain, DomainSetSet, ARGS(1), CAPS(base)));
+	CHECK_OK(INVOKE(base, TCBResume, ARGS()));
+	CHECK_OK(INVOKE(seL4_CapDomain, DomainSetSet, ARGS(0), CAPS(base)));
+	CHECK_THAT(world_current() != newcomer);
+	world_syscall(seL4_SysYield, 0, 0);
+	CHECK_THAT(world_current() == newcomer);
+}
+
 int main(int argc, char **argv)
 {
 	test_only = argc > 1 ? argv[1] : NULL;
@@ -148,5 +171,6 @@ int main(int argc, char **argv)
 	test_run("zombie-in-its-own-object", test_zombie_in_its_own_object);
 	test_run("delete-after-revoke", test_delete_after_revoke);
 	test_run("circle-of-zombies", test_circle_of_zombies);
+	test_run("yield-to-newcomer-in-domain", test_yield_to_newcomer_in_domain);
 	return test_end();
 }
