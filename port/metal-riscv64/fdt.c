@@ -45,6 +45,8 @@ uint64_t fdt_size(const void *fdt)
 /* Notes a region that is not free. What is below the kernel is the firmware's anyway. */
 static bool take(struct boot *boot, uint64_t start, uint64_t size)
 {
+	if (size > UINT64_MAX - start)
+		size = UINT64_MAX - start;
 	if (size == 0 || start + size <= boot->ram.start)
 		return true;
 	if (boot->taken_count == sizeof boot->taken / sizeof *boot->taken)
@@ -56,7 +58,7 @@ static bool take(struct boot *boot, uint64_t start, uint64_t size)
 /* The memory reservation block: pairs of address and size, until both are 0. */
 static bool read_reservations(const struct tree *tree)
 {
-	for (uint32_t at = be32(tree->base + 16); at + 16 <= tree->size; at += 16) {
+	for (uint64_t at = be32(tree->base + 16); at + 16 <= tree->size; at += 16) {
 		uint64_t start = be64(tree->base + at), size = be64(tree->base + at + 8);
 
 		if (start == 0 && size == 0)
@@ -84,20 +86,20 @@ static bool read_regions(const struct tree *tree, enum node node, const uint8_t 
 }
 
 /* Is that string there? With its 0, so `size` is that of the array. */
-static bool is_name(const struct tree *tree, uint32_t at, const char *name, uint32_t size)
+static bool is_name(const struct tree *tree, uint64_t at, const char *name, uint32_t size)
 {
 	return at <= tree->size && size <= tree->size - at && memcmp(tree->base + at, name, size) == 0;
 }
 
 /* Is the node's name the given one, or that and an address? */
-static bool is_node(const struct tree *tree, uint32_t at, const char *name, uint32_t length)
+static bool is_node(const struct tree *tree, uint64_t at, const char *name, uint32_t length)
 {
 	return tree->base[at] == (uint8_t)*name && is_name(tree, at, name, length) &&
 	       (tree->base[at + length] == 0 || tree->base[at + length] == '@');
 }
 
 /* What node begins here, inside a node of that kind? */
-static enum node node_of(const struct tree *tree, uint32_t at, unsigned depth, enum node outer)
+static enum node node_of(const struct tree *tree, uint64_t at, unsigned depth, enum node outer)
 {
 	if (depth == 2)
 		return outer == NODE_RESERVED_MEMORY ? NODE_RESERVED : NODE_OTHER;
@@ -111,7 +113,7 @@ static enum node node_of(const struct tree *tree, uint32_t at, unsigned depth, e
 }
 
 /* Names end in one to four zeros, up to a whole word: the end of the one at `at`. */
-static uint32_t behind_name(const struct tree *tree, uint32_t at)
+static uint64_t behind_name(const struct tree *tree, uint64_t at)
 {
 	while (at + 4 <= tree->size && tree->base[at + 3] != 0)
 		at += 4;
@@ -121,7 +123,8 @@ static uint32_t behind_name(const struct tree *tree, uint32_t at)
 bool fdt_read(const void *fdt, struct boot *boot, uint64_t *timer_hz)
 {
 	struct tree tree = {fdt, (uint32_t)fdt_size(fdt), boot};
-	uint32_t at = be32(tree.base + 8), strings = be32(tree.base + 12), length, name;
+	uint32_t strings = be32(tree.base + 12), length, name;
+	uint64_t at = be32(tree.base + 8); /* of 64 bits, for what is added must not wrap round */
 	enum node node = NODE_OTHER,
 		  outer = NODE_OTHER; /* the node at hand, the child of the root around it */
 	unsigned depth = 0;
@@ -137,7 +140,7 @@ bool fdt_read(const void *fdt, struct boot *boot, uint64_t *timer_hz)
 			at += 8;
 			if (length > tree.size - at)
 				break;
-			at = (at + length + 3) & ~3u;
+			at = (at + length + 3) & ~3ull;
 			if (node == NODE_OTHER)
 				continue;
 			name = strings + be32(here + 8);

@@ -237,6 +237,8 @@ __attribute__((cold)) struct tcb *metal_boot(const struct hand_over *hand_over)
 		boot_failed("the device tree reserves more pieces of memory than are provided for");
 	if (boot.ram.end == 0)
 		boot_failed("the device tree does not say where memory ends");
+	if (boot.ram.end > WINDOW_PADDR_END)
+		boot.ram.end = WINDOW_PADDR_END;
 	/* To user mode, of 64 bits; no access to its pages from here, no floating point yet. */
 	CSR_WRITE(sstatus, SSTATUS_UXL_64);
 	if (metal_asids() != SATP_ASIDS)

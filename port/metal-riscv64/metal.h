@@ -10,6 +10,9 @@ struct hand_over {
 	uint64_t from_loader; /* upstream's loader; else the firmware */
 };
 
+/* Where the physical memory ends that is in the window: behind it, the root table has the kernel's image. */
+#define WINDOW_PADDR_END (254ull << 30)
+
 /* Physical memory in the window: for devices. */
 static inline volatile uint32_t *device_word(uint64_t paddr)
 {

@@ -49,7 +49,7 @@ uint64_t metal_tables(uint64_t to_physical)
 	uint64_t end = text + (uint64_t)(_fault_stack_top - _start + PAGE - 1) / PAGE;
 
 #define TABLE(table) pte_make((uint64_t)(table) + to_physical, PTE_V)
-	fill(metal_root, WINDOW_SLOT, ENTRIES - 2, 0, GIGA, RW);
+	fill(metal_root, WINDOW_SLOT, WINDOW_SLOT + WINDOW_PADDR_END / GIGA, 0, GIGA, RW);
 	metal_root[WINDOW_SLOT + start / GIGA] = TABLE(window_l1);
 	metal_root[(LINK_BASE / GIGA) % ENTRIES] = TABLE(link_l1);
 	link_l1[slot] = TABLE(link_l0);

@@ -15,9 +15,15 @@ $(BUILD)/test/unit/determinism: $(BUILD)/host/test/unit/determinism.o \
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# The bare-metal kernel's reader of device trees, in a process.
+$(BUILD)/test/unit/fdt: test/unit/fdt.c port/metal-riscv64/fdt.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -I. -Iabi -Iabi/riscv64 -Iport/isa-riscv64 -Iport/metal-riscv64 -o $@ $^
+
 TESTS += test-unit
-test-unit: $(UNIT_TESTS) $(BUILD)/test/unit/determinism examples
+test-unit: $(UNIT_TESTS) $(BUILD)/test/unit/determinism $(BUILD)/test/unit/fdt examples
 	@set -e; for test in $(UNIT_TESTS); do timeout -k 1 300 $$test; done
+	@timeout -k 1 10 $(BUILD)/test/unit/fdt
 	@timeout -k 1 300 $(BUILD)/test/unit/determinism $(BUILD)/example/*.elf
 
 -include $(wildcard $(BUILD)/host/test/unit/*.d)
