@@ -136,7 +136,7 @@ bool machine_preempt_step(void)
 	if (stub.stack_low == 0 || stack < stub.stack_low)
 		stub.stack_low = stack;
 	stub.preempt_steps++;
-	if (stub.tick_every_step)
+	if (stub.tick_every_step && stub.preempt_steps > stub.tick_from)
 		stub_raise(STUB_IRQ_MAX);
 	return machine_irq_claim() != MACHINE_IRQ_NONE;
 }

@@ -16,7 +16,8 @@ struct stub {
 
 	/* Set by tests. */
 	uint64_t pending[2];  /* interrupt lines that are high */
-	bool tick_every_step; /* the timer's line goes high at each preemption step */
+	bool tick_every_step; /* the timer's line goes high at each preemption step, */
+	uint64_t tick_from;   /* but only after so many of preempt_steps */
 
 	/* What the kernel did. */
 	uint64_t masked[2];

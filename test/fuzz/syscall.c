@@ -523,6 +523,7 @@ static void spoil(struct op *op)
 static void prepare_interrupts(void)
 {
 	stub.tick_every_step = chance(50);
+	stub.tick_from = stub.preempt_steps + (chance(50) ? below(50) : 0);
 	if (chance(3))
 		stub_raise(1 + (unsigned)below(8));
 }
