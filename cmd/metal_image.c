@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,20 +206,30 @@ static bool file_write(const char *path, const uint8_t *bytes, uint64_t size)
 	return good;
 }
 
+/* Reads --dtb; false: it cannot be had, which was said. */
+static bool dtb_load(const char *path, struct metal_choices *choices, void **fdt)
+{
+	*fdt = host_file_load(path, &choices->fdt_size);
+	choices->fdt = *fdt;
+	if (!*fdt)
+		complain("cannot read device tree %s: %s", path, host_error());
+	else if (fdt_check_full(*fdt, choices->fdt_size) != 0)
+		complain("%s is not a device tree blob (make one with: dtc -O dtb)", path);
+	else if (choices->fdt_size > FDT_CAPACITY)
+		complain("%s: larger than 64 KiB", path);
+	else
+		return true;
+	return false;
+}
+
 static int make(struct image_options *options, const struct image *image)
 {
 	uint8_t *file = NULL;
 	uint64_t size;
 	void *fdt = NULL;
-	bool good = true;
+	bool good;
 
-	if (options->dtb) {
-		options->choices.fdt = fdt = host_file_load(options->dtb, &options->choices.fdt_size);
-		good = fdt && options->choices.fdt_size <= FDT_CAPACITY;
-		if (!good)
-			complain("%s: %s", options->dtb, fdt ? "larger than 64 KiB" : host_error());
-	}
-	if (good)
+	if (!options->dtb || dtb_load(options->dtb, &options->choices, &fdt))
 		file = metal_image_make(image, &options->choices, &size);
 	good = file && file_write(options->output, file, size);
 	free(file);

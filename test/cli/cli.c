@@ -265,6 +265,14 @@ static void test_metal_image(void)
 	want(strstr(process.text[0], "kind:         bare-metal system\n"), "inspect names another kind");
 	finish("refuses-bare-metal-system");
 
+	run("image good.elf --dtb good.elf -o metal.elf");
+	want_status(126);
+	want_one_line("good.elf is not a device tree");
+	run("image good.elf --dtb missing -o metal.elf");
+	want_status(126);
+	want_one_line("cannot read device tree missing: No such file");
+	finish("image-refuses-dtb");
+
 	run("image /bin/sh -o metal.elf");
 	want_status(126);
 	want_one_line("cannot boot /bin/sh: it is for");
