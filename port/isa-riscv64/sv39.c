@@ -36,7 +36,10 @@ void isa_set_vspace(const struct tcb *tcb)
 	isa_switch_vspace(machine_kernel(), tcb);
 }
 
-/* A thread may be running in an address space that is just being taken away. */
+/*
+ * A thread may be running in an address space that is just being taken away. It is left before its
+ * translations are flushed: as long as it can be walked, the processor may remember more of them.
+ */
 static void refresh_current(void)
 {
 	struct core *core = this_core(machine_kernel());
@@ -107,13 +110,13 @@ void sv39_delete_asid(struct cap root)
 	if (!vspace_is_valid(machine_kernel(), root))
 		return;
 	*asid_entry(machine_kernel(), asid) = 0;
-	machine_flush_asid(asid);
 	refresh_current();
+	machine_flush_asid(asid);
 }
 
 void sv39_delete_pool(unsigned index)
 {
 	machine_kernel()->asid_pool[index] = 0;
-	machine_flush_all(); /* one step, where its 512 ASIDs would be as many */
 	refresh_current();
+	machine_flush_all(); /* one step, where its 512 ASIDs would be as many */
 }

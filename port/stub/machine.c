@@ -75,11 +75,13 @@ void machine_flush_asid(uint16_t asid)
 {
 	(void)asid;
 	stub.asid_flushes++;
+	stub.root_at_flush = stub.root_paddr;
 }
 
 void machine_flush_all(void)
 {
 	stub.asid_flushes++;
+	stub.root_at_flush = stub.root_paddr;
 }
 
 /* --- floating point ----------------------------------------------------------------------------- */

@@ -21,7 +21,8 @@ struct stub {
 
 	/* What the kernel did. */
 	uint64_t masked[2];
-	uint64_t root_paddr; /* of the address space it switched to; 0: none */
+	uint64_t root_paddr;    /* of the address space it switched to; 0: none */
+	uint64_t root_at_flush; /* the same at the last flush of one or all ASIDs */
 	uint16_t asid;
 	bool fpu;
 	bool halted;

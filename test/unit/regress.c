@@ -164,6 +164,29 @@ static void test_yield_to_newcomer_in_domain(void)
 	CHECK_THAT(world_current() == newcomer);
 }
 
+/*
+ * The address space of the thread that runs, or its ASID pool, goes: its translations were flushed while the
+ * processor could still walk its tables and remember them again, for whoever gets the ASID next.
+ */
+static void test_running_vspace_is_left_before_flush(void)
+{
+	uint64_t table;
+
+	begin();
+	table = base;
+	CHECK_OK(retype(memory, seL4_RISCV_PageTableObject, 0, table, 1));
+	CHECK_OK(INVOKE(seL4_CapInitThreadASIDPool, RISCVASIDPoolAssign, ARGS(), CAPS(table)));
+	CHECK_OK(INVOKE(seL4_CapInitThreadTCB, TCBSetSpace, ARGS(0, 0, 0), CAPS(seL4_CapInitThreadCNode, table)));
+	CHECK_OK(cnode_delete(table));
+	CHECK_THAT(stub.root_paddr != 0);
+	CHECK_OK(INVOKE(seL4_CapInitThreadTCB, TCBSetSpace, ARGS(0, 0, 0),
+			CAPS(seL4_CapInitThreadCNode, seL4_CapInitThreadVSpace)));
+	CHECK_THAT(stub.asid_flushes == 1 && stub.root_at_flush == 0);
+	CHECK_THAT(stub.root_paddr != 0);
+	CHECK_OK(cnode_delete(seL4_CapInitThreadASIDPool));
+	CHECK_THAT(stub.asid_flushes == 2 && stub.root_at_flush == 0);
+}
+
 int main(int argc, char **argv)
 {
 	test_only = argc > 1 ? argv[1] : NULL;
@@ -172,5 +195,6 @@ int main(int argc, char **argv)
 	test_run("delete-after-revoke", test_delete_after_revoke);
 	test_run("circle-of-zombies", test_circle_of_zombies);
 	test_run("yield-to-newcomer-in-domain", test_yield_to_newcomer_in_domain);
+	test_run("running-vspace-is-left-before-flush", test_running_vspace_is_left_before_flush);
 	return test_end();
 }
