@@ -247,7 +247,7 @@ __attribute__((cold)) struct tcb *metal_boot(const struct hand_over *hand_over)
 	why = kernel_boot(machine_kernel(), &boot);
 	if (why)
 		boot_failed(why);
-	/* What a loader wrote as the image is fetched, and the tables made for it are walked, from here on. */
+	/* From here on the image is fetched that a loader wrote, and the tables are walked that boot made. */
 	__asm__ volatile("sfence.vma\n\tfence.i" ::: "memory");
 	if (metal_config.attended)
 		metal_print(METAL_START_MARK);
