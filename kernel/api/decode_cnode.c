@@ -32,11 +32,11 @@ static enum outcome decode_transfer(struct call *call, struct slot *destination)
 	struct cap cap;
 	enum outcome outcome;
 
-	if (call->length < 4 || call->extra_count < 1)
+	if (call->length < 4 || call->extra.count < 1)
 		return call_fail(call, seL4_TruncatedMessage);
 	if (!slot_is_empty(destination))
 		return call_fail(call, seL4_DeleteFirst);
-	outcome = lookup_target(call, true, call->extra[0]->cap, call_word(call, 2), call_word(call, 3),
+	outcome = lookup_target(call, true, call->extra.slot[0]->cap, call_word(call, 2), call_word(call, 3),
 				&source);
 	if (outcome != OUTCOME_DONE)
 		return outcome;
@@ -69,12 +69,12 @@ static enum outcome decode_rotate(struct call *call, struct slot *destination)
 	struct cap source_cap, pivot_cap;
 	enum outcome outcome;
 
-	if (call->length < 8 || call->extra_count < 2)
+	if (call->length < 8 || call->extra.count < 2)
 		return call_fail(call, seL4_TruncatedMessage);
-	outcome = lookup_target(call, true, call->extra[1]->cap, call_word(call, 6), call_word(call, 7),
+	outcome = lookup_target(call, true, call->extra.slot[1]->cap, call_word(call, 6), call_word(call, 7),
 				&source);
 	if (outcome == OUTCOME_DONE)
-		outcome = lookup_target(call, true, call->extra[0]->cap, call_word(call, 3),
+		outcome = lookup_target(call, true, call->extra.slot[0]->cap, call_word(call, 3),
 					call_word(call, 4), &pivot);
 	if (outcome != OUTCOME_DONE)
 		return outcome;

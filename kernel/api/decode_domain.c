@@ -12,11 +12,11 @@ static enum outcome decode_set(struct call *call)
 	domain = call_word(call, 0);
 	if (domain >= call->kernel->profile.domains)
 		return call_fail_argument(call, 0);
-	if (call->extra_count < 1)
+	if (call->extra.count < 1)
 		return call_fail(call, seL4_TruncatedMessage);
-	if (cap_type(call->extra[0]->cap) != CAP_Thread)
+	if (cap_type(call->extra.slot[0]->cap) != CAP_Thread)
 		return call_fail_argument(call, 1);
-	thread_set_domain(call->kernel, tcb_at(cap_object(call->extra[0]->cap)), (unsigned)domain);
+	thread_set_domain(call->kernel, tcb_at(cap_object(call->extra.slot[0]->cap)), (unsigned)domain);
 	return OUTCOME_DONE;
 }
 

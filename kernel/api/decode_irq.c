@@ -7,14 +7,14 @@ enum outcome decode_irq_issue(struct call *call, unsigned place)
 	struct slot *slot;
 	enum outcome outcome;
 
-	if (call->length < place + 2 || call->extra_count < 1)
+	if (call->length < place + 2 || call->extra.count < 1)
 		return call_fail(call, seL4_TruncatedMessage);
 	irq = call_word(call, 0);
 	if (irq < 1 || irq > max)
 		return call_fail_range(call, 1, max);
 	if (call->kernel->irq_state[irq] != IRQ_INACTIVE)
 		return call_fail(call, seL4_RevokeFirst);
-	outcome = lookup_target(call, false, call->extra[0]->cap, call_word(call, place),
+	outcome = lookup_target(call, false, call->extra.slot[0]->cap, call_word(call, place),
 				call_word(call, place + 1), &slot);
 	if (outcome != OUTCOME_DONE)
 		return outcome;
@@ -40,14 +40,14 @@ static enum outcome decode_set_notification(struct call *call, unsigned irq)
 	struct cap cap;
 	enum outcome outcome;
 
-	if (call->extra_count < 1)
+	if (call->extra.count < 1)
 		return call_fail(call, seL4_TruncatedMessage);
-	cap = call->extra[0]->cap;
+	cap = call->extra.slot[0]->cap;
 	if (cap_type(cap) != CAP_Notification || !(cap_rights(cap) & RIGHT_WRITE))
 		return call_fail_capability(call, 0);
 	outcome = slot_delete(call->kernel, slot);
 	if (outcome == OUTCOME_DONE)
-		slot_insert(slot, cap, call->extra[0]);
+		slot_insert(slot, cap, call->extra.slot[0]);
 	return outcome;
 }
 

@@ -64,12 +64,12 @@ static enum outcome decode_copy_registers(struct call *call)
 	struct tcb *to = target(call), *from;
 	uint64_t flags;
 
-	if (call->length < 1 || call->extra_count < 1)
+	if (call->length < 1 || call->extra.count < 1)
 		return call_fail(call, seL4_TruncatedMessage);
-	if (cap_type(call->extra[0]->cap) != CAP_Thread)
+	if (cap_type(call->extra.slot[0]->cap) != CAP_Thread)
 		return call_fail_capability(call, 1);
 
-	from = tcb_at(cap_object(call->extra[0]->cap));
+	from = tcb_at(cap_object(call->extra.slot[0]->cap));
 	flags = call_word(call, 0);
 	if (flags & 1)
 		thread_suspend(call->kernel, from);
@@ -110,7 +110,7 @@ static bool deletion_is_long(const struct slot *slot)
 static enum outcome check_buffer(struct call *call, uint64_t address, unsigned extra,
 				 struct new_buffer *buffer)
 {
-	struct slot *source = call->extra[extra];
+	struct slot *source = call->extra.slot[extra];
 	seL4_Error error;
 
 	*buffer = (struct new_buffer){.address = address};
@@ -136,7 +136,7 @@ static enum outcome check_space(struct call *call, uint64_t cspace_data, uint64_
 
 	if (deletion_is_long(&tcb->slot[TCB_CSPACE]) || deletion_is_long(&tcb->slot[TCB_VSPACE]))
 		return call_fail(call, seL4_IllegalOperation);
-	space->cspace_source = call->extra[0];
+	space->cspace_source = call->extra.slot[0];
 	cap = space->cspace_source->cap;
 	if (cspace_data != 0)
 		cap = cap_update_data(cap, false, cspace_data);
@@ -146,7 +146,7 @@ static enum outcome check_space(struct call *call, uint64_t cspace_data, uint64_
 	if (cap_type(space->cspace) != CAP_CNode)
 		return call_fail(call, seL4_IllegalOperation);
 
-	space->vspace_source = call->extra[1];
+	space->vspace_source = call->extra.slot[1];
 	cap = space->vspace_source->cap;
 	if (vspace_data != 0)
 		cap = cap_update_data(cap, false, vspace_data);
@@ -192,7 +192,7 @@ static enum outcome decode_configure(struct call *call)
 	struct new_buffer buffer;
 	enum outcome outcome;
 
-	if (call->length < 4 || call->extra_count < 3)
+	if (call->length < 4 || call->extra.count < 3)
 		return call_fail(call, seL4_TruncatedMessage);
 	space.fault_handler = call_word(call, 0);
 	outcome = check_buffer(call, call_word(call, 3), 2, &buffer);
@@ -210,7 +210,7 @@ static enum outcome decode_set_space(struct call *call)
 	struct new_space space;
 	enum outcome outcome;
 
-	if (call->length < 3 || call->extra_count < 2)
+	if (call->length < 3 || call->extra.count < 2)
 		return call_fail(call, seL4_TruncatedMessage);
 	space.fault_handler = call_word(call, 0);
 	outcome = check_space(call, call_word(call, 1), call_word(call, 2), &space);
@@ -224,7 +224,7 @@ static enum outcome decode_set_ipc_buffer(struct call *call)
 	struct new_buffer buffer;
 	enum outcome outcome;
 
-	if (call->length < 1 || call->extra_count < 1)
+	if (call->length < 1 || call->extra.count < 1)
 		return call_fail(call, seL4_TruncatedMessage);
 	outcome = check_buffer(call, call_word(call, 0), 0, &buffer);
 	if (outcome == OUTCOME_DONE)
@@ -240,11 +240,11 @@ static enum outcome decode_priority(struct call *call, bool has_mcp, bool has_pr
 	unsigned words = (unsigned)has_mcp + has_priority;
 	uint64_t mcp, priority, limit;
 
-	if (call->length < words || call->extra_count < 1)
+	if (call->length < words || call->extra.count < 1)
 		return call_fail(call, seL4_TruncatedMessage);
-	if (cap_type(call->extra[0]->cap) != CAP_Thread)
+	if (cap_type(call->extra.slot[0]->cap) != CAP_Thread)
 		return call_fail_capability(call, 1);
-	limit = tcb_at(cap_object(call->extra[0]->cap))->mcp;
+	limit = tcb_at(cap_object(call->extra.slot[0]->cap))->mcp;
 	mcp = has_mcp ? call_word(call, 0) : 0;
 	priority = has_priority ? call_word(call, words - 1) : 0;
 	if (mcp > limit || priority > limit)
@@ -265,9 +265,9 @@ static enum outcome decode_bind_notification(struct call *call)
 	struct notification *notification;
 	struct cap cap;
 
-	if (call->extra_count < 1)
+	if (call->extra.count < 1)
 		return call_fail(call, seL4_TruncatedMessage);
-	cap = call->extra[0]->cap;
+	cap = call->extra.slot[0]->cap;
 	if (tcb->bound_notification || cap_type(cap) != CAP_Notification || !(cap_rights(cap) & RIGHT_READ))
 		return call_fail(call, seL4_IllegalOperation);
 	notification = notification_at(cap_object(cap));

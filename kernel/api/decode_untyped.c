@@ -95,11 +95,11 @@ static enum outcome invoke_retype(struct call *call, const struct retype *retype
 /* The CNode that receives the new capabilities. */
 static enum outcome destination_cnode(struct call *call, uint64_t index, uint64_t depth, struct cap *node)
 {
-	struct slot *slot = call->extra[0];
+	struct slot *slot = call->extra.slot[0];
 	enum outcome outcome = OUTCOME_DONE;
 
 	if (depth != 0)
-		outcome = lookup_target(call, false, call->extra[0]->cap, index, depth, &slot);
+		outcome = lookup_target(call, false, call->extra.slot[0]->cap, index, depth, &slot);
 	if (outcome != OUTCOME_DONE)
 		return outcome;
 	if (cap_type(slot->cap) != CAP_CNode)
@@ -159,7 +159,7 @@ enum outcome decode_untyped(struct call *call)
 
 	if (call->label != LABEL_UntypedRetype)
 		return call_fail(call, seL4_IllegalOperation);
-	if (call->length < 6 || call->extra_count < 1)
+	if (call->length < 6 || call->extra.count < 1)
 		return call_fail(call, seL4_TruncatedMessage);
 	type = call_word(call, 0);
 	user_bits = call_word(call, 1);

@@ -101,16 +101,37 @@ FAST void take_reply(struct tcb *server, struct tcb *client)
 	*slot = (struct slot){0};
 }
 
-/* Are all the capabilities there that the message names? If not, that is a fault of the caller. */
-static bool extra_caps_exist(const struct tcb *caller, uint64_t info)
+/*
+ * The extra capabilities that a message names. False if the slow path must look for them: because one of a
+ * Call is not there, or because it can take long.
+ */
+static __attribute__((noinline)) bool look_up(const struct tcb *sender, bool is_call, struct extra *extra)
 {
-	const uint64_t *buffer = lookup_buffer(caller, false);
+	const uint64_t *buffer = lookup_buffer(sender, false);
 	struct lookup_failure failure;
+	uint64_t missing;
 
-	for (unsigned i = 0; buffer && i < info_extra_caps(info); i++)
-		if (!lookup_cptr(caller, buffer[seL4_IPCBufferCapsWord + i], &failure))
-			return false;
-	return true;
+	extra->count = 0;
+	if (!buffer)
+		return true;
+	if (!cap_is_flat_cnode(sender->slot[TCB_CSPACE].cap))
+		return false;
+	if (extra_look_up(sender, buffer, info_extra_caps(isa_info(&sender->context)), extra, &missing,
+			  &failure))
+		return true;
+	extra->count = 0;
+	return !is_call;
+}
+
+/* Finds all that is to be moved; false: the slow path must. */
+FAST bool find(const struct tcb *sender, const struct tcb *receiver, bool is_call, bool grant,
+	       struct delivery *delivery)
+{
+	struct extra extra = {.count = 0};
+
+	if (info_extra_caps(isa_info(&sender->context)) > 0 && !look_up(sender, is_call, &extra))
+		return false;
+	return delivery_find(sender, &extra, receiver, grant, delivery);
 }
 
 FAST struct tcb *call(struct kernel *kernel, struct tcb *caller, bool plain)
@@ -119,6 +140,7 @@ FAST struct tcb *call(struct kernel *kernel, struct tcb *caller, bool plain)
 	uint64_t info = isa_info(&caller->context);
 	struct cap cap = resolve(caller, isa_cptr(&caller->context), plain);
 	unsigned rights = cap_rights(cap);
+	struct delivery delivery;
 	struct endpoint *endpoint;
 	struct tcb *receiver;
 
@@ -131,7 +153,7 @@ FAST struct tcb *call(struct kernel *kernel, struct tcb *caller, bool plain)
 	receiver = tcb_at(endpoint->head);
 	if (UNLIKELY(!runs_next(core, caller, receiver)))
 		return enter_slow_syscall(kernel, caller);
-	if (!plain && !extra_caps_exist(caller, info))
+	if (!plain && !find(caller, receiver, true, rights & RIGHT_GRANT, &delivery))
 		return enter_slow_syscall(kernel, caller);
 
 	endpoint->head = receiver->queue_next;
@@ -142,7 +164,7 @@ FAST struct tcb *call(struct kernel *kernel, struct tcb *caller, bool plain)
 	if (plain)
 		copy_message(caller, receiver, info, cap_badge(cap));
 	else
-		transfer_message(caller, receiver, endpoint, cap_badge(cap), rights & RIGHT_GRANT);
+		transfer_message(caller, receiver, endpoint, cap_badge(cap), &delivery);
 	caller->state = THREAD_BLOCKED_ON_REPLY;
 	caller->next_pc = isa_advance(&caller->context);
 	give_reply(caller, receiver);
@@ -169,6 +191,7 @@ FAST struct tcb *reply_recv(struct kernel *kernel, struct tcb *server, bool plai
 {
 	struct core *core = this_core(kernel);
 	struct cap reply = server->slot[TCB_CALLER].cap, cap;
+	struct delivery delivery;
 	struct endpoint *endpoint;
 	struct tcb *client;
 
@@ -187,10 +210,13 @@ FAST struct tcb *reply_recv(struct kernel *kernel, struct tcb *server, bool plai
 	    notification_state(notification_at(server->bound_notification)) == NOTIFICATION_ACTIVE)
 		return enter_slow_syscall(kernel, server);
 
+	if (!plain && !find(server, client, false, cap_reply_grant(reply), &delivery))
+		return enter_slow_syscall(kernel, server);
+
 	if (plain)
 		copy_message(server, client, isa_info(&server->context), 0);
 	else
-		transfer_message(server, client, NULL, 0, cap_reply_grant(reply));
+		transfer_message(server, client, NULL, 0, &delivery);
 	take_reply(server, client);
 	server->state = THREAD_BLOCKED_ON_RECEIVE;
 	server->next_pc = isa_advance(&server->context);
@@ -223,8 +249,12 @@ static __attribute__((noinline)) struct tcb *enter_any(struct kernel *kernel, st
 
 struct tcb *kernel_enter_syscall(struct kernel *kernel, struct tcb *current)
 {
-	if (UNLIKELY(!message_is_short(isa_info(&current->context)) ||
-		     !cap_is_flat_cnode(current->slot[TCB_CSPACE].cap)))
-		return enter_any(kernel, current);
-	return enter(kernel, current, true);
+	bool flat = cap_is_flat_cnode(current->slot[TCB_CSPACE].cap);
+
+	if (LIKELY(flat && message_is_short(isa_info(&current->context))))
+		return enter(kernel, current, true);
+	/* Most long messages are invocations: these are not to try the fast path in vain. */
+	if (flat && cap_type(resolve(current, isa_cptr(&current->context), true)) != CAP_Endpoint)
+		return enter_slow_syscall(kernel, current);
+	return enter_any(kernel, current);
 }

@@ -78,12 +78,12 @@ static void endpoint_dequeue(struct endpoint *endpoint, struct tcb *tcb)
 
 /* The message of a thread that sends: what it wants to say, or the fault it has. */
 static void transfer(struct tcb *sender, struct tcb *receiver, const struct endpoint *endpoint,
-		     uint64_t badge, bool grant)
+		     uint64_t badge, const struct delivery *delivery)
 {
 	unsigned length;
 
 	if (sender->fault.type == FAULT_NONE) {
-		transfer_message(sender, receiver, endpoint, badge, grant);
+		transfer_message(sender, receiver, endpoint, badge, delivery);
 		return;
 	}
 	length = fault_message(sender, receiver);
@@ -106,6 +106,8 @@ static void setup_reply(struct kernel *kernel, struct tcb *caller, struct tcb *r
 
 void endpoint_send(struct kernel *kernel, struct tcb *sender, struct endpoint *endpoint, struct send send)
 {
+	static const struct extra none;
+	struct delivery delivery;
 	struct tcb *receiver;
 
 	if (endpoint_state(endpoint) != ENDPOINT_RECV) {
@@ -120,8 +122,10 @@ void endpoint_send(struct kernel *kernel, struct tcb *sender, struct endpoint *e
 		return;
 	}
 	receiver = tcb_at(endpoint->head);
+	/* With the capabilities known, nothing is left to take long. */
+	(void)!delivery_find(sender, send.extra ? send.extra : &none, receiver, send.can_grant, &delivery);
 	endpoint_dequeue(endpoint, receiver);
-	transfer(sender, receiver, endpoint, send.badge, send.can_grant);
+	transfer(sender, receiver, endpoint, send.badge, &delivery);
 	receiver->state = THREAD_RUNNING;
 	possible_switch(kernel, receiver);
 	if (send.is_call)
@@ -129,25 +133,29 @@ void endpoint_send(struct kernel *kernel, struct tcb *sender, struct endpoint *e
 }
 
 /* A waiting sender's message is taken. */
-static void endpoint_take(struct kernel *kernel, struct tcb *receiver, struct endpoint *endpoint)
+static enum outcome endpoint_take(struct kernel *kernel, struct tcb *receiver, struct endpoint *endpoint)
 {
 	struct tcb *sender = tcb_at(endpoint->head);
 	struct send send = {.badge = sender->sender_badge,
 			    .can_grant = sender->sender_can_grant,
 			    .can_grant_reply = sender->sender_can_grant_reply,
 			    .is_call = sender->sender_is_call};
+	struct delivery delivery;
 
+	if (!delivery_find(sender, NULL, receiver, send.can_grant, &delivery))
+		return OUTCOME_PREEMPTED;
 	endpoint_dequeue(endpoint, sender);
-	transfer(sender, receiver, endpoint, send.badge, send.can_grant);
+	transfer(sender, receiver, endpoint, send.badge, &delivery);
 	if (send.is_call) {
 		setup_reply(kernel, sender, receiver, send);
 	} else {
 		sender->state = THREAD_RUNNING;
 		possible_switch(kernel, sender);
 	}
+	return OUTCOME_DONE;
 }
 
-void endpoint_receive(struct kernel *kernel, struct tcb *receiver, struct cap cap, bool blocking)
+enum outcome endpoint_receive(struct kernel *kernel, struct tcb *receiver, struct cap cap, bool blocking)
 {
 	struct endpoint *endpoint = endpoint_at(cap_object(cap));
 	struct notification *bound;
@@ -157,30 +165,35 @@ void endpoint_receive(struct kernel *kernel, struct tcb *receiver, struct cap ca
 		bound = notification_at(receiver->bound_notification);
 		if (notification_state(bound) == NOTIFICATION_ACTIVE) {
 			notification_receive(kernel, receiver, bound, blocking);
-			return;
+			return OUTCOME_DONE;
 		}
 	}
 	receiver->receiver_can_grant = cap_rights(cap) & RIGHT_GRANT;
-	if (endpoint_state(endpoint) == ENDPOINT_SEND) {
-		endpoint_take(kernel, receiver, endpoint);
-	} else if (blocking) {
+	if (endpoint_state(endpoint) == ENDPOINT_SEND)
+		return endpoint_take(kernel, receiver, endpoint);
+	if (blocking) {
 		thread_block(kernel, receiver, THREAD_BLOCKED_ON_RECEIVE);
 		endpoint_enqueue(endpoint, receiver, ENDPOINT_RECV);
 	} else {
 		isa_set_badge(&receiver->context, 0);
 	}
+	return OUTCOME_DONE;
 }
 
-void reply_send(struct kernel *kernel, struct tcb *sender, struct tcb *caller, struct slot *reply, bool grant)
+enum outcome reply_send(struct kernel *kernel, struct tcb *sender, struct tcb *caller, struct slot *reply,
+			bool grant, const struct extra *extra)
 {
+	struct delivery delivery;
 	bool goes_on;
 
 	if (caller->fault.type == FAULT_NONE) {
-		transfer_message(sender, caller, NULL, 0, grant);
+		if (!delivery_find(sender, extra, caller, grant, &delivery))
+			return OUTCOME_PREEMPTED;
+		transfer_message(sender, caller, NULL, 0, &delivery);
 		slot_remove(reply);
 		caller->state = THREAD_RUNNING;
 		possible_switch(kernel, caller);
-		return;
+		return OUTCOME_DONE;
 	}
 	goes_on = fault_reply(sender, caller);
 	slot_remove(reply);
@@ -191,6 +204,7 @@ void reply_send(struct kernel *kernel, struct tcb *sender, struct tcb *caller, s
 	} else {
 		caller->state = THREAD_INACTIVE;
 	}
+	return OUTCOME_DONE;
 }
 
 /* The thread executes its system call (or faulting instruction) again. */

@@ -7,6 +7,7 @@
 #include <sel4/errors.h>
 #include <sel4/syscall.h>
 
+#include "kernel/core/message.h"
 #include "kernel/core/profile.h"
 #include "kernel/object/objects.h"
 
@@ -157,6 +158,13 @@ struct error {
 	struct lookup_failure lookup;
 };
 
+/* The extra capabilities of a message, looked up. */
+struct extra {
+	unsigned count;
+	bool preempted; /* looking them up stopped at an interrupt */
+	struct slot *slot[seL4_MsgMaxExtraCaps];
+};
+
 /* One invocation: what decoding sees. Arguments are read where they lie, for the call may be restarted. */
 struct call {
 	struct kernel *kernel;
@@ -168,8 +176,7 @@ struct call {
 	bool is_call;           /* wants an answer */
 	const uint64_t *buffer; /* the caller's IPC buffer if the message has part in it and it is readable,
 				   or NULL */
-	unsigned extra_count;
-	struct slot *extra[seL4_MsgMaxExtraCaps];
+	struct extra extra;
 	struct error error;
 	unsigned result_length;
 };
@@ -211,6 +218,8 @@ MUST_USE enum outcome decode_irq_issue(struct call *call, unsigned place);
  * then what is left over. NULL: `*failure`, otherwise not touched, says why.
  */
 struct slot *lookup_slot(struct cap root, uint64_t index, unsigned *bits, struct lookup_failure *failure);
+/* The slot that all `depth` (1 to 64) bits name. */
+struct slot *lookup_exact(struct cap root, uint64_t index, unsigned depth, struct lookup_failure *failure);
 /* A cptr in a thread's CSpace: left-over bits are ignored. */
 struct slot *lookup_cptr(const struct tcb *tcb, uint64_t cptr, struct lookup_failure *failure);
 /* The usual CSpace: one CNode, whose guard and radix take all 64 bits. False: the address is outside of it.
@@ -306,9 +315,10 @@ struct send {
 	bool blocking, is_call;
 	uint64_t badge;
 	bool can_grant, can_grant_reply;
+	const struct extra *extra; /* if they were looked up already, or NULL */
 };
 void endpoint_send(struct kernel *kernel, struct tcb *sender, struct endpoint *endpoint, struct send send);
-void endpoint_receive(struct kernel *kernel, struct tcb *receiver, struct cap cap, bool blocking);
+enum outcome endpoint_receive(struct kernel *kernel, struct tcb *receiver, struct cap cap, bool blocking);
 /* The first thread in the queue executes its call again. */
 void endpoint_cancel_first(struct kernel *kernel, struct endpoint *endpoint);
 /* The endpoint's last capability goes. */
@@ -321,10 +331,59 @@ MUST_USE enum outcome endpoint_cancel_badged(struct kernel *kernel, struct endpo
 					     bool *begun);
 /* Takes the thread out of whatever IPC it is blocked in; it is then inactive. */
 void ipc_cancel(struct kernel *kernel, struct tcb *tcb);
-void reply_send(struct kernel *kernel, struct tcb *sender, struct tcb *caller, struct slot *reply,
-		bool grant);
+MUST_USE enum outcome reply_send(struct kernel *kernel, struct tcb *sender, struct tcb *caller,
+				 struct slot *reply, bool grant, const struct extra *extra);
+
+/*
+ * Looks up the capabilities that the buffer names. False: the one at `*missing` is not there, or, in a CSpace
+ * where that can take long, an interrupt waits (extra->preempted). Nothing is changed.
+ */
+bool extra_look_up(const struct tcb *tcb, const uint64_t *buffer, unsigned count, struct extra *extra,
+		   uint64_t *missing, struct lookup_failure *failure);
+/* The same where every look-up is one step; false: it is not, or something is not there. */
+static inline bool extra_look_up_flat(const struct tcb *tcb, const uint64_t *buffer, unsigned count,
+				      struct extra *extra)
+{
+	struct cap cspace = tcb->slot[TCB_CSPACE].cap;
+
+	if (!cap_is_flat_cnode(cspace))
+		return false;
+	for (unsigned i = 0; i < count; i++)
+		if (!lookup_flat(cspace, buffer[seL4_IPCBufferCapsWord + i], &extra->slot[i]))
+			return false;
+	extra->count = count;
+	extra->preempted = false;
+	return true;
+}
+/* Between which buffers a message moves, and what besides words: found before anything is changed. */
+struct delivery {
+	const uint64_t *from; /* NULL, both: none is needed, or there is none */
+	uint64_t *to;
+	struct extra extra;
+	struct slot *destination; /* for the first that is copied; NULL: there is none */
+};
+/* delivery_find() for a message with capabilities. */
+MUST_USE bool delivery_find_caps(const struct tcb *sender, const struct extra *extra,
+				 const struct tcb *receiver, struct delivery *delivery);
+/* False: preempted. `extra`: the sender's, if known already. */
+MUST_USE static inline bool delivery_find(const struct tcb *sender, const struct extra *extra,
+					  const struct tcb *receiver, bool grant, struct delivery *delivery)
+{
+	uint64_t info = isa_info(&sender->context);
+
+	delivery->extra.count = 0;
+	delivery->from = NULL;
+	delivery->to = NULL;
+	if (message_is_short(info) || sender->fault.type != FAULT_NONE)
+		return true;
+	delivery->from = lookup_buffer(sender, false);
+	delivery->to = lookup_buffer(receiver, true);
+	if (info_extra_caps(info) == 0 || !grant || !delivery->from || !delivery->to)
+		return true;
+	return delivery_find_caps(sender, extra, receiver, delivery);
+}
 void transfer_message(struct tcb *sender, struct tcb *receiver, const struct endpoint *endpoint,
-		      uint64_t badge, bool grant);
+		      uint64_t badge, const struct delivery *delivery);
 void queue_append(struct queue *queue, struct tcb *tcb);
 void queue_remove(struct queue *queue, struct tcb *tcb);
 

@@ -123,7 +123,8 @@ static enum outcome invoke(struct call *call, bool blocking)
 			    .is_call = call->is_call,
 			    .badge = cap_badge(cap),
 			    .can_grant = cap_rights(cap) & RIGHT_GRANT,
-			    .can_grant_reply = cap_rights(cap) & RIGHT_GRANT_REPLY};
+			    .can_grant_reply = cap_rights(cap) & RIGHT_GRANT_REPLY,
+			    .extra = &call->extra};
 
 	switch (cap_type(cap)) {
 	case CAP_Null:
@@ -137,8 +138,8 @@ static enum outcome invoke(struct call *call, bool blocking)
 	case CAP_Reply:
 		if (cap_reply_master(cap))
 			return call_fail_capability(call, 0);
-		reply_send(kernel, call->caller, tcb_at(cap_object(cap)), call->slot, cap_reply_grant(cap));
-		return OUTCOME_DONE;
+		return reply_send(kernel, call->caller, tcb_at(cap_object(cap)), call->slot,
+				  cap_reply_grant(cap), &call->extra);
 	case CAP_Endpoint:
 		if (!(cap_rights(cap) & RIGHT_WRITE))
 			return call_fail_capability(call, 0);
@@ -151,22 +152,11 @@ static enum outcome invoke(struct call *call, bool blocking)
 	}
 }
 
-/* Looks up the extra capabilities that the message names; false: a fault was raised (or is to be ignored). */
-static bool lookup_extra(struct call *call, unsigned count, bool faults)
+/* The thread is to execute its system call again. */
+static enum outcome preempted(struct tcb *tcb)
 {
-	for (unsigned i = 0; i < count; i++) {
-		uint64_t cptr = call->buffer[seL4_IPCBufferCapsWord + i];
-		struct lookup_failure failure;
-
-		call->extra[i] = lookup_cptr(call->caller, cptr, &failure);
-		if (!call->extra[i]) {
-			if (faults)
-				cap_fault(call->kernel, call->caller, cptr, false, failure);
-			return false;
-		}
-	}
-	call->extra_count = count;
-	return true;
+	tcb->state = THREAD_RESTART;
+	return OUTCOME_PREEMPTED;
 }
 
 static enum outcome send_family(struct kernel *kernel, struct tcb *caller, bool blocking, bool is_call)
@@ -174,7 +164,7 @@ static enum outcome send_family(struct kernel *kernel, struct tcb *caller, bool 
 	uint64_t cptr = isa_cptr(&caller->context), info = isa_info(&caller->context);
 	struct lookup_failure failure;
 	struct slot *slot = lookup_cptr(caller, cptr, &failure);
-	struct call call; /* not cleared as a whole: error and extra are set before they are looked at */
+	struct call call; /* not cleared as a whole: error is set before it is looked at */
 	enum outcome outcome;
 
 	if (!slot) {
@@ -185,7 +175,7 @@ static enum outcome send_family(struct kernel *kernel, struct tcb *caller, bool 
 	call.kernel = kernel;
 	call.caller = caller;
 	call.is_call = is_call;
-	call.extra_count = 0;
+	call.extra.count = 0;
 	call.result_length = 0;
 	call.slot = slot;
 	call.cap = slot->cap;
@@ -194,8 +184,16 @@ static enum outcome send_family(struct kernel *kernel, struct tcb *caller, bool 
 	call.buffer = NULL;
 	if (!message_is_short(info)) {
 		call.buffer = lookup_buffer(caller, false);
-		if (call.buffer && !lookup_extra(&call, info_extra_caps(info), blocking))
+		if (call.buffer &&
+		    !extra_look_up_flat(caller, call.buffer, info_extra_caps(info), &call.extra) &&
+		    !extra_look_up(caller, call.buffer, info_extra_caps(info), &call.extra, &cptr,
+				   &failure)) {
+			if (call.extra.preempted)
+				return preempted(caller);
+			if (blocking)
+				cap_fault(kernel, caller, cptr, false, failure);
 			return OUTCOME_DONE;
+		}
 		if (!call.buffer && call.length > ISA_MESSAGE_REGISTERS)
 			call.length = ISA_MESSAGE_REGISTERS;
 	}
@@ -225,7 +223,7 @@ static bool may_wait_on(struct tcb *tcb, struct cap cap)
 	return bound == 0 || bound == machine_ref(tcb);
 }
 
-static void receive(struct kernel *kernel, struct tcb *tcb, bool blocking)
+static enum outcome receive(struct kernel *kernel, struct tcb *tcb, bool blocking)
 {
 	uint64_t cptr = isa_cptr(&tcb->context);
 	struct lookup_failure failure;
@@ -234,24 +232,41 @@ static void receive(struct kernel *kernel, struct tcb *tcb, bool blocking)
 
 	if (!slot) {
 		cap_fault(kernel, tcb, cptr, true, failure);
-		return;
+		return OUTCOME_DONE;
 	}
 	cap = slot->cap;
 	if (cap_type(cap) == CAP_Endpoint && (cap_rights(cap) & RIGHT_READ))
-		endpoint_receive(kernel, tcb, cap, blocking);
-	else if (cap_type(cap) == CAP_Notification && may_wait_on(tcb, cap))
+		return endpoint_receive(kernel, tcb, cap, blocking) == OUTCOME_PREEMPTED ? preempted(tcb)
+											 : OUTCOME_DONE;
+	if (cap_type(cap) == CAP_Notification && may_wait_on(tcb, cap))
 		notification_receive(kernel, tcb, notification_at(cap_object(cap)), blocking);
 	else
 		cap_fault(kernel, tcb, cptr, true, (struct lookup_failure){.type = seL4_MissingCapability});
+	return OUTCOME_DONE;
 }
 
-static void reply(struct kernel *kernel, struct tcb *tcb)
+static enum outcome reply(struct kernel *kernel, struct tcb *tcb)
 {
 	struct slot *slot = &tcb->slot[TCB_CALLER];
 	struct cap cap = slot->cap;
 
-	if (cap_type(cap) == CAP_Reply)
-		reply_send(kernel, tcb, tcb_at(cap_object(cap)), slot, cap_reply_grant(cap));
+	if (cap_type(cap) == CAP_Reply && reply_send(kernel, tcb, tcb_at(cap_object(cap)), slot,
+						     cap_reply_grant(cap), NULL) == OUTCOME_PREEMPTED)
+		return preempted(tcb);
+	return OUTCOME_DONE;
+}
+
+/* The reply is done when it is preempted in between: done again, there is nothing to reply to. */
+static enum outcome reply_receive(struct kernel *kernel, struct tcb *tcb)
+{
+	bool took_long =
+		info_extra_caps(isa_info(&tcb->context)) > 0 && !cap_is_flat_cnode(tcb->slot[TCB_CSPACE].cap);
+
+	if (reply(kernel, tcb) == OUTCOME_PREEMPTED)
+		return OUTCOME_PREEMPTED;
+	if (took_long && machine_preempt_step())
+		return preempted(tcb);
+	return receive(kernel, tcb, true);
 }
 
 /*
@@ -281,21 +296,15 @@ enum outcome syscall_slow(struct kernel *kernel, int64_t number)
 	case seL4_SysNBSend:
 		return send_family(kernel, caller, false, false);
 	case seL4_SysReplyRecv:
-		reply(kernel, caller);
-		receive(kernel, caller, true);
-		break;
+		return reply_receive(kernel, caller);
 	case seL4_SysRecv:
-		receive(kernel, caller, true);
-		break;
+		return receive(kernel, caller, true);
 	case seL4_SysNBRecv:
-		receive(kernel, caller, false);
-		break;
+		return receive(kernel, caller, false);
 	case seL4_SysReply:
-		reply(kernel, caller);
-		break;
+		return reply(kernel, caller);
 	default: /* seL4_SysYield */
 		yield(kernel, caller);
-		break;
+		return OUTCOME_DONE;
 	}
-	return OUTCOME_DONE;
 }

@@ -187,6 +187,12 @@ static inline bool cap_is_flat_cnode(struct cap cap)
 	return cap_bits(cap.word[0], 0, 6) == (CAP_CNode | 1u << 5);
 }
 
+/* Is it a CNode without a guard? */
+static inline bool cap_is_plain_cnode(struct cap cap)
+{
+	return (cap.word[0] & (63ull << 12 | 31)) == CAP_CNode;
+}
+
 static inline unsigned cap_cnode_radix(struct cap cap)
 {
 	return (unsigned)cap_bits(cap.word[0], 6, 6);

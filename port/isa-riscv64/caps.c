@@ -134,13 +134,12 @@ unsigned isa_frame_bits(struct cap cap)
 
 bool isa_frame_gives(struct cap cap, bool write)
 {
-	return cap_type(cap) == CAP_Frame && !cap_frame_device(cap) &&
-	       cap_frame_access(cap) >= (write ? FRAME_READ_WRITE : FRAME_READ);
+	return cap_is_memory_frame(cap) && cap_frame_access(cap) >= (write ? FRAME_READ_WRITE : FRAME_READ);
 }
 
 bool isa_cap_may_be_buffer(struct cap cap)
 {
-	return cap_type(cap) == CAP_Frame && !cap_frame_device(cap);
+	return cap_is_memory_frame(cap);
 }
 
 /* --- boot ------------------------------------------------------------------------------------- */

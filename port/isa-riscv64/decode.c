@@ -10,7 +10,7 @@ struct space {
 /* Is extra capability 0 the root of an address space? `space` is filled in; else an error is set. */
 static enum outcome check_is_table(struct call *call)
 {
-	struct cap cap = call->extra[0]->cap;
+	struct cap cap = call->extra.slot[0]->cap;
 
 	if (cap_type(cap) != CAP_PageTable || !cap_table_mapped(cap))
 		return call_fail_capability(call, 1);
@@ -19,7 +19,7 @@ static enum outcome check_is_table(struct call *call)
 
 static enum outcome check_is_root(struct call *call, struct space *space)
 {
-	struct cap cap = call->extra[0]->cap;
+	struct cap cap = call->extra.slot[0]->cap;
 
 	space->asid = cap_table_asid(cap);
 	space->root = sv39_root(space->asid);
@@ -39,7 +39,7 @@ static enum outcome decode_table_map(struct call *call)
 	uint64_t vaddr;
 	enum outcome outcome;
 
-	if (call->length < 2 || call->extra_count < 1)
+	if (call->length < 2 || call->extra.count < 1)
 		return call_fail(call, seL4_TruncatedMessage);
 	if (cap_table_mapped(call->cap))
 		return call_fail_capability(call, 0);
@@ -118,7 +118,7 @@ static enum outcome decode_page_map(struct call *call)
 	struct walk walk;
 	enum outcome outcome;
 
-	if (call->length < 3 || call->extra_count < 1)
+	if (call->length < 3 || call->extra.count < 1)
 		return call_fail(call, seL4_TruncatedMessage);
 	outcome = check_is_table(call);
 	if (outcome == OUTCOME_DONE)
@@ -173,19 +173,19 @@ static enum outcome decode_make_pool(struct call *call)
 
 	if (call->label != LABEL_RISCVASIDControlMakePool)
 		return call_fail(call, seL4_IllegalOperation);
-	if (call->length < 2 || call->extra_count < 2)
+	if (call->length < 2 || call->extra.count < 2)
 		return call_fail(call, seL4_TruncatedMessage);
 	while (index < ASID_POOLS && kernel->asid_pool[index])
 		index++;
 	if (index == ASID_POOLS)
 		return call_fail(call, seL4_DeleteFirst);
-	untyped = call->extra[0];
+	untyped = call->extra.slot[0];
 	if (cap_type(untyped->cap) != CAP_Untyped || cap_untyped_bits(untyped->cap) != seL4_ASIDPoolBits ||
 	    cap_untyped_device(untyped->cap))
 		return call_fail_capability(call, 1);
 	if (slot_has_children(untyped))
 		return call_fail(call, seL4_RevokeFirst);
-	outcome = lookup_target(call, false, call->extra[1]->cap, call_word(call, 0), call_word(call, 1),
+	outcome = lookup_target(call, false, call->extra.slot[1]->cap, call_word(call, 0), call_word(call, 1),
 				&destination);
 	if (outcome != OUTCOME_DONE)
 		return outcome;
@@ -212,9 +212,9 @@ static enum outcome decode_assign(struct call *call)
 
 	if (call->label != LABEL_RISCVASIDPoolAssign)
 		return call_fail(call, seL4_IllegalOperation);
-	if (call->extra_count < 1)
+	if (call->extra.count < 1)
 		return call_fail(call, seL4_TruncatedMessage);
-	vspace = call->extra[0];
+	vspace = call->extra.slot[0];
 	if (cap_type(vspace->cap) != CAP_PageTable || cap_table_mapped(vspace->cap))
 		return call_fail_capability(call, 1);
 	if (registered == 0)

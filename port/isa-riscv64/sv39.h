@@ -89,6 +89,12 @@ static inline bool cap_frame_device(struct cap cap)
 	return cap_bits(cap.word[0], 9, 1);
 }
 
+/* Is it a frame, and not of a device? */
+static inline bool cap_is_memory_frame(struct cap cap)
+{
+	return (cap.word[0] & (1u << 9 | 31)) == CAP_Frame;
+}
+
 /* --- PageTable; a root is "mapped" as soon as it has an ASID --- */
 
 static inline bool cap_table_mapped(struct cap cap)

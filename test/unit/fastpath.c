@@ -308,12 +308,16 @@ static void finish_scene(const struct scenario *scene)
 	set_buffers(scene);
 }
 
-/* An extra capability's slot that is not there faults the caller. A reply's is only not transferred. */
-static bool extra_caps_fault(const struct scenario *scene)
+/* Extra capabilities that take long to look up, or of which one is not there (a fault, if it is a Call). */
+static bool extra_caps_slow(const struct scenario *scene)
 {
+	if (scene->no_buffer || scene->extra == 0)
+		return false;
+	if (scene->space != SPACE_FLAT)
+		return true;
 	for (unsigned i = 0; i < scene->extra; i++)
 		if (scene->extra_kind[i] == EXTRA_NOWHERE)
-			return !scene->reply_recv && !scene->no_buffer && scene->space != SPACE_SHORT;
+			return !scene->reply_recv;
 	return false;
 }
 
@@ -321,7 +325,7 @@ static bool extra_caps_fault(const struct scenario *scene)
 
 static bool expect_fast(const struct scenario *scene)
 {
-	if (scene->other_domain || extra_caps_fault(scene))
+	if (scene->other_domain || extra_caps_slow(scene))
 		return false;
 	if (scene->target != TARGET_ENDPOINT &&
 	    !(scene->target == TARGET_NOWHERE && scene->space == SPACE_SHORT))
@@ -434,6 +438,73 @@ static void describe(const struct scenario *scene, char *text, size_t size)
 		 scene->bound_self ? " bound-self" : "", scene->bound_active ? " active" : "",
 		 scene->bound_other ? " bound-other" : "", scene->faulted ? " faulted" : "",
 		 scene->no_reply ? " no-reply" : "");
+}
+
+/* What an interrupt leaves behind by itself. */
+static void forget_interrupt(const struct scenario *scene)
+{
+	machine_kernel()->stats = (struct kernel_stats){0};
+	thread(scene->reply_recv ? SERVER : CLIENT)->time_slice = 0;
+	/* Who is not ready has links of no meaning. */
+	for (unsigned which = CLIENT; which < TCBS; which++)
+		if (!thread(which)->queued)
+			thread(which)->ready_prev = thread(which)->ready_next = 0;
+}
+
+/*
+ * An interrupt at the nth look for one, while the message's capabilities are looked up: the call is made again,
+ * and all is as if nothing had happened.
+ */
+static void run_interrupted(const struct scenario *scene, unsigned nth, unsigned *interrupted)
+{
+	struct tcb *self;
+	uint64_t pc;
+
+	set_scene(scene);
+	if (scene->reply_recv)
+		set_reply(scene);
+	else
+		set_call(scene);
+	finish_scene(scene);
+	self = world_current();
+	pc = self->context.pc;
+	memcpy(saved, stub_window.ram, RAM_SIZE);
+	call_once(scene, true);
+	forget_interrupt(scene);
+	memcpy(fast_result, stub_window.ram, RAM_SIZE);
+
+	memcpy(stub_window.ram, saved, RAM_SIZE);
+	stub.preempt_steps = 0;
+	stub.tick_from = nth;
+	stub.tick_every_step = true;
+	call_once(scene, true);
+	stub.tick_every_step = false;
+	if (world_current() == self && self->context.pc == pc) {
+		++*interrupted;
+		call_once(scene, true);
+	}
+	forget_interrupt(scene);
+	compare("interrupted");
+}
+
+static void test_interrupted(void)
+{
+	unsigned interrupted = 0;
+
+	for (unsigned kind = 0; kind < 2; kind++)
+		for (unsigned i = 0; i < 4 * 4 * 3 * 4; i++) {
+			struct scenario scene = ordinary;
+
+			scene.reply_recv = kind;
+			scene.length = 7;
+			scene.space = SPACE_DEEP;
+			scene.extra = 3;
+			scene.extra_kind[0] = (enum extra_kind)(i % 4);
+			scene.extra_kind[1] = (enum extra_kind)(i / 4 % 4);
+			scene.receive = (enum receive_kind)(i / 16 % 3);
+			run_interrupted(&scene, i / 48, &interrupted);
+		}
+	CHECK_THAT(interrupted > 100);
 }
 
 static void run_described(const struct scenario *scene)
@@ -585,6 +656,7 @@ int main(int argc, char **argv)
 	test_run("fastpath-call", test_call);
 	test_run("fastpath-reply-recv", test_reply_recv);
 	test_run("fastpath-capabilities", test_capabilities);
+	test_run("message-interrupted-looking-up", test_interrupted);
 	test_run("fastpath-priorities", test_priorities);
 	test_run("fastpath-random", test_random);
 	free(saved);

@@ -405,6 +405,7 @@ enum { LEVELS = seL4_WordBits, SERVER_PRIORITY = 50, CLIENT_PRIORITY = 102 };
 /* Addresses in that space. */
 enum { DEEP_ENDPOINT = 0, DEEP_GO = 1, DEEP_ROOT = 2, DEEP_RECEIVE = 3, DEEP_DONE = 4 };
 
+static volatile unsigned finished; /* calls: of two signals, one may be all that is seen */
 static seL4_CPtr deep, go, done; /* deep: the first of LEVELS + 1 CNodes of two slots */
 
 static void deep_caps(void)
@@ -433,6 +434,7 @@ static void call_deep(void *unused)
 		seL4_Wait(DEEP_GO, NULL);
 		deep_caps();
 		seL4_Call(DEEP_ENDPOINT, seL4_MessageInfo_new(0, 0, 3, seL4_MsgMaxLength));
+		finished++;
 		seL4_Signal(DEEP_DONE);
 	}
 }
@@ -475,10 +477,11 @@ static void make_deep_space(void)
 /* The second call waits until the first is answered: that ReplyRecv has two messages to move. */
 static seL4_Error exchange_deep(void)
 {
+	finished = 0;
 	seL4_Signal(go);
 	seL4_Signal(go);
-	seL4_Wait(done, NULL);
-	seL4_Wait(done, NULL);
+	while (finished < 2)
+		seL4_Wait(done, NULL);
 	return seL4_CNode_Delete(deep + LEVELS, 1, 1);
 }
 
