@@ -5,7 +5,6 @@
  * data says what is there.
  */
 #include <elf.h>
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <libfdt.h>
@@ -193,17 +192,10 @@ uint8_t *metal_image_make(const struct image *image, const struct metal_choices 
 
 static bool file_write(const char *path, const uint8_t *bytes, uint64_t size)
 {
-	FILE *file = fopen(path, "wb");
-	bool good = file && fwrite(bytes, 1, size, file) == size;
-
-	if (file && fclose(file) != 0)
-		good = false;
-	if (!good) {
-		complain("cannot write %s: %s", path, strerror(errno));
-		if (file)
-			remove(path);
-	}
-	return good;
+	if (host_file_save(path, bytes, size))
+		return true;
+	complain("cannot write %s: %s", path, host_error());
+	return false;
 }
 
 /* Reads --dtb; false: it cannot be had, which was said. */

@@ -68,6 +68,8 @@ void host_wait(bool input, uint64_t timeout_ns);
 
 /* The contents of a regular file in memory from malloc(); NULL on failure. */
 void *host_file_load(const char *path, uint64_t *size);
+/* Writes a whole file; a regular one that could not be written in full is removed again. */
+bool host_file_save(const char *path, const void *bytes, uint64_t size);
 
 struct host_disk; /* a file or block device of fixed size */
 

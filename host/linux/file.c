@@ -77,6 +77,29 @@ void *host_file_load(const char *path, uint64_t *size)
 	return data;
 }
 
+bool host_file_save(const char *path, const void *bytes, uint64_t size)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), error = 0;
+	const char *rest = bytes;
+	struct stat about;
+	ssize_t put;
+
+	if (fd < 0)
+		return fail(-1, NULL, errno) != NULL;
+	for (; size > 0 && error == 0; rest += put, size -= (uint64_t)put) {
+		put = write(fd, rest, size);
+		if (put < 0) {
+			error = errno == EINTR ? 0 : errno;
+			put = 0;
+		}
+	}
+	if (error && fstat(fd, &about) == 0 && S_ISREG(about.st_mode))
+		unlink(path);
+	if (close(fd) != 0 && error == 0)
+		error = errno;
+	return error == 0 || fail(-1, NULL, error) != NULL;
+}
+
 struct host_disk {
 	int fd;
 	bool read_only;

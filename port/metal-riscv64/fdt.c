@@ -144,8 +144,10 @@ bool fdt_read(const void *fdt, struct boot *boot, uint64_t *timer_hz)
 			if (node == NODE_OTHER)
 				continue;
 			name = strings + be32(here + 8);
+			/* A clock that is slower than the tick is none. */
 			if (node == NODE_CPUS && length == 4 &&
-			    is_name(&tree, name, "timebase-frequency", 19))
+			    is_name(&tree, name, "timebase-frequency", 19) &&
+			    be32(here + 12) >= 1000000000ull / TICK_NS)
 				*timer_hz = be32(here + 12);
 			if (is_name(&tree, name, "reg", 4) && !read_regions(&tree, node, here + 12, length))
 				return false;

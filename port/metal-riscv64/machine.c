@@ -236,7 +236,7 @@ __attribute__((cold)) struct tcb *metal_boot(const struct hand_over *hand_over)
 	if (boot.fdt_size && !fdt_read(machine_pointer(isa_kref(boot.fdt)), &boot, &timer_hz))
 		boot_failed("the device tree reserves more pieces of memory than are provided for");
 	if (boot.ram.end == 0)
-		boot_failed("the device tree does not say where memory ends");
+		boot_failed("no device tree (of at most 64 KiB) says where memory ends");
 	if (boot.ram.end > WINDOW_PADDR_END)
 		boot.ram.end = WINDOW_PADDR_END;
 	/* To user mode, of 64 bits; no access to its pages from here, no floating point yet. */

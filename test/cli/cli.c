@@ -277,6 +277,14 @@ static void test_metal_image(void)
 	want_status(126);
 	want_one_line("cannot boot /bin/sh: it is for");
 	finish("image-errors-name-the-file");
+
+	/* Only a file of ours goes again when it could not be written. */
+	want(symlink("/dev/full", "full") == 0, "no link");
+	run("image good.elf -o full");
+	want_status(126);
+	want_one_line("cannot write full: No space left on device");
+	want(access("full", F_OK) == 0, "the device's link is gone");
+	finish("image-removes-no-device");
 }
 
 static void test_inspect(void)
