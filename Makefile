@@ -27,7 +27,7 @@ VERSION  := 0.1.0
 WARN     := -Wall -Wextra -Werror
 CFLAGS   := -std=gnu11 $(OPT) -g $(WARN) -fno-strict-aliasing -MMD -MP
 HOSTINC  := -I. -Iabi -Iabi/riscv64 -Iport/isa-riscv64 -Iport/vm
-LDLIBS   := -lelf -ldw -lfdt -lpthread -lm
+LDLIBS   := -lelf -ldw -lfdt -lzstd -lpthread -lm
 ifneq ($(SANITIZE),)
 CFLAGS   += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS  += -fsanitize=$(SANITIZE)

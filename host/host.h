@@ -26,6 +26,32 @@ void host_begin(void);
  */
 void *host_memory_reserve(uint64_t size);
 void host_memory_release(void *memory, uint64_t size);
+/* As host_memory_reserve(); aligned to `size`, a multiple of 2 MiB and a power of two, for filling at once. */
+void *host_memory_reserve_huge(uint64_t size);
+/*
+ * For each 4 KiB page of a reserved memory, sets touched[page] to 1 if it may hold anything but zeros, else
+ * to 0.
+ */
+void host_memory_touched(void *memory, uint64_t size, uint8_t *touched);
+
+/*
+ * Notes which parts of a reserved memory are written from here on. Costs nothing but a page fault at the
+ * first write to each part. System calls must not write to watched memory that was not written before:
+ * host_watch_touch() first. NULL on failure.
+ */
+struct host_watch;
+struct host_watch *host_watch_create(void *memory, uint64_t size);
+void host_watch_destroy(struct host_watch *watch);
+void host_watch_touch(struct host_watch *watch, uint64_t offset, uint64_t size);
+/* Calls `visit` with each part that was written since the last collection, and starts anew. */
+void host_watch_collect(struct host_watch *watch, void (*visit)(void *context, uint64_t offset, uint64_t size),
+			void *context);
+
+/* --- threads --------------------------------------------------------------------------------- */
+
+struct host_thread;
+struct host_thread *host_thread_start(void (*run)(void *context), void *context); /* NULL on failure */
+void host_thread_join(struct host_thread *thread);
 
 /* --- time ------------------------------------------------------------------------------------ */
 
@@ -70,6 +96,18 @@ void host_wait(bool input, uint64_t timeout_ns);
 void *host_file_load(const char *path, uint64_t *size);
 /* Writes a whole file; a regular one that could not be written in full is removed again. */
 bool host_file_save(const char *path, const void *bytes, uint64_t size);
+
+/*
+ * A file being written from its beginning. Until host_output_finish() what was at `path` before stays; if
+ * `visible`, the file is there at once and grows, for a log that is of use however we end.
+ */
+struct host_output;
+struct host_output *host_output_create(const char *path, bool visible); /* NULL on failure */
+bool host_output_write(struct host_output *output, const void *bytes, size_t size);
+/* Overwrites bytes that were written. */
+bool host_output_write_at(struct host_output *output, uint64_t offset, const void *bytes, size_t size);
+bool host_output_finish(struct host_output *output); /* closes it in any case */
+void host_output_abandon(struct host_output *output);
 
 struct host_disk; /* a file or block device of fixed size */
 

@@ -32,6 +32,6 @@ install_packages() {
 	fi
 }
 
-build_packages=(gcc libc6-dev make libelf-dev libdw-dev libfdt-dev gcc-riscv64-unknown-elf
+build_packages=(gcc libc6-dev make libelf-dev libdw-dev libfdt-dev libzstd-dev gcc-riscv64-unknown-elf
 	picolibc-riscv64-unknown-elf)
 test_packages=(python3 qemu-user qemu-system-misc opensbi)

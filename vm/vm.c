@@ -91,6 +91,27 @@ void vm_hart_clear_reservation(struct vm_hart *hart)
 	((struct hart *)hart)->reserved = false;
 }
 
+void vm_hart_save(const struct vm_hart *hart, struct vm_hart_state *state)
+{
+	const struct hart *h = (const struct hart *)hart;
+
+	*state = (struct vm_hart_state){.instret = hart->instret, .reserved = h->reserved};
+	if (h->reserved) {
+		state->reserved_vaddr = h->reserved_vaddr;
+		state->reserved_value = h->reserved_value;
+	}
+}
+
+void vm_hart_restore(struct vm_hart *hart, const struct vm_hart_state *state)
+{
+	struct hart *h = (struct hart *)hart;
+
+	hart->instret = state->instret;
+	h->reserved = state->reserved;
+	h->reserved_vaddr = state->reserved_vaddr;
+	h->reserved_value = state->reserved_value;
+}
+
 void vm_get_stats(const struct vm *vm, struct vm_stats *stats)
 {
 	*stats = vm->stats;

@@ -125,6 +125,18 @@ void vm_hart_set_fpu(struct vm_hart *hart, bool enabled);
 /* The kernel's exit to user mode clears the reservation of lr. */
 void vm_hart_clear_reservation(struct vm_hart *hart);
 
+/*
+ * What a hart has between two vm_run() beside registers, address space and whether floating point is on.
+ * Whoever restores it selects those too, and says which memory changed.
+ */
+struct vm_hart_state {
+	uint64_t instret;
+	uint64_t reserved_vaddr, reserved_value; /* of lr, if `reserved` */
+	bool reserved;
+};
+void vm_hart_save(const struct vm_hart *hart, struct vm_hart_state *state);
+void vm_hart_restore(struct vm_hart *hart, const struct vm_hart_state *state);
+
 /* sfence.vma of all harts: one page of one ASID; one ASID; all. */
 void vm_flush_page(struct vm *vm, uint16_t asid, uint64_t vaddr);
 void vm_flush_asid(struct vm *vm, uint16_t asid);

@@ -3,10 +3,14 @@
 
 #include "kernel/core/kernel.h"
 #include "port/vm/node.h"
+#include "port/vm/snapshot.h"
 #include "vm/vm.h"
 
 /* Bytes reserved behind the window, so that an object at its very end can be read whole. */
 #define WINDOW_SLACK 0x10000ull
+
+#define NODE_RAM_MIN (16ull << 20)
+#define NODE_RAM_MAX (64ull << 30)
 
 #define IRQ_MAX      (BOARD_IRQ_MAX + 1) /* the kernel's timer, as on the board with its PLIC */
 
@@ -15,6 +19,7 @@
  * entry costs what its kind says, on the fast path and on the slow one. The figures are the order of
  * what such an entry costs on the metal.
  */
+#define NODE_TIME_LAW 1
 enum {
 	CHARGE_SYSCALL = 250,
 	CHARGE_FAULT = 700,
@@ -34,16 +39,16 @@ struct node {
 	struct vm_hart *hart;
 	struct board *board;
 
-	/* State of the machine (beside memory and board). */
+	/* State of the machine, beside memory and board: what node_save_words() saves. */
 	struct tcb *running;   /* the thread on the hart, NULL while idle */
 	uint64_t clock_offset; /* virtual time is this plus hart->instret: charges, and idle time skipped */
 	uint64_t next_tick;    /* when the kernel's timer interrupts, ns */
 	uint64_t masked[2];    /* bit: the interrupt is masked */
 	bool off;              /* the machine was switched off */
-	volatile bool interrupted; /* node_interrupt() was called */
 	int exit_status;
 
 	/* Derived, never saved. */
+	volatile bool interrupted; /* node_interrupt() was called */
 	uint64_t next_event; /* the earliest time at which something other than instructions happens */
 	bool attention;      /* next_event or the interrupt lines may have changed */
 	uint64_t host_start; /* real time: the host's clock at guest time 0 */
@@ -53,6 +58,10 @@ struct node {
 	} frame[FRAME_CACHE];
 	node_report_fn *report;
 	void *report_context;
+
+	/* Between two snapshots: the memory at the last one, and what was written since. NULL: not tracked. */
+	struct page_map *last;
+	struct host_watch *watch;
 };
 
 /* The node that this host thread is running. */
@@ -73,3 +82,18 @@ unsigned node_pending_irq(const struct node *node);
 void node_board_advance(struct node *node);
 
 void node_describe_thread(const struct tcb *tcb, struct node_thread *thread);
+
+/* A node with empty memory, whose kernel has not been booted. */
+struct node *node_create_empty(const struct node_config *config, char *error, size_t error_size);
+
+/* --- snapshots ------------------------------------------------------------------------------------- */
+
+void node_save_words(const struct node *node, uint64_t word[NODE_WORDS]);
+void node_snapshot_untrack(struct node *node);
+/*
+ * Does everything in the node's memory keep the rules that kernel and machine rely on, with these fields?
+ * NULL, or which does not. Reads only the node's memory, and ends, whatever is in there.
+ */
+const char *node_check_restored(struct node *node, const uint64_t word[NODE_WORDS]);
+/* Adds a page to a digest; pages of zeros leave it as it is. */
+uint64_t node_hash_page(uint64_t hash, uint64_t index, const uint8_t *page);

@@ -20,8 +20,6 @@ _Static_assert(offsetof(struct context, fcsr) == offsetof(struct vm_regs, fcsr),
 	       "the VM works on TCB contexts");
 
 #define PAGE_SIZE       4096ull
-#define MIN_RAM         (16ull << 20)
-#define MAX_RAM         (64ull << 30)
 /* In real time the clock is looked at this often, in instructions. */
 #define REAL_TIME_SLICE 200000
 
@@ -117,8 +115,11 @@ static void *board_dma(void *machine, uint64_t paddr, uint64_t size, bool write)
 	for (uint64_t page = paddr & ~(PAGE_SIZE - 1); page < end; page += PAGE_SIZE)
 		if (!page_is_frame(node, page))
 			return NULL;
-	if (write)
+	if (write) {
 		vm_written(node->vm, paddr, size);
+		if (node->watch)
+			host_watch_touch(node->watch, paddr - MACHINE_RAM_BASE, size);
+	}
 	return machine_pointer(isa_kref(paddr));
 }
 
@@ -145,9 +146,9 @@ static bool fail(char *error, size_t error_size, const char *why)
 
 static bool make_memory(struct node *node, char *error, size_t error_size)
 {
-	uint64_t size = node->config.ram_size, window = MIN_RAM;
+	uint64_t size = node->config.ram_size, window = NODE_RAM_MIN;
 
-	if (size < MIN_RAM || size > MAX_RAM || size % (2ull << 20))
+	if (size < NODE_RAM_MIN || size > NODE_RAM_MAX || size % (2ull << 20))
 		return fail(error, error_size, "memory must be a multiple of 2 MiB from 16 MiB to 64 GiB");
 	while (window < size)
 		window *= 2;
@@ -282,7 +283,7 @@ static bool boot_kernel(struct node *node, char *error, size_t error_size)
 	return true;
 }
 
-struct node *node_create(const struct node_config *config, char *error, size_t error_size)
+struct node *node_create_empty(const struct node_config *config, char *error, size_t error_size)
 {
 	struct node *node = calloc(1, sizeof *node);
 
@@ -291,16 +292,25 @@ struct node *node_create(const struct node_config *config, char *error, size_t e
 		return NULL;
 	}
 	node->config = *config;
-	if (!make_memory(node, error, error_size) || !make_machine(node, error, error_size) ||
-	    !boot_kernel(node, error, error_size)) {
-		node_destroy(node);
-		return NULL;
-	}
-	return node;
+	if (make_memory(node, error, error_size) && make_machine(node, error, error_size))
+		return node;
+	node_destroy(node);
+	return NULL;
+}
+
+struct node *node_create(const struct node_config *config, char *error, size_t error_size)
+{
+	struct node *node = node_create_empty(config, error, error_size);
+
+	if (!node || boot_kernel(node, error, error_size))
+		return node;
+	node_destroy(node);
+	return NULL;
 }
 
 void node_destroy(struct node *node)
 {
+	node_snapshot_untrack(node);
 	if (node->vm)
 		vm_destroy(node->vm);
 	if (node->board)
@@ -416,16 +426,14 @@ enum node_state node_step(struct node *node, uint64_t budget, uint64_t *until)
 			return NODE_HALTED;
 		if (!node->running)
 			return idle(node, until);
-		if (now >= end)
+		if (now >= end || node->interrupted) {
+			node->interrupted = false;
 			return NODE_RAN;
+		}
 		limit = (node->next_event < end ? node->next_event : end) - now;
 		if (node->config.real_time && limit > REAL_TIME_SLICE)
 			limit = REAL_TIME_SLICE;
 		run_user(node, limit);
-		if (node->interrupted) {
-			node->interrupted = false;
-			return NODE_RAN;
-		}
 	}
 }
 
@@ -480,7 +488,7 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 	return hash ^ hash >> 29;
 }
 
-static uint64_t mix_page(uint64_t hash, uint64_t index, const uint8_t *page)
+uint64_t node_hash_page(uint64_t hash, uint64_t index, const uint8_t *page)
 {
 	uint64_t word, any = 0;
 
@@ -498,18 +506,31 @@ static uint64_t mix_page(uint64_t hash, uint64_t index, const uint8_t *page)
 	return hash;
 }
 
+static uint64_t hash_memory(const struct node *node)
+{
+	uint64_t hash = 1, pages = node->config.ram_size / PAGE_SIZE;
+	uint8_t *touched = malloc(pages);
+
+	if (touched)
+		host_memory_touched(node->ram, node->config.ram_size, touched);
+	for (uint64_t page = 0; page < pages; page++)
+		if (!touched || touched[page])
+			hash = node_hash_page(hash, page, node->ram + page * PAGE_SIZE);
+	free(touched);
+	return hash;
+}
+
 uint64_t node_state_hash(struct node *node)
 {
-	uint64_t hash = 1;
+	uint64_t hash, word[NODE_WORDS];
 
 	node_select(node);
-	for (uint64_t page = 0; page < node->config.ram_size / PAGE_SIZE; page++)
-		hash = mix_page(hash, page, node->ram + page * PAGE_SIZE);
-	hash = mix(hash, node->running ? machine_ref(node->running) : 0);
-	hash = mix(hash, node->config.real_time ? 0 : node_time(node));
-	hash = mix(hash, node->next_tick);
-	hash = mix(hash, node->masked[0]);
-	hash = mix(hash, node->masked[1]);
+	hash = hash_memory(node);
+	node_save_words(node, word);
+	if (node->config.real_time)
+		word[NODE_WORD_TIME] = 0;
+	for (unsigned i = 0; i < NODE_WORDS; i++)
+		hash = mix(hash, word[i]);
 	return board_state_hash(node->board, hash);
 }
 

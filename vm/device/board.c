@@ -150,14 +150,12 @@ bool board_halted(const struct board *board, int *status)
 	return board->state.halted;
 }
 
-/* FNV-1a over the state's bytes; the struct was zeroed whole, so padding is zero. */
-uint64_t board_state_hash(const struct board *board, uint64_t hash)
+void board_reset(struct board *board)
 {
-	const uint8_t *bytes = (const uint8_t *)&board->state;
-
-	for (size_t i = 0; i < sizeof board->state; i++)
-		hash = (hash ^ bytes[i]) * 0x100000001b3ull;
-	return hash;
+	memset(&board->state, 0, sizeof board->state);
+	uart_reset(board);
+	rtc_reset(board);
+	virtio_reset(board);
 }
 
 struct board *board_create(const struct board_config *config)
@@ -167,9 +165,7 @@ struct board *board_create(const struct board_config *config)
 	if (!board)
 		return NULL;
 	board->config = *config;
-	uart_reset(board);
-	rtc_reset(board);
-	virtio_reset(board);
+	board_reset(board);
 	return board;
 }
 

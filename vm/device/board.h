@@ -96,6 +96,15 @@ bool board_wants_input(const struct board *board);
  */
 bool board_halted(const struct board *board, int *status);
 
+/*
+ * The state of the devices as bytes (vm/device/state.c): the same for the same state, wherever it is. What
+ * is restored may come from anywhere: every field is checked against what the devices rely on and against
+ * which devices this board has. NULL, or the field that cannot be; the board is then as after power on.
+ */
+#define BOARD_STATE_SIZE 1022
+void board_save(const struct board *board, uint8_t bytes[BOARD_STATE_SIZE]);
+const char *board_restore(struct board *board, const uint8_t bytes[BOARD_STATE_SIZE]);
+/* Adds a digest of these bytes to `hash`. */
 uint64_t board_state_hash(const struct board *board, uint64_t hash);
 
 /* Writes the board's device tree; returns its size, 0 if `capacity` is too small. */

@@ -4,7 +4,8 @@
  *
  * Every device is a plain struct inside `struct board_state`, zero at power on but for what its
  * *_reset() sets. A device never waits and keeps no pointer: whatever it does, it does inside one
- * register access, one board_advance() or one board_input().
+ * register access, one board_advance() or one board_input(). A new field goes into the table in state.c
+ * too: what is not there is neither saved nor part of the state's digest.
  */
 #ifndef SKERRY_VM_DEVICE_DEVICE_H
 #define SKERRY_VM_DEVICE_DEVICE_H
@@ -64,6 +65,8 @@ struct board {
 	struct board_state state;
 };
 
+/* As after power on. */
+void board_reset(struct board *board);
 void board_set_irq(struct board *board, unsigned irq, bool level);
 void board_output(struct board *board, unsigned console, const void *bytes, size_t size);
 

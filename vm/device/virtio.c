@@ -33,6 +33,13 @@ static const struct virtio_device *device_of(const struct board *board, unsigned
 	return NULL;
 }
 
+unsigned virtio_queues(const struct board *board, unsigned slot)
+{
+	const struct virtio_device *device = device_of(board, slot);
+
+	return device ? device->queues : 0;
+}
+
 unsigned virtio_find(const struct board *board, uint32_t id)
 {
 	for (unsigned slot = 0; slot < VIRTIO_SLOTS; slot++) {

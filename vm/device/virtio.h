@@ -39,6 +39,8 @@ struct virtio_device {
 
 extern const struct virtio_device virtio_block, virtio_console;
 
+/* How many queues the slot's device has; 0 if there is none. */
+unsigned virtio_queues(const struct board *board, unsigned slot);
 /* The slot that holds the device with this id, or VIRTIO_SLOTS. */
 unsigned virtio_find(const struct board *board, uint32_t id);
 

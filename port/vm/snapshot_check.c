@@ -1,0 +1,402 @@
+/*
+ * Is a state that came from outside one that this machine could have come to? kernel_check() knows the
+ * kernel's invariants; here is what it takes for granted, because the kernel itself never breaks it: the
+ * fields of struct kernel, that no two objects share memory, that each capability is on the derivation list,
+ * and that page tables lead only to frames. With all of it a guest can do no more than one that was booted.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/core/check.h"
+#include "port/isa-riscv64/sv39.h"
+#include "port/vm/internal.h"
+
+#define EXPECT(condition, why)                                                                               \
+	do {                                                                                                 \
+		if (!(condition))                                                                            \
+			return why;                                                                          \
+	} while (0)
+
+/* Ten years and more: no sum of two such times overflows. */
+#define TIME_MAX (1ull << 60)
+
+enum item_kind { ITEM_FREE, ITEM_FRAME, ITEM_TABLE, ITEM_POOL, ITEM_CNODE, ITEM_TCB, ITEM_OTHER };
+
+/* What lies somewhere in RAM: an object, or the part of an untyped from which nothing was made. */
+struct item {
+	uint64_t start, end; /* physical */
+	enum item_kind kind;
+	uint8_t level; /* of a table: the root's is 2; LEVEL_UNKNOWN until a walk has come to it */
+};
+#define LEVEL_UNKNOWN 0xff
+
+struct check {
+	struct node *node;
+	struct kernel *kernel;
+	struct item *item; /* sorted by start, no two overlap */
+	uint64_t items, capacity;
+	uint64_t slots; /* on the derivation list */
+};
+
+/* --- fields -------------------------------------------------------------------------------------------- */
+
+/* A bool is read as a byte: another value than 0 and 1 would not be one. */
+static bool is_bool(const bool *field)
+{
+	uint8_t byte;
+
+	memcpy(&byte, field, 1);
+	return byte <= 1;
+}
+
+static const char *check_words(const struct kernel *kernel, const uint64_t word[NODE_WORDS])
+{
+	kref current = kernel->core[0].current;
+	bool runs = current != kernel->core[0].idle && !kernel->halted;
+
+	EXPECT(word[NODE_WORD_TIME] <= TIME_MAX && word[NODE_WORD_NEXT_TICK] <= TIME_MAX &&
+		       word[NODE_WORD_INSTRET] <= TIME_MAX,
+	       "time");
+	EXPECT(word[NODE_WORD_OFF] <= 1 && word[NODE_WORD_RESERVED] <= 1, "a flag of the machine");
+	EXPECT((int64_t)word[NODE_WORD_EXIT_STATUS] == (int)word[NODE_WORD_EXIT_STATUS], "exit status");
+	EXPECT(word[NODE_WORD_RUNNING] == (runs ? current : 0), "the running thread");
+	return NULL;
+}
+
+static const char *check_profile(const struct profile *profile)
+{
+	EXPECT(memchr(profile->name, 0, sizeof profile->name), "name of the profile");
+	EXPECT(is_bool(&profile->printing) && is_bool(&profile->debug) && is_bool(&profile->benchmark),
+	       "a flag of the profile");
+	EXPECT(profile->domains >= 1 && profile->domains <= MAX_DOMAINS, "number of domains");
+	for (unsigned i = 0; i < PROFILE_LABELS; i++)
+		EXPECT(profile->label[i] < LABEL_COUNT, "a label of the profile");
+	return NULL;
+}
+
+static const char *check_core(const struct kernel *kernel, const struct core *core)
+{
+	EXPECT(core->idle == machine_ref(&core->idle_tcb), "the idle thread");
+	EXPECT(core->domain < kernel->profile.domains, "the current domain");
+	EXPECT(core->schedule_index <= kernel->schedule_length, "place in the domain schedule");
+	return NULL;
+}
+
+static const char *check_kernel(const struct node *node, const struct kernel *kernel)
+{
+	const char *why = check_profile(&kernel->profile);
+
+	if (why)
+		return why;
+	EXPECT(is_bool(&kernel->halted), "a flag of the kernel");
+	EXPECT(kernel->ram_start == KERNEL_PADDR &&
+		       kernel->ram_end == MACHINE_RAM_BASE + node->config.ram_size,
+	       "size of memory");
+	EXPECT(kernel->schedule_length >= 2 && kernel->schedule_length <= MAX_SCHEDULE &&
+		       kernel->schedule_start < kernel->schedule_length,
+	       "domain schedule");
+	for (uint64_t i = 0; i < kernel->schedule_length; i++)
+		EXPECT(kernel->schedule[i].domain < kernel->profile.domains, "a domain of the schedule");
+	for (unsigned irq = 0; irq < MAX_IRQS; irq++)
+		EXPECT(kernel->irq_state[irq] <= IRQ_TIMER, "state of an interrupt");
+	return check_core(kernel, &kernel->core[0]);
+}
+
+/* --- objects ------------------------------------------------------------------------------------------- */
+
+static bool item_add(struct check *check, uint64_t start, uint64_t size, enum item_kind kind)
+{
+	if (size == 0)
+		return true;
+	if (check->items == check->capacity) {
+		uint64_t capacity = check->capacity ? 2 * check->capacity : 1024;
+		struct item *more = realloc(check->item, capacity * sizeof *more);
+
+		if (!more)
+			return false;
+		check->item = more;
+		check->capacity = capacity;
+	}
+	check->item[check->items++] = (struct item){start, start + size, kind, LEVEL_UNKNOWN};
+	return true;
+}
+
+static enum item_kind kind_of(struct cap cap)
+{
+	switch (cap_type(cap)) {
+	case CAP_Frame:
+		return ITEM_FRAME;
+	case CAP_PageTable:
+		return ITEM_TABLE;
+	case CAP_ASIDPool:
+		return ITEM_POOL;
+	case CAP_CNode:
+		return ITEM_CNODE;
+	case CAP_Thread:
+		return ITEM_TCB;
+	case CAP_Zombie:
+		return cap_zombie_kind(cap) == ZOMBIE_CNODE ? ITEM_CNODE
+		       : cap_zombie_kind(cap) == ZOMBIE_TCB ? ITEM_TCB
+							    : ITEM_OTHER;
+	default:
+		return ITEM_OTHER;
+	}
+}
+
+static bool is_device(struct cap cap)
+{
+	return (cap_type(cap) == CAP_Untyped && cap_untyped_device(cap)) ||
+	       (cap_type(cap) == CAP_Frame && cap_frame_device(cap));
+}
+
+static const char *add_cap(struct check *check, struct cap cap)
+{
+	uint64_t start, size, ram_end = check->kernel->ram_end;
+
+	EXPECT(cap_type(cap) != CAP_IRQHandler || cap_irq(cap) <= IRQ_MAX, "an interrupt's number");
+	EXPECT(cap_type(cap) != CAP_Frame || cap_frame_level(cap) <= ROOT_LEVEL, "size of a frame");
+	if (!cap_memory(cap, &start, &size))
+		return NULL;
+	EXPECT(size > 0 && start + size > start, "size of an object");
+	if (is_device(cap)) {
+		EXPECT(start + size <= KERNEL_PADDR || start >= ram_end, "a device's memory");
+		return NULL;
+	}
+	EXPECT(start >= KERNEL_WINDOW_END && start + size <= ram_end, "place of an object");
+	if (cap_type(cap) == CAP_Untyped) {
+		start += cap_untyped_free(cap);
+		size -= cap_untyped_free(cap);
+		return item_add(check, start, size, ITEM_FREE) ? NULL : "out of memory";
+	}
+	return item_add(check, start, size, kind_of(cap)) ? NULL : "out of memory";
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct item *x = a, *y = b;
+
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return (x->end > y->end) - (x->end < y->end);
+}
+
+/* One item for each object; kernel_check() has been through the list, so it ends. */
+static const char *collect(struct check *check)
+{
+	struct slot *head = &check->kernel->derivation;
+	uint64_t kept = 0;
+	const char *why;
+
+	for (struct slot *slot = slot_next(head); slot != head; slot = slot_next(slot)) {
+		check->slots++;
+		why = add_cap(check, slot->cap);
+		if (why)
+			return why;
+	}
+	qsort(check->item, check->items, sizeof *check->item, by_start);
+	for (uint64_t i = 0; i < check->items; i++) {
+		struct item *item = &check->item[i], *last = kept ? &check->item[kept - 1] : NULL;
+
+		if (last && item->start < last->end) {
+			EXPECT(item->start == last->start && item->end == last->end && item->kind == last->kind,
+			       "two objects in one place");
+			continue;
+		}
+		check->item[kept++] = *item;
+	}
+	check->items = kept;
+	return NULL;
+}
+
+/* The item that holds this physical address, or NULL. */
+static struct item *item_at(const struct check *check, uint64_t paddr)
+{
+	uint64_t low = 0, high = check->items;
+
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+
+		if (check->item[middle].end <= paddr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < check->items && check->item[low].start <= paddr ? &check->item[low] : NULL;
+}
+
+/* --- threads, and capabilities that are not on the list -------------------------------------------- */
+
+static const char *check_tcb(const struct tcb *tcb)
+{
+	struct cap cspace = tcb->slot[TCB_CSPACE].cap, vspace = tcb->slot[TCB_VSPACE].cap;
+	struct cap caller = tcb->slot[TCB_CALLER].cap, buffer = tcb->slot[TCB_BUFFER].cap;
+
+	EXPECT(is_bool(&tcb->queued) && is_bool(&tcb->sender_can_grant) &&
+		       is_bool(&tcb->sender_can_grant_reply) && is_bool(&tcb->sender_is_call) &&
+		       is_bool(&tcb->receiver_can_grant) && is_bool(&tcb->fault.in_receive) &&
+		       is_bool(&tcb->fault.instruction),
+	       "a flag of a thread");
+	EXPECT(cap_is_null(cspace) || cap_type(cspace) == CAP_CNode || cap_type(cspace) == CAP_Zombie,
+	       "a thread's CSpace");
+	EXPECT(cap_is_null(vspace) || cap_type(vspace) == CAP_PageTable, "a thread's address space");
+	EXPECT(cap_is_null(caller) || (cap_type(caller) == CAP_Reply && !cap_reply_master(caller)),
+	       "a thread's caller");
+	EXPECT(cap_is_null(buffer) || isa_cap_may_be_buffer(buffer), "a thread's IPC buffer");
+	EXPECT(tcb->buffer % (1u << seL4_IPCBufferSizeBits) == 0, "address of a thread's IPC buffer");
+	return NULL;
+}
+
+static uint64_t count_full(const struct slot *slot, uint64_t slots)
+{
+	uint64_t full = 0;
+
+	for (uint64_t i = 0; i < slots; i++)
+		full += !slot_is_empty(&slot[i]);
+	return full;
+}
+
+/* As many slots are full as are on the list, and those on the list are among them. */
+static const char *check_slots(const struct check *check)
+{
+	struct slot *head = &check->kernel->derivation, *irq = check->kernel->irq_slot;
+	uint64_t full = count_full(irq, MAX_IRQS);
+
+	for (uint64_t i = 0; i < check->items; i++) {
+		const struct item *item = &check->item[i];
+		const struct slot *slots = machine_pointer(isa_kref(item->start));
+		const char *why = NULL;
+
+		if (item->kind == ITEM_CNODE)
+			full += count_full(slots, (item->end - item->start) >> seL4_SlotBits);
+		if (item->kind == ITEM_TCB) {
+			full += count_full(slots, TCB_SLOTS);
+			why = check_tcb((const struct tcb *)slots);
+		}
+		if (why)
+			return why;
+	}
+	EXPECT(full == check->slots, "capabilities outside of the derivation tree");
+	for (struct slot *slot = slot_next(head); slot != head; slot = slot_next(slot)) {
+		const struct item *item = item_at(check, isa_paddr(machine_ref(slot)));
+		bool own = slot >= irq && slot < irq + MAX_IRQS;
+
+		EXPECT(own || (item && (item->kind == ITEM_CNODE || item->kind == ITEM_TCB)),
+		       "a capability that is in no slot");
+	}
+	return NULL;
+}
+
+/* --- address spaces -------------------------------------------------------------------------------- */
+
+static const char *check_leaf(const struct check *check, uint64_t start, uint64_t size)
+{
+	const struct item *frame;
+
+	if (start + size <= KERNEL_PADDR || start >= check->kernel->ram_end)
+		return NULL; /* a device's, or what the board has below the kernel */
+	frame = item_at(check, start);
+	EXPECT(frame && frame->kind == ITEM_FRAME && start + size <= frame->end,
+	       "a page table that leads to no frame");
+	return NULL;
+}
+
+/* A table is met at one level only, whatever leads to it; so this ends. */
+static const char *check_table(struct check *check, uint64_t paddr, unsigned level)
+{
+	struct item *table = item_at(check, paddr);
+	const uint64_t *entry = machine_pointer(isa_kref(paddr));
+
+	EXPECT(table && table->kind == ITEM_TABLE && table->start == paddr, "a page table that is none");
+	EXPECT(table->level == LEVEL_UNKNOWN || table->level == level, "a page table at two levels");
+	if (table->level == level)
+		return NULL;
+	table->level = (uint8_t)level;
+	for (unsigned i = 0; i < 1u << seL4_PageTableIndexBits; i++) {
+		const char *why;
+
+		if (!(entry[i] & PTE_V))
+			continue;
+		EXPECT(level > 0 || !pte_is_table(entry[i]), "a page table below the last level");
+		why = pte_is_table(entry[i]) ? check_table(check, pte_paddr(entry[i]), level - 1)
+					     : check_leaf(check, pte_paddr(entry[i]), 1ull << level_bits(level));
+		if (why)
+			return why;
+	}
+	return NULL;
+}
+
+static const char *check_pool(struct check *check, const struct asid_pool *pool)
+{
+	for (unsigned i = 0; i < 1u << seL4_ASIDPoolIndexBits; i++) {
+		const char *why;
+
+		if (pool->satp[i] == 0)
+			continue;
+		EXPECT(pool->satp[i] & SATP_SV39, "an ASID");
+		why = check_table(check, satp_root(pool->satp[i]), ROOT_LEVEL);
+		if (why)
+			return why;
+	}
+	return NULL;
+}
+
+/* Tables that are not in use yet are clear; those no longer in use are cleared before they are again. */
+static const char *check_table_cap(struct check *check, struct cap cap)
+{
+	static const uint64_t clear[1u << seL4_PageTableIndexBits];
+	const void *table = machine_pointer(cap_object(cap));
+
+	if (!cap_table_mapped(cap)) {
+		EXPECT(item_at(check, isa_paddr(cap_object(cap)))->level != LEVEL_UNKNOWN ||
+			       memcmp(table, clear, sizeof clear) == 0,
+		       "a page table that is not mapped and not clear");
+		return NULL;
+	}
+	if (!cap_table_is_root(cap))
+		return NULL;
+	EXPECT(satp_root(cap.word[1]) == isa_paddr(cap_object(cap)), "a root page table");
+	return check_table(check, isa_paddr(cap_object(cap)), ROOT_LEVEL);
+}
+
+static const char *check_spaces(struct check *check)
+{
+	struct slot *head = &check->kernel->derivation;
+	const char *why = NULL;
+
+	for (unsigned i = 0; i < ASID_POOLS && !why; i++) {
+		kref pool = check->kernel->asid_pool[i];
+		const struct item *item = pool ? item_at(check, isa_paddr(pool)) : NULL;
+
+		if (!pool)
+			continue;
+		EXPECT(item && item->kind == ITEM_POOL && item->start == isa_paddr(pool), "an ASID pool");
+		why = check_pool(check, machine_pointer(pool));
+	}
+	for (unsigned pass = 0; pass < 2 && !why; pass++) {
+		/* First the mapped ones, so that the others know who has been met. */
+		for (struct slot *slot = slot_next(head); slot != head && !why; slot = slot_next(slot))
+			if (cap_type(slot->cap) == CAP_PageTable && cap_table_mapped(slot->cap) == (pass == 0))
+				why = check_table_cap(check, slot->cap);
+	}
+	return why;
+}
+
+const char *node_check_restored(struct node *node, const uint64_t word[NODE_WORDS])
+{
+	struct check check = {.node = node, .kernel = node->kernel};
+	kref where;
+	const char *why = check_kernel(node, node->kernel);
+
+	if (!why)
+		why = check_words(node->kernel, word);
+	if (!why)
+		why = kernel_check(node->kernel, &where);
+	if (!why)
+		why = collect(&check);
+	if (!why)
+		why = check_slots(&check);
+	if (!why)
+		why = check_spaces(&check);
+	free(check.item);
+	return why;
+}
