@@ -95,7 +95,11 @@ void vm_hart_save(const struct vm_hart *hart, struct vm_hart_state *state)
 {
 	const struct hart *h = (const struct hart *)hart;
 
-	*state = (struct vm_hart_state){.instret = hart->instret, .reserved = h->reserved};
+	*state = (struct vm_hart_state){
+		.instret = hart->instret,
+		.reserved = h->reserved,
+		.stop = atomic_load_explicit(&h->stop, memory_order_relaxed),
+	};
 	if (h->reserved) {
 		state->reserved_vaddr = h->reserved_vaddr;
 		state->reserved_value = h->reserved_value;
@@ -110,6 +114,7 @@ void vm_hart_restore(struct vm_hart *hart, const struct vm_hart_state *state)
 	h->reserved = state->reserved;
 	h->reserved_vaddr = state->reserved_vaddr;
 	h->reserved_value = state->reserved_value;
+	atomic_store_explicit(&h->stop, state->stop, memory_order_relaxed);
 }
 
 void vm_get_stats(const struct vm *vm, struct vm_stats *stats)

@@ -133,6 +133,7 @@ struct vm_hart_state {
 	uint64_t instret;
 	uint64_t reserved_vaddr, reserved_value; /* of lr, if `reserved` */
 	bool reserved;
+	bool stop; /* vm_hart_stop() was called, and vm_run() has not come back for it */
 };
 void vm_hart_save(const struct vm_hart *hart, struct vm_hart_state *state);
 void vm_hart_restore(struct vm_hart *hart, const struct vm_hart_state *state);

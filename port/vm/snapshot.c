@@ -29,13 +29,14 @@ void node_save_words(const struct node *node, uint64_t word[NODE_WORDS])
 	word[NODE_WORD_RESERVED_VALUE] = hart.reserved_value;
 }
 
-static void restore_words(struct node *node, const uint64_t word[NODE_WORDS])
+static void restore_words(struct node *node, const uint64_t word[NODE_WORDS], bool stop)
 {
 	struct vm_hart_state hart = {
 		.instret = word[NODE_WORD_INSTRET],
 		.reserved = word[NODE_WORD_RESERVED],
 		.reserved_vaddr = word[NODE_WORD_RESERVED_VADDR],
 		.reserved_value = word[NODE_WORD_RESERVED_VALUE],
+		.stop = stop,
 	};
 
 	vm_hart_restore(node->hart, &hart);
@@ -224,6 +225,7 @@ static struct snapshot_machine machine_of(const struct node_config *config)
 struct snapshot *node_snapshot_take(struct node *node)
 {
 	struct snapshot *snapshot = calloc(1, sizeof *snapshot);
+	struct vm_hart_state hart;
 
 	if (!snapshot)
 		return NULL;
@@ -231,6 +233,10 @@ struct snapshot *node_snapshot_take(struct node *node)
 	snapshot->machine = machine_of(&node->config);
 	node_save_words(node, snapshot->word);
 	board_save(node->board, snapshot->board);
+	vm_hart_save(node->hart, &hart);
+	snapshot->stop = hart.stop;
+	snapshot->attention = node->attention;
+	snapshot->next_event = node->next_event;
 	if (node->watch && update_last(node))
 		snapshot->ram = page_map_copy(node->last);
 	else
@@ -255,8 +261,10 @@ bool node_snapshot_restore(struct node *node, const struct snapshot *snapshot)
 	if (!put_memory(node, snapshot->ram))
 		return false;
 	board_restore(node->board, snapshot->board);
-	restore_words(node, snapshot->word);
+	restore_words(node, snapshot->word, snapshot->stop);
 	derive(node);
+	node->attention = snapshot->attention;
+	node->next_event = snapshot->next_event;
 	return true;
 }
 
@@ -281,7 +289,7 @@ static bool restore_checked(struct node *node, const struct snapshot *snapshot, 
 		snprintf(error, error_size, "its state breaks a rule of the kernel (%s)", why);
 		return false;
 	}
-	restore_words(node, snapshot->word);
+	restore_words(node, snapshot->word, false);
 	derive(node);
 	return true;
 }

@@ -11,7 +11,7 @@
 #include "port/vm/node.h"
 #include "port/vm/pages.h"
 
-struct vm_hart_state;
+struct host_output;
 
 /* Of struct node and its hart: by number, the same order in file and digest. */
 enum node_word {
@@ -43,6 +43,13 @@ struct snapshot {
 	uint64_t word[NODE_WORDS];
 	uint8_t board[BOARD_STATE_SIZE];
 	struct page_map *ram;
+
+	/*
+	 * Not in files, for it follows from the state. But how often the clock is read in real time depends
+	 * on when it was last looked at.
+	 */
+	bool attention, stop;
+	uint64_t next_event;
 };
 
 /* The node's state now, between two node_step(). NULL: out of memory. */
@@ -87,5 +94,9 @@ bool snapshot_write(const struct snapshot *snapshot, const struct snapshot_image
 struct snapshot *snapshot_read(const char *path, struct snapshot_image *image, char *error,
 			       size_t error_size);
 void snapshot_image_free(struct snapshot_image *image);
-/* Does the file begin as a snapshot does? */
-bool snapshot_is(const void *bytes, uint64_t size);
+
+/* The same as a part of a file: written from where `output` is, which is at `offset`; read from memory. */
+bool snapshot_write_to(const struct snapshot *snapshot, const struct snapshot_image *image,
+		       struct host_output *output, uint64_t offset, uint64_t *size);
+struct snapshot *snapshot_parse(const uint8_t *bytes, uint64_t size, struct snapshot_image *image, char *error,
+				size_t error_size);

@@ -154,7 +154,7 @@ static bool write_stretch(struct writer *writer, const struct page_map *ram, uin
 }
 
 static bool write_all(struct writer *writer, const struct snapshot *snapshot,
-		      const struct snapshot_image *image)
+		      const struct snapshot_image *image, uint64_t offset)
 {
 	uint64_t pages = page_map_pages(snapshot->ram), first = page_map_next(snapshot->ram, 0);
 	struct state state = state_make(snapshot);
@@ -170,35 +170,45 @@ static bool write_all(struct writer *writer, const struct snapshot *snapshot,
 	if (!good)
 		return false;
 	header = header_make(writer->size, writer->stretches);
-	return host_output_write_at(writer->output, 0, &header, sizeof header);
+	return host_output_write_at(writer->output, offset, &header, sizeof header);
+}
+
+bool snapshot_write_to(const struct snapshot *snapshot, const struct snapshot_image *image,
+		       struct host_output *output, uint64_t offset, uint64_t *size)
+{
+	struct writer writer = {
+		.packer = packer_create(),
+		.stretch = malloc(sizeof *writer.stretch),
+		.output = output,
+	};
+	bool good = writer.packer && writer.stretch && write_all(&writer, snapshot, image, offset);
+
+	packer_destroy(writer.packer);
+	free(writer.stretch);
+	*size = writer.size;
+	return good;
 }
 
 bool snapshot_write(const struct snapshot *snapshot, const struct snapshot_image *image, const char *path,
 		    char *error, size_t error_size)
 {
-	struct writer writer = {
-		.packer = packer_create(),
-		.stretch = malloc(sizeof *writer.stretch),
-		.output = host_output_create(path, false),
-	};
-	bool good = writer.packer && writer.stretch && writer.output && write_all(&writer, snapshot, image);
+	struct host_output *output = host_output_create(path, false);
+	uint64_t size;
 
-	if (!good)
-		snprintf(error, error_size, "%s", host_error());
-	if (writer.output && !good)
-		host_output_abandon(writer.output);
-	else if (writer.output && !host_output_finish(writer.output)) {
-		snprintf(error, error_size, "%s", host_error());
-		good = false;
+	if (output && snapshot_write_to(snapshot, image, output, 0, &size)) {
+		if (host_output_finish(output))
+			return true;
+		output = NULL;
 	}
-	packer_destroy(writer.packer);
-	free(writer.stretch);
-	return good;
+	snprintf(error, error_size, "%s", host_error());
+	if (output)
+		host_output_abandon(output);
+	return false;
 }
 
 /* --- reading ------------------------------------------------------------------------------------------- */
 
-bool snapshot_is(const void *bytes, uint64_t size)
+static bool is_snapshot(const void *bytes, uint64_t size)
 {
 	return size >= sizeof magic && memcmp(bytes, magic, sizeof magic) == 0;
 }
@@ -211,7 +221,7 @@ static bool refuse(char *error, size_t error_size, const char *why)
 
 static bool read_header(struct unpack *unpack, struct header *header, char *error, size_t error_size)
 {
-	if (!snapshot_is(unpack->bytes, unpack->size))
+	if (!is_snapshot(unpack->bytes, unpack->size))
 		return refuse(error, error_size, "it is not a snapshot (make one with: skerry run IMAGE --snapshot FILE)");
 	if (!unpack_plain(unpack, header, sizeof *header))
 		return refuse(error, error_size, "it is cut off");
@@ -321,31 +331,39 @@ static const char *read_body(struct unpack *unpack, const struct header *header,
 	return why;
 }
 
-struct snapshot *snapshot_read(const char *path, struct snapshot_image *image, char *error,
-			       size_t error_size)
+struct snapshot *snapshot_parse(const uint8_t *bytes, uint64_t size, struct snapshot_image *image, char *error,
+				size_t error_size)
 {
-	struct snapshot *snapshot = NULL;
-	struct unpack unpack = {0};
+	struct unpack unpack = {.bytes = bytes, .size = size};
+	struct snapshot *snapshot;
 	struct header header;
-	void *bytes = host_file_load(path, &unpack.size);
 	const char *why;
 
 	memset(image, 0, sizeof *image);
-	unpack.bytes = bytes;
+	if (!read_header(&unpack, &header, error, error_size))
+		return NULL;
+	snapshot = calloc(1, sizeof *snapshot);
+	why = snapshot ? read_body(&unpack, &header, snapshot, image) : "needs more memory than the host has";
+	if (!why)
+		return snapshot;
+	snprintf(error, error_size, "it %s", why);
+	snapshot_release(snapshot);
+	snapshot_image_free(image);
+	return NULL;
+}
+
+struct snapshot *snapshot_read(const char *path, struct snapshot_image *image, char *error,
+			       size_t error_size)
+{
+	struct snapshot *snapshot;
+	uint64_t size;
+	void *bytes = host_file_load(path, &size);
+
 	if (!bytes) {
 		snprintf(error, error_size, "it cannot be read: %s", host_error());
 		return NULL;
 	}
-	if (read_header(&unpack, &header, error, error_size)) {
-		snapshot = calloc(1, sizeof *snapshot);
-		why = snapshot ? read_body(&unpack, &header, snapshot, image) : "needs more memory than the host has";
-		if (why) {
-			snprintf(error, error_size, "it %s", why);
-			snapshot_release(snapshot);
-			snapshot = NULL;
-			snapshot_image_free(image);
-		}
-	}
+	snapshot = snapshot_parse(bytes, size, image, error, error_size);
 	free(bytes);
 	return snapshot;
 }

@@ -10,8 +10,9 @@ $(BUILD)/test/snapshot/%: $(BUILD)/host/test/snapshot/%.o $(SNAPSHOT_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 TESTS += test-snapshot
-test-snapshot: $(BUILD)/test/snapshot/snapshot examples
+test-snapshot: $(BUILD)/test/snapshot/snapshot $(BUILD)/test/snapshot/history examples $(BUILD)/test/cli/echo.elf
 	@timeout -k 1 300 $(BUILD)/test/snapshot/snapshot $(BUILD)/test/snapshot $(BUILD)/example/*.elf
+	@timeout -k 1 300 $(BUILD)/test/snapshot/history $(BUILD)/test/snapshot $(BUILD)/test/cli/echo.elf
 
 -include $(wildcard $(BUILD)/host/test/snapshot/*.d)
 .PHONY: test-snapshot

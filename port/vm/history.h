@@ -1,0 +1,34 @@
+/*
+ * Going back in time, for debuggers: snapshots in memory at intervals, and a journal that repeats what
+ * happened after each. Made for a node with a journal, whether that records a run or repeats a recording.
+ *
+ * The intervals adapt: where snapshots would take more than the memory they may, every second one is dropped
+ * and they become half as frequent.
+ */
+#pragma once
+
+#include "port/vm/journal.h"
+
+struct history;
+
+/* Of the node as it is now, between two steps; `memory` bounds what the snapshots take, in bytes. NULL: the
+ * host has not enough memory, or cannot watch it. */
+struct history *history_create(struct node *node, struct journal *journal, uint64_t memory);
+void history_destroy(struct history *history); /* NULL: does nothing */
+
+/* To be called between steps, often (every millisecond of guest time is fine): takes a snapshot if one is due. */
+void history_observe(struct history *history);
+
+/*
+ * Puts node and journal to guest time `time`: from the nearest snapshot before it, then forward. In virtual
+ * time the node then stands at the first moment at or after `time` at which it could be stopped (a kernel
+ * entry or idle time is not divided), and has got the input of that moment; in real time it stands at the end
+ * of a step. Going forward past what has happened
+ * so far stops there. False: `time` is before the history, or the repetition diverges (journal_diverged()) or
+ * the host has not enough memory: in these two cases the node is of no more use.
+ */
+bool history_go_to(struct history *history, uint64_t time);
+
+/* The earliest moment there is to go back to, and how many snapshots there are. */
+uint64_t history_start(const struct history *history);
+unsigned history_snapshots(const struct history *history);
