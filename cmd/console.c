@@ -70,7 +70,8 @@ void console_open(const struct run_options *options, void (*wake)(void))
 	console.expects = options->expects;
 	console.fails = options->fails;
 	atexit(searches_free);
-	console.is_terminal = host_console_is_terminal() && host_console_raw();
+	/* A replay reads nothing, and Ctrl-C is to end it. */
+	console.is_terminal = !options->replay && host_console_is_terminal() && host_console_raw();
 }
 
 /* --- output ------------------------------------------------------------------------------------- */

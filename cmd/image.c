@@ -173,8 +173,16 @@ bool image_open(struct image *image, const char *path, char *error, size_t error
 		snprintf(error, error_size, "it cannot be read: %s", host_error());
 		return false;
 	}
-	image->file = (struct span){data, size};
-	if (size == 0) {
+	return image_open_bytes(image, path, (struct span){data, size}, error, error_size);
+}
+
+bool image_open_bytes(struct image *image, const char *path, struct span file, char *error,
+		      size_t error_size)
+{
+	memset(image, 0, sizeof *image);
+	image->path = path;
+	image->file = file;
+	if (file.size == 0) {
 		snprintf(error, error_size, "the file is empty");
 		return false;
 	}

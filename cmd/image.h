@@ -33,7 +33,7 @@ struct image_archive {
 
 struct image {
 	const char *path;
-	struct span file;
+	struct span file; /* from malloc() */
 
 	bool is_metal; /* made by `skerry image`: for firmware, not for us */
 	bool is_loader;
@@ -56,6 +56,9 @@ struct image {
  * out is in `image` all the same. image_close() either way.
  */
 bool image_open(struct image *image, const char *path, char *error, size_t error_size);
+/* The same of bytes from malloc(), which are the image's from then on; `path` must stay. */
+bool image_open_bytes(struct image *image, const char *path, struct span file, char *error,
+		      size_t error_size);
 void image_close(struct image *image);
 
 /* Does it fit into `ram_size` bytes? Otherwise says why not. */

@@ -35,6 +35,7 @@ static const struct command {
 	void (*help)(void);
 } commands[] = {
 	{"run", "boot an image", command_run, help_run},
+	{"replay", "repeat a recorded run", command_run, help_replay},
 	{"inspect", "say what is in an image, and why it would not boot", command_inspect, help_inspect},
 	{"image", "make a bootable file for bare metal", command_image, help_image},
 	{"help", "show this, or help on one command", command_help, NULL},

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,10 @@ enum {
 	OPT_VIRTIO,
 	OPT_STATS,
 	OPT_ON,
+	OPT_SNAPSHOT,
+	OPT_RESTORE,
+	OPT_RECORD,
+	OPT_TO,
 };
 
 static const struct option long_options[] = {
@@ -41,6 +46,10 @@ static const struct option long_options[] = {
 	{"virtio", required_argument, NULL, OPT_VIRTIO},
 	{"stats", optional_argument, NULL, OPT_STATS},
 	{"on", required_argument, NULL, OPT_ON},
+	{"snapshot", required_argument, NULL, OPT_SNAPSHOT},
+	{"restore", required_argument, NULL, OPT_RESTORE},
+	{"record", required_argument, NULL, OPT_RECORD},
+	{"to", required_argument, NULL, OPT_TO},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -75,6 +84,11 @@ void help_run(void)
 	       "      --dtb FILE|image   device tree for the root server: from FILE, or the one inside "
 	       "IMAGE\n"
 	       "                         [the machine's own]\n"
+	       "      --snapshot FILE[@TIME]   write the whole system to FILE at guest time TIME, such as 1.5s "
+	       "or\n"
+	       "                         200ms; without it when the run ends, and whenever SIGUSR1 comes\n"
+	       "      --restore FILE     start from such a snapshot instead of an IMAGE\n"
+	       "      --record FILE      record all that enters the run, for skerry replay\n"
 	       "      --stats[=json]     at the end, print what the run did to standard error\n"
 	       "  -v, --verbose          say what is booted, and how the run ends\n"
 	       "  -h, --help             show this\n"
@@ -87,6 +101,30 @@ void help_run(void)
 	       "N.\n");
 }
 
+void help_replay(void)
+{
+	printf("Usage: skerry replay FILE [OPTION]...\n"
+	       "Repeats a run that `skerry run IMAGE --record FILE` recorded, instruction for instruction, and\n"
+	       "says how it ended. Nothing but FILE is needed.\n"
+	       "\n"
+	       "      --to TIME          stop at guest time TIME, such as 1.5s, 200ms or 81234567ns, and show\n"
+	       "                         where the guest is\n"
+	       "      --snapshot FILE[@TIME]   write the whole system to FILE at guest time TIME, without it\n"
+	       "                         where the replay stops\n"
+	       "      --timeout TIME     end with status 124 after TIME of the host's clock\n"
+	       "      --stats[=json]     at the end, print what the run did to standard error\n"
+	       "  -v, --verbose          say what is replayed\n"
+	       "  -h, --help             show this\n"
+	       "\n"
+	       "Exit status: that of the recorded run; 0 with --to, or if the recording was cut off; 1 if the\n"
+	       "replay differs from the recording; 2 wrong command line; 124 timeout; 126 FILE cannot be "
+	       "replayed;\n"
+	       "128 + N ended by signal N.\n");
+}
+
+/* The command whose help a mistake points to. */
+static const char *command = "run";
+
 static bool mistake(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 static bool mistake(const char *format, ...)
@@ -97,7 +135,7 @@ static bool mistake(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof line, format, args);
 	va_end(args);
-	complain("%s (see: skerry run --help)", line);
+	complain("%s (see: skerry %s --help)", line, command);
 	return false;
 }
 
@@ -165,6 +203,64 @@ static bool timeout_parse(const char *text, uint64_t *ns)
 				return true;
 			}
 	return mistake("--timeout %s: not a time; write it as 10s, 500ms, 2m or 1h", text);
+}
+
+static const struct {
+	const char *name;
+	uint64_t ns;
+} time_units[] = {{"", 1000000000}, {"s", 1000000000}, {"ms", 1000000}, {"us", 1000}, {"ns", 1}};
+
+bool time_parse(const char *text, uint64_t *ns)
+{
+	uint64_t value, fraction = 0, scale = 1;
+	const char *rest;
+
+	if (!number_parse(text, &value, &rest))
+		return false;
+	if (*rest == '.' && isdigit((unsigned char)rest[1])) {
+		for (rest++; isdigit((unsigned char)*rest); rest++) {
+			if (scale < 1000000000) {
+				fraction = fraction * 10 + (uint64_t)(*rest - '0');
+				scale *= 10;
+			}
+		}
+	}
+	for (size_t i = 0; i < sizeof time_units / sizeof time_units[0]; i++) {
+		if (strcmp(rest, time_units[i].name) != 0)
+			continue;
+		if (value > TIMEOUT_MAX_NS / time_units[i].ns)
+			return false;
+		/* At most nine digits of at most a second: no overflow. */
+		*ns = value * time_units[i].ns + fraction * time_units[i].ns / scale;
+		return true;
+	}
+	return false;
+}
+
+const char *time_text(uint64_t ns, char text[32])
+{
+	snprintf(text, 32, "%" PRIu64 ".%09" PRIu64 " s", ns / 1000000000, ns % 1000000000);
+	return text;
+}
+
+/* FILE or FILE@TIME. What follows the last @ is part of the name, if it is no time. */
+static bool snapshot_parse_option(const char *text, struct run_options *options)
+{
+	const char *at = strrchr(text, '@');
+	static char path[4096];
+
+	options->snapshot = text;
+	options->snapshot_ns = TIME_END;
+	if (at && time_parse(at + 1, &options->snapshot_ns)) {
+		snprintf(path, sizeof path, "%.*s", (int)(at - text), text);
+		options->snapshot = path;
+	}
+	return *options->snapshot || mistake("--snapshot %s: no file is named", text);
+}
+
+static bool to_parse(const char *text, uint64_t *ns)
+{
+	return time_parse(text, ns) || mistake("--to %s: not a time; write it as 1.5s, 200ms or 81234567ns", text);
 }
 
 static bool range_parse(const char *option, const char *text, unsigned low, unsigned high, unsigned *value)
@@ -255,6 +351,16 @@ static bool option_parse(int option, const char *text, struct run_options *optio
 		return choice_parse("--on", text, "vm", "qemu", &options->on_qemu);
 	case OPT_VIRTIO:
 		return choice_parse("--virtio", text, "legacy", "modern", &options->virtio_modern);
+	case OPT_SNAPSHOT:
+		return snapshot_parse_option(text, options);
+	case OPT_RESTORE:
+		options->restore = text;
+		return true;
+	case OPT_RECORD:
+		options->record = text;
+		return true;
+	case OPT_TO:
+		return to_parse(text, &options->to_ns);
 	default:
 		return stats_parse(text, &options->stats);
 	}
@@ -272,32 +378,91 @@ static bool option_refuse(int reason, const char *word)
 	return mistake("unknown option '-%c'", optopt);
 }
 
+static const char *option_name(int option)
+{
+	const struct option *entry = long_options;
+
+	while (entry->name && entry->val != option)
+		entry++;
+	return entry->name;
+}
+
+/* Does the option say what machine there is? That is in a snapshot already. */
+static bool is_of_machine(int option)
+{
+	return option == 'm' || option == OPT_TIME || option == OPT_ABI || option == OPT_ROOT_CNODE_BITS ||
+	       option == OPT_DOMAINS || option == OPT_DTB || option == OPT_VIRTIO;
+}
+
+static bool is_for(int option, bool replay)
+{
+	if (!replay)
+		return option != OPT_TO;
+	return option == OPT_TO || option == OPT_SNAPSHOT || option == OPT_TIMEOUT || option == OPT_STATS ||
+	       option == 'v';
+}
+
+/* What can only be said when all options are known; `of_machine`: the last of those that was given, or 0. */
+static bool options_agree(const struct run_options *options, int of_machine)
+{
+	if (options->restore && of_machine)
+		return mistake("--%s: the machine is the snapshot's; leave it out", option_name(of_machine));
+	if (!options->on_qemu)
+		return true;
+	if (options->stats != STATS_NONE)
+		return mistake("--stats: only Skerry's own machine counts; leave out --on qemu");
+	if (options->snapshot || options->restore)
+		return mistake("--%s: only Skerry's own machine has snapshots; leave out --on qemu",
+			       options->snapshot ? "snapshot" : "restore");
+	if (options->record)
+		return mistake("--record: only Skerry's own machine can be recorded; leave out --on qemu");
+	return true;
+}
+
+static bool image_take(int argc, char **argv, struct run_options *options, bool replay)
+{
+	const char *what = replay ? "recording" : "image";
+
+	if (options->restore) {
+		options->image = options->restore;
+		return optind == argc || mistake("--restore: the snapshot is run; leave out '%s'", argv[optind]);
+	}
+	if (optind == argc)
+		return mistake("no %s given", what);
+	options->image = argv[optind++];
+	if (replay)
+		options->replay = options->image;
+	if (optind < argc)
+		return mistake("only one %s can be run, '%s' is a second", what, argv[optind]);
+	return true;
+}
+
 bool options_parse(int argc, char **argv, struct run_options *options, int *status)
 {
-	int option;
+	bool replay = strcmp(argv[0], "replay") == 0;
+	int option, of_machine = 0;
 
 	memset(options, 0, sizeof *options);
+	options->to_ns = TIME_END;
+	command = argv[0];
 	*status = STATUS_USAGE;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":m:vh", long_options, NULL)) != -1) {
 		if (option == 'h') {
-			help_run();
+			(replay ? help_replay : help_run)();
 			*status = STATUS_OK;
 			return false;
 		}
 		if (option == '?' || option == ':')
 			return option_refuse(option, argv[optind - 1]);
+		if (!is_for(option, replay))
+			return mistake("--%s is not an option of %s", option_name(option), command);
 		if (!option_parse(option, optarg, options))
 			return false;
+		if (is_of_machine(option))
+			of_machine = option;
 	}
-	if (optind == argc)
-		return mistake("no image given");
-	options->image = argv[optind++];
-	if (optind < argc)
-		return mistake("only one image can be run, '%s' is a second", argv[optind]);
-	if (options->on_qemu && options->stats != STATS_NONE)
-		return mistake("--stats: only Skerry's own machine counts; leave out --on qemu");
-	return true;
+	return image_take(argc, argv, options, replay) && options_agree(options, of_machine);
 }
 
 void options_free(struct run_options *options)

@@ -24,8 +24,10 @@ enum status {
 
 enum stats_format { STATS_NONE, STATS_TEXT, STATS_JSON };
 
+#define TIME_END UINT64_MAX
+
 struct run_options {
-	const char *image;
+	const char *image; /* for messages: what is run, also when it is a snapshot or a recording */
 	bool on_qemu;
 	uint64_t ram_size; /* 0: not given */
 	bool real_time;
@@ -39,25 +41,36 @@ struct run_options {
 	const char *disk;
 	const char *dtb; /* NULL: the board's; "image": the archive's; else a file */
 	bool virtio_modern;
+	const char *snapshot;  /* file to write one to; NULL: none */
+	uint64_t snapshot_ns;  /* guest time; TIME_END: when the run ends */
+	const char *restore;   /* snapshot to start from, instead of an image */
+	const char *record;    /* file to write a recording to */
+	const char *replay;    /* recording to repeat: `skerry replay` */
+	uint64_t to_ns;        /* of a replay: guest time to stop at; TIME_END: the end */
 	enum stats_format stats;
 	bool verbose;
 };
 
 /*
- * Parses `skerry run`'s arguments (argv[0] is "run"). Returns true to go on; else *status is the exit
+ * Parses the arguments of `skerry run` or `skerry replay` (argv[0] says which). Returns true to go on; else *status is the exit
  * status, after --help or a usage error that has been printed.
  */
 bool options_parse(int argc, char **argv, struct run_options *options, int *status);
 void options_free(struct run_options *options);
 
 void help_run(void);
+void help_replay(void);
 void help_inspect(void);
 void help_image(void);
+
+/* A guest time as the options take it, and as messages show it: "1.5s", "250ms". */
+bool time_parse(const char *text, uint64_t *ns);
+const char *time_text(uint64_t ns, char text[32]);
 
 /* Prints one line "skerry: …" to standard error. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-int command_run(int argc, char **argv);
+int command_run(int argc, char **argv); /* of `skerry replay` too */
 int command_inspect(int argc, char **argv);
 int command_image(int argc, char **argv);
 

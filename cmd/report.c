@@ -66,6 +66,9 @@ void report_fault(void *context, const struct node_thread *thread, const char *l
 	print_place(report, thread, "in", thread->pc);
 	print_place(report, thread, "called from", thread->x[1] - 1); /* the call, not what follows it */
 	print_registers(thread);
+	if (report->recording)
+		fprintf(stderr, "    just before: skerry replay %s --to %" PRIu64 "ns\n", report->recording,
+			node_trap_time(report->node));
 }
 
 /* --- waiting threads ---------------------------------------------------------------------------- */

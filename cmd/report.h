@@ -8,6 +8,7 @@
 struct report_context {
 	const struct image *image;
 	struct node *node;
+	const char *recording; /* file from which the run can be repeated; NULL: none */
 	unsigned reports;
 };
 

@@ -37,6 +37,8 @@ static bool image_prepare(struct run *run)
 	const struct run_options *options = &run->options;
 	char error[512];
 
+	if (options->restore || options->replay)
+		return saved_prepare(run);
 	if (!image_open(&run->image, options->image, error, sizeof error))
 		return run_no_boot(run, error);
 	choose_ram_size(run);
@@ -122,6 +124,7 @@ bool run_end(struct run *run, int status)
 
 static bool end_halted(struct run *run)
 {
+	run->ending = "the guest switched the machine off";
 	int status = target_of(run)->guest_status();
 
 	if (status == 0 && console_missing()) {
@@ -138,13 +141,16 @@ static bool end_verdict(struct run *run, enum console_verdict verdict, const cha
 {
 	switch (verdict) {
 	case CONSOLE_EXPECTED:
+		run->ending = "all expected texts were printed";
 		if (run->options.verbose)
 			complain("all expected texts were printed");
 		return run_end(run, STATUS_OK);
 	case CONSOLE_FAILED:
+		run->ending = "a text of --fail was printed";
 		complain("the guest printed: %s", text);
 		return run_end(run, STATUS_FAIL);
 	default:
+		run->ending = "the console was closed";
 		complain("the console is closed: %s", text);
 		return run_end(run, STATUS_STUCK);
 	}
@@ -156,6 +162,7 @@ static bool end_timeout(struct run *run)
 
 	complain("timeout after %g s%s%s", (double)run->options.timeout_ns / 1e9,
 		 missing ? "; not printed so far: " : "", missing ? missing : "");
+	run->ending = "the timeout";
 	return run_end(run, STATUS_TIMEOUT);
 }
 
@@ -172,6 +179,7 @@ static bool ended(struct run *run, enum run_state state)
 		return true;
 	if (state == RUN_HALTED)
 		return end_halted(run);
+	run->ending = signal ? host_signal_name(signal) : "the user";
 	if (console_quit(&status))
 		return run_end(run, status);
 	if (signal) {
@@ -188,6 +196,7 @@ bool run_stuck(struct run *run)
 	if (run->told_stuck)
 		return false;
 	run->told_stuck = true;
+	run->ending = "nothing could ever run again";
 	complain("nothing can ever run again: no thread is runnable, no timer is armed, no input is "
 		 "possible%s%s",
 		 missing ? "; never printed: " : "", missing ? missing : "");
@@ -204,6 +213,7 @@ void run_booted(struct run *run)
 	const struct run_options *options = &run->options;
 	const struct image *image = &run->image;
 
+	run->booted = true;
 	run->boot_ns = host_clock_ns() - run->start_ns;
 	if (!options->verbose)
 		return;
@@ -238,6 +248,7 @@ static void run_close(struct run *run)
 {
 	if (run->disk)
 		host_disk_close(run->disk);
+	saved_close(run);
 	free(run->fdt_loaded);
 	image_close(&run->image);
 	options_free(&run->options);

@@ -4,6 +4,7 @@
 
 #include "cmd/image.h"
 #include "cmd/options.h"
+#include "cmd/saved.h"
 #include "host/host.h"
 
 #define VIRTUAL_EPOCH "2026-01-01T00:00:00" /* what the RTC shows at power on in virtual time */
@@ -15,9 +16,11 @@ struct run {
 	const void *fdt;        /* for the root server; NULL: the machine's own */
 	uint64_t fdt_size;
 	void *fdt_loaded;
+	struct saved saved;
 	uint64_t start_ns, boot_ns;
-	bool told_stuck;
+	bool booted, told_stuck;
 	int status;
+	const char *ending; /* what ended the run, in words */
 };
 
 enum run_state {

@@ -30,6 +30,15 @@ static void vm_wake(void)
 		node_interrupt(woken);
 }
 
+/*
+ * A recording in real time has whole steps only, for each reading of the clock is in it; a step is a
+ * millisecond then, so a signal is not late.
+ */
+static bool may_be_woken(const struct run *run)
+{
+	return !(run->saved.journal && run->options.real_time);
+}
+
 /* --- building the node -------------------------------------------------------------------------- */
 
 static bool disk_read(void *context, uint64_t offset, void *buffer, size_t size)
@@ -76,6 +85,8 @@ static bool vm_start(struct run *run)
 	};
 	char error[512];
 
+	if (options->snapshot)
+		host_request_catch();
 	if (run->disk)
 		vm.disk = (struct board_disk){
 			.context = run->disk,
@@ -85,12 +96,21 @@ static bool vm_start(struct run *run)
 			.write = disk_write,
 			.flush = disk_flush,
 		};
-	vm.node = node_create(&config, error, sizeof error);
+	if (!saved_attach(run, &config))
+		return false;
+	vm.node = run->saved.start ? node_create_restored(&config, run->saved.start, error, sizeof error)
+				   : node_create(&config, error, sizeof error);
 	if (!vm.node)
 		return run_no_boot(run, error);
-	vm.report = (struct report_context){.image = &run->image, .node = vm.node};
-	node_set_report(vm.node, report_fault, &vm.report);
-	woken = vm.node;
+	vm.report = (struct report_context){
+		.image = &run->image,
+		.node = vm.node,
+		.recording = options->record ? options->record : options->replay,
+	};
+	if (!saved_begin(run, vm.node, report_fault, &vm.report))
+		return false;
+	if (may_be_woken(run))
+		woken = vm.node;
 	run_booted(run);
 	return true;
 }
@@ -99,43 +119,99 @@ static bool vm_start(struct run *run)
 
 static size_t take(void *context, const void *bytes, size_t size)
 {
-	struct board *board = context;
+	struct run *run = context;
+	struct board *board = node_board(vm.node);
 
+	if (run->saved.journal)
+		return journal_input(run->saved.journal, bytes, size);
 	return board_input(board, board_input_console(board), bytes, size);
 }
 
 static bool listens(void *context)
 {
-	return board_wants_input(context);
+	(void)context;
+	return board_wants_input(node_board(vm.node));
 }
 
-static struct console_guest console_guest(void)
+static struct console_guest console_guest(struct run *run)
 {
-	return (struct console_guest){.context = node_board(vm.node), .take = take, .listens = listens};
+	return (struct console_guest){.context = run, .take = take, .listens = listens};
+}
+
+/*
+ * Up to the next whole millisecond of guest time, which is when the outside is looked at: so that it is the
+ * same whether or not the run was stopped or began in between.
+ */
+static enum node_state step(struct run *run)
+{
+	uint64_t now = node_time(vm.node), budget = STEP_NS - now % STEP_NS, stop = saved_next_stop(run);
+
+	if (stop > now && stop - now < budget)
+		budget = stop - now;
+	if (run->saved.journal)
+		return journal_step(run->saved.journal, budget, &vm.until);
+	return node_step(vm.node, budget, &vm.until);
+}
+
+/* A replay takes nothing from outside, and time passes in it by itself. */
+static enum run_state replay_turn(struct run *run)
+{
+	enum node_state state = NODE_RAN;
+	bool at_stop = node_time(vm.node) >= run->options.to_ns;
+
+	if (!at_stop)
+		state = step(run);
+	console_flush();
+	saved_observe(run, vm.node);
+	at_stop = node_time(vm.node) >= run->options.to_ns;
+	if (state == NODE_RAN && !at_stop && !journal_diverged(run->saved.journal))
+		return RUN_GOES_ON;
+	saved_replay_ended(run, vm.node, at_stop);
+	if (run->status == STATUS_STUCK)
+		report_threads(&run->image, vm.node);
+	return RUN_BROKEN;
 }
 
 static enum run_state vm_turn(struct run *run)
 {
-	struct console_guest guest = console_guest();
-	enum node_state state = node_step(vm.node, STEP_NS, &vm.until);
+	struct console_guest guest = console_guest(run);
+	uint64_t boundary = (node_time(vm.node) / STEP_NS + 1) * STEP_NS;
+	enum node_state state;
+	bool at_boundary, fed;
 
-	(void)run;
+	if (run->options.replay)
+		return replay_turn(run);
+	state = step(run);
+	/* A stop for a snapshot is no moment for input: the run would be another. */
+	at_boundary = state != NODE_RAN || node_time(vm.node) >= boundary || run->options.real_time;
 	console_flush();
+	saved_observe(run, vm.node);
 	if (state == NODE_HALTED)
 		return RUN_HALTED;
-	return console_feed(&guest) || state != NODE_IDLE ? RUN_GOES_ON : RUN_IDLE;
+	fed = at_boundary && console_feed(&guest);
+	return fed || state != NODE_IDLE ? RUN_GOES_ON : RUN_IDLE;
+}
+
+/* `chosen`: by how long we slept, not by what the guest waits for. */
+static void skip_to(struct run *run, uint64_t time, bool chosen)
+{
+	if (run->saved.journal)
+		journal_skip(run->saved.journal, time, chosen);
+	else
+		node_skip_to(vm.node, time);
 }
 
 /* The node has nothing to do before guest time vm.until. */
 static bool vm_idle(struct run *run)
 {
 	uint64_t now = node_time(vm.node), until = vm.until, before = host_clock_ns(), slept;
-	struct console_guest guest = console_guest();
+	struct console_guest guest = console_guest(run);
 
 	if (until == NODE_FOREVER && !console_input_possible(&guest) && run_stuck(run))
 		return true;
 	if (!run->options.real_time && !console_is_terminal() && until != NODE_FOREVER) {
-		node_skip_to(vm.node, until);
+		skip_to(run, until, false);
+		saved_observe(run, vm.node);
 		return false;
 	}
 	if (until <= now)
@@ -144,7 +220,8 @@ static bool vm_idle(struct run *run)
 	if (run->options.real_time)
 		return false;
 	slept = host_clock_ns() - before;
-	node_skip_to(vm.node, until - now < slept ? until : now + slept);
+	skip_to(run, until - now < slept ? until : now + slept, true);
+	saved_observe(run, vm.node);
 	return false;
 }
 
@@ -172,8 +249,9 @@ static void vm_report(const struct run *run)
 
 static void vm_close(struct run *run)
 {
-	(void)run;
 	woken = NULL;
+	if (vm.node && run->booted)
+		saved_end(run, vm.node);
 	if (vm.node)
 		node_destroy(vm.node);
 	vm.node = NULL;

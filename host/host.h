@@ -177,6 +177,10 @@ void host_signals_catch(void (*wake)(void));
 int host_signal(void);                    /* the number of the signal that came, or 0 */
 const char *host_signal_name(int number); /* "SIGTERM" */
 
+/* SIGUSR1 from here on is kept for host_request_came(), which is true once for it; it ends host_wait(), too. */
+void host_request_catch(void);
+bool host_request_came(void);
+
 /* An alarm after `timeout_ns`: `wake` is called as for a signal, and host_alarm_rang() turns true. */
 void host_alarm(uint64_t timeout_ns);
 bool host_alarm_rang(void);

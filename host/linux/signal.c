@@ -18,7 +18,7 @@
 static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
 #define ENDING (sizeof ending / sizeof ending[0])
 
-static volatile sig_atomic_t came, rang;
+static volatile sig_atomic_t came, rang, requested;
 static void (*volatile wake_owner)(void);
 
 static void on_ending(int number)
@@ -40,10 +40,17 @@ static void on_alarm(int number)
 		wake_owner();
 }
 
+static void on_request(int number)
+{
+	(void)number;
+	requested = 1;
+}
+
 static void caught(sigset_t *set)
 {
 	sigemptyset(set);
 	sigaddset(set, SIGALRM);
+	sigaddset(set, SIGUSR1);
 	for (unsigned i = 0; i < ENDING; i++)
 		sigaddset(set, ending[i]);
 }
@@ -100,6 +107,19 @@ void host_alarm(uint64_t timeout_ns)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
+void host_request_catch(void)
+{
+	catch_one(SIGUSR1, on_request);
+}
+
+bool host_request_came(void)
+{
+	bool was = requested;
+
+	requested = 0;
+	return was;
+}
+
 bool host_alarm_rang(void)
 {
 	return rang;
@@ -112,7 +132,7 @@ int poll_interruptible(struct pollfd *fds, unsigned count, const struct timespec
 
 	caught(&block);
 	sigprocmask(SIG_BLOCK, &block, &old);
-	if (!came && !rang) {
+	if (!came && !rang && !requested) {
 		result = ppoll(fds, count, timeout, &old);
 		error = errno;
 	}

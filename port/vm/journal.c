@@ -87,6 +87,19 @@ static void record(struct journal *journal, const struct entry *entry)
 	journal->at = journal->size;
 }
 
+/* How long the node runs before this entry is due; in real time it is as soon as it is the next. */
+static uint64_t time_ahead(const struct journal *journal, const struct entry *entry)
+{
+	uint64_t now = node_time(journal->node);
+
+	if (journal->node->config.real_time)
+		return 0;
+	if (entry->kind == ENTRY_NONE || entry->kind == ENTRY_CLOCK || entry->kind == ENTRY_DISK_READ ||
+	    entry->kind == ENTRY_DISK_FAIL)
+		return UINT64_MAX;
+	return entry->number[0] > now ? entry->number[0] - now : 0;
+}
+
 static bool write_out(struct journal *journal)
 {
 	uint64_t size = journal->size - journal->flushed;
@@ -134,7 +147,7 @@ bool journal_at_end(const struct journal *journal, struct journal_end *end)
 	struct entry entry = entry_ahead(journal);
 	static char reason[512];
 
-	if (journal->records || entry.kind != ENTRY_END)
+	if (journal->records || entry.kind != ENTRY_END || time_ahead(journal, &entry) > 0)
 		return false;
 	snprintf(reason, sizeof reason, "%.*s", (int)(entry.size < sizeof reason ? entry.size : sizeof reason - 1),
 		 (const char *)entry.bytes);
@@ -327,17 +340,6 @@ static bool repeat_mark(struct journal *journal, const struct entry *entry)
 	return true;
 }
 
-/* How far the node may run before something enters; in virtual time that is known. */
-static uint64_t time_ahead(const struct journal *journal, const struct entry *entry)
-{
-	uint64_t now = node_time(journal->node);
-
-	if (entry->kind == ENTRY_NONE || entry->kind == ENTRY_CLOCK || entry->kind == ENTRY_DISK_READ ||
-	    entry->kind == ENTRY_DISK_FAIL)
-		return UINT64_MAX;
-	return entry->number[0] > now ? entry->number[0] - now : 0;
-}
-
 /* The node idles: what did the recorded run do then? */
 static enum node_state repeat_idle(struct journal *journal, const struct entry *entry, uint64_t until)
 {
@@ -436,7 +438,7 @@ void journal_skip(struct journal *journal, uint64_t time, bool chosen)
 
 /* --- making -------------------------------------------------------------------------------------------- */
 
-struct journal *journal_create(struct host_output *output, bool keep)
+struct journal *journal_create(bool keep)
 {
 	struct journal *journal = calloc(1, sizeof *journal);
 
@@ -444,8 +446,12 @@ struct journal *journal_create(struct host_output *output, bool keep)
 		return NULL;
 	journal->records = true;
 	journal->keeps = keep;
-	journal->output = output;
 	return journal;
+}
+
+void journal_output(struct journal *journal, struct host_output *output)
+{
+	journal->output = output;
 }
 
 struct journal *journal_repeat(uint8_t *entries, uint64_t size)

@@ -23,11 +23,10 @@
 struct journal;
 struct host_output;
 
-/*
- * One that records, if `output` is not NULL to there; it stays in memory if `keep`, to go back to. NULL: out
- * of memory.
- */
-struct journal *journal_create(struct host_output *output, bool keep);
+/* One that records; what was written out stays in memory if `keep`, to go back to. NULL: out of memory. */
+struct journal *journal_create(bool keep);
+/* From here on to there, too. */
+void journal_output(struct journal *journal, struct host_output *output);
 /* One that repeats these entries, from malloc(), which it takes over; it never goes on to record. */
 struct journal *journal_repeat(uint8_t *entries, uint64_t size);
 void journal_destroy(struct journal *journal); /* not before its node; NULL: does nothing */

@@ -338,6 +338,7 @@ static void resume(struct node *node, struct tcb *tcb)
 static void enter(struct node *node, const struct trap *trap, uint64_t charge)
 {
 	node->clock_offset += charge;
+	node->charged = charge;
 	resume(node, kernel_enter(node->kernel, trap));
 }
 
@@ -395,6 +396,7 @@ static void run_user(struct node *node, uint64_t budget)
 	switch (vm_run(node->hart, (struct vm_regs *)&tcb->context, budget)) {
 	case VM_STOP_ECALL:
 		node->clock_offset += CHARGE_SYSCALL;
+		node->charged = CHARGE_SYSCALL;
 		resume(node, kernel_enter_syscall(node->kernel, tcb));
 		break;
 	case VM_STOP_EXCEPTION:
@@ -451,6 +453,24 @@ int node_exit_status(const struct node *node)
 struct board *node_board(struct node *node)
 {
 	return node->board;
+}
+
+const struct board_disk *node_disk(const struct node *node)
+{
+	return node->config.board.disk;
+}
+
+uint64_t node_trap_time(const struct node *node)
+{
+	return node_time(node) - (node->config.real_time ? 0 : node->charged);
+}
+
+bool node_running_thread(struct node *node, struct node_thread *thread)
+{
+	node_select(node);
+	if (node->running)
+		node_describe_thread(node->running, thread);
+	return node->running;
 }
 
 void node_set_report(struct node *node, node_report_fn *report, void *context)

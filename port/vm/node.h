@@ -65,6 +65,7 @@ void node_interrupt(struct node *node);
 
 int node_exit_status(const struct node *node);
 struct board *node_board(struct node *node);
+const struct board_disk *node_disk(const struct node *node); /* NULL: none */
 
 /* A 64-bit digest of everything that determines the run from here on: memory, kernel, devices, time. */
 uint64_t node_state_hash(struct node *node);
@@ -93,6 +94,10 @@ struct node_thread {
 	unsigned priority;
 	uint64_t root_paddr; /* of its address space, for vm_translate(); 0: none */
 };
+/* The one on the hart; false while there is none. */
+bool node_running_thread(struct node *node, struct node_thread *thread);
+/* Guest time at which the trap happened that the kernel dealt with last. */
+uint64_t node_trap_time(const struct node *node);
 /* Fills `thread` with the index-th TCB; false past the last. */
 bool node_thread(struct node *node, unsigned index, struct node_thread *thread);
 

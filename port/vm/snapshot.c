@@ -268,6 +268,15 @@ bool node_snapshot_restore(struct node *node, const struct snapshot *snapshot)
 	return true;
 }
 
+bool node_snapshot_restore_as_read(struct node *node, const struct snapshot *snapshot)
+{
+	struct snapshot read = *snapshot;
+
+	read.stop = false;
+	read.attention = true;
+	return node_snapshot_restore(node, &read);
+}
+
 /* The state as it came, then all checks, then what follows from it. */
 static bool restore_checked(struct node *node, const struct snapshot *snapshot, char *error,
 			    size_t error_size)

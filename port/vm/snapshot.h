@@ -65,6 +65,9 @@ bool node_snapshot_track(struct node *node);
 /* Puts the node back into the state of a snapshot that was taken of it. False: out of memory. */
 bool node_snapshot_restore(struct node *node, const struct snapshot *snapshot);
 
+/* The same, as if it had been read from a file: what is not in files is as it is after reading. */
+bool node_snapshot_restore_as_read(struct node *node, const struct snapshot *snapshot);
+
 /*
  * Makes a node in the state of a snapshot, and checks all of it. `config` gives consoles, clock and disk; the
  * machine's size and kind are the snapshot's. NULL on failure, with one line in `error`.

@@ -93,7 +93,7 @@ static const char *visit(struct history *history, struct journal *journal, struc
 
 static const char *test_back(bool real_time, uint64_t memory, char *error, size_t error_size)
 {
-	struct journal *journal = journal_create(NULL, true);
+	struct journal *journal = journal_create(true);
 	struct node_config config = config_of(real_time);
 	struct moment moment[STEPS];
 	struct history *history;
@@ -154,7 +154,8 @@ static const char *record_file(bool real_time, uint64_t *hash, char *error, size
 	file = recording_create(path, snapshot, &with, error, error_size);
 	if (!file)
 		return error;
-	journal = journal_create(file, false);
+	journal = journal_create(false);
+	journal_output(journal, file);
 	journal_attach(journal, &config);
 	node = node_create_restored(&config, snapshot, error, error_size);
 	snapshot_release(snapshot);
