@@ -44,6 +44,12 @@ static bool is_tcb_ref(const struct checker *checker, kref ref)
 	return ref % (1u << seL4_TCBBits) == 0 && in_ram(checker, isa_paddr(ref), 1u << seL4_TCBBits);
 }
 
+/* May an endpoint or a notification lie here? */
+static bool is_queue_ref(const struct checker *checker, kref ref, unsigned bits)
+{
+	return ref % (1u << bits) == 0 && in_ram(checker, isa_paddr(ref), 1u << bits);
+}
+
 static bool is_slot_ref(const struct checker *checker, kref ref)
 {
 	return ref % (1u << seL4_SlotBits) == 0 && in_ram(checker, isa_paddr(ref), 1u << seL4_SlotBits);
@@ -61,6 +67,8 @@ static void check_queue(struct checker *checker, kref object, kref head, kref ta
 		const struct tcb *tcb = tcb_at(head);
 
 		EXPECT(checker, object, is_tcb_ref(checker, head));
+		if (checker->why)
+			return;
 		EXPECT(checker, head, tcb->state == state);
 		EXPECT(checker, head, tcb->blocked_on == object);
 		EXPECT(checker, head, tcb->queue_prev == prev);
@@ -112,6 +120,8 @@ static void check_notification(struct checker *checker, kref ref)
 
 	if (notification->bound) {
 		EXPECT(checker, ref, is_tcb_ref(checker, notification->bound));
+		if (checker->why)
+			return;
 		EXPECT(checker, ref, tcb_at(notification->bound)->bound_notification == ref);
 	}
 	if (notification_state(notification) == NOTIFICATION_WAITING) {
@@ -129,10 +139,16 @@ static void check_blocked(struct checker *checker, kref ref, const struct tcb *t
 	kref head, next;
 	uint64_t count = 0;
 
-	EXPECT(checker, ref, in_ram(checker, isa_paddr(tcb->blocked_on), 1u << seL4_EndpointBits));
+	EXPECT(checker, ref,
+	       is_queue_ref(checker, tcb->blocked_on,
+			    tcb->state == THREAD_BLOCKED_ON_NOTIFICATION ? seL4_NotificationBits
+									 : seL4_EndpointBits));
+	if (checker->why)
+		return;
 	head = tcb->state == THREAD_BLOCKED_ON_NOTIFICATION ? notification_at(tcb->blocked_on)->head
 							    : endpoint_at(tcb->blocked_on)->head;
-	for (next = head; next && next != ref && count <= checker->slot_limit; count++)
+	for (next = head; next && next != ref && count <= checker->slot_limit && is_tcb_ref(checker, next);
+	     count++)
 		next = tcb_at(next)->queue_next;
 	EXPECT(checker, ref, next == ref);
 }
@@ -146,8 +162,9 @@ static void check_tcb(struct checker *checker, kref ref)
 	EXPECT(checker, ref, tcb->domain < checker->kernel->profile.domains);
 	EXPECT(checker, ref, tcb->context.x[0] == 0);
 	if (tcb->bound_notification) {
-		EXPECT(checker, ref,
-		       in_ram(checker, isa_paddr(tcb->bound_notification), 1u << seL4_NotificationBits));
+		EXPECT(checker, ref, is_queue_ref(checker, tcb->bound_notification, seL4_NotificationBits));
+		if (checker->why)
+			return;
 		EXPECT(checker, ref, notification_at(tcb->bound_notification)->bound == ref);
 	}
 	if (thread_is_runnable(tcb))
@@ -196,6 +213,8 @@ static void check_object(struct checker *checker, const struct slot *slot)
 		break;
 	case CAP_Reply:
 		EXPECT(checker, machine_ref(slot), is_tcb_ref(checker, cap_object(cap)));
+		if (checker->why)
+			return;
 		caller = tcb_at(cap_object(cap));
 		if (cap_reply_master(cap))
 			EXPECT(checker, machine_ref(slot), slot == &caller->slot[TCB_REPLY]);
@@ -314,6 +333,8 @@ static void check_derivation(struct checker *checker)
 			return;
 		check_cap(checker, slot);
 		check_place(checker, before, slot);
+		if (checker->why)
+			return;
 		if (!cap_same_object(prev->cap, slot->cap) || cap_type(slot->cap) == CAP_Reply)
 			check_object(checker, slot);
 		if (cap_memory(slot->cap, &start, &size))
@@ -338,6 +359,8 @@ static uint64_t check_ready_queue(struct checker *checker, unsigned domain, unsi
 		const struct tcb *tcb = tcb_at(ref);
 
 		EXPECT(checker, where, is_tcb_ref(checker, ref));
+		if (checker->why)
+			return count;
 		EXPECT(checker, ref, tcb->queued && tcb->domain == domain && tcb->priority == priority);
 		EXPECT(checker, ref, tcb->ready_prev == prev);
 		EXPECT(checker, where, ++count <= checker->slot_limit);
@@ -359,6 +382,8 @@ static void check_ready(struct checker *checker)
 	/* A queued thread without a capability would be a leak. */
 	EXPECT(checker, 0, checker->why || in_queues == checker->queued);
 	EXPECT(checker, core->current, core->current == core->idle || is_tcb_ref(checker, core->current));
+	if (checker->why)
+		return;
 	EXPECT(checker, core->current,
 	       core->current == core->idle || thread_is_runnable(tcb_at(core->current)));
 	EXPECT(checker, 0, core->action == SCHEDULE_RESUME);

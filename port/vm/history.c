@@ -79,7 +79,8 @@ void history_observe(struct history *history)
 	struct moment *last = moment_before(history, now), *next = last + 1, taken;
 	struct moment *end = history->moment + history->moments;
 
-	/* Also while something is repeated: the intervals that were once thinned out are made smaller again. */
+	/* Also while something is repeated: the intervals that were once thinned out are made smaller again.
+	 */
 	if (now - last->time < history->period || (next < end && next->time - now < history->period))
 		return;
 	if (!moment_take(history, &taken))

@@ -16,7 +16,8 @@ struct history;
 struct history *history_create(struct node *node, struct journal *journal, uint64_t memory);
 void history_destroy(struct history *history); /* NULL: does nothing */
 
-/* To be called between steps, often (every millisecond of guest time is fine): takes a snapshot if one is due. */
+/* To be called between steps, often (every millisecond of guest time is fine): takes a snapshot if one is
+ * due. */
 void history_observe(struct history *history);
 
 /*

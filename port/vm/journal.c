@@ -131,8 +131,8 @@ bool journal_end(struct journal *journal, int status, const char *reason)
 {
 	struct entry end = {
 		.kind = ENTRY_END,
-		.number = {node_time(journal->node), journal->node->hart->instret, node_state_hash(journal->node),
-			   (uint64_t)status},
+		.number = {node_time(journal->node), journal->node->hart->instret,
+			   node_state_hash(journal->node), (uint64_t)status},
 		.bytes = (const uint8_t *)reason,
 		.size = strlen(reason),
 	};
@@ -149,7 +149,8 @@ bool journal_at_end(const struct journal *journal, struct journal_end *end)
 
 	if (journal->records || entry.kind != ENTRY_END || time_ahead(journal, &entry) > 0)
 		return false;
-	snprintf(reason, sizeof reason, "%.*s", (int)(entry.size < sizeof reason ? entry.size : sizeof reason - 1),
+	snprintf(reason, sizeof reason, "%.*s",
+		 (int)(entry.size < sizeof reason ? entry.size : sizeof reason - 1),
 		 (const char *)entry.bytes);
 	*end = (struct journal_end){
 		.time_ns = entry.number[0],
@@ -277,9 +278,9 @@ static bool disk_read(void *context, uint64_t offset, void *buffer, size_t size)
 		return true;
 	if (journal_repeats(journal))
 		return disk_read_repeat(journal, offset, buffer, size);
-	if (operation_failed(journal,
-			     journal->disk_outside.read(journal->disk_outside.context, offset, buffer, size) &&
-				     disk_memory_write(&journal->disk_memory, offset, buffer, size)))
+	if (operation_failed(journal, journal->disk_outside.read(journal->disk_outside.context, offset,
+								 buffer, size) &&
+					      disk_memory_write(&journal->disk_memory, offset, buffer, size)))
 		return false;
 	record(journal, &entry);
 	return true;
@@ -294,9 +295,9 @@ static bool disk_write(void *context, uint64_t offset, const void *bytes, size_t
 	if (journal_repeats(journal))
 		return !operation_ahead(journal, ENTRY_DISK_FAIL, &entry) &&
 		       disk_memory_write(&journal->disk_memory, offset, bytes, size);
-	return !operation_failed(journal,
-				 journal->disk_outside.write(journal->disk_outside.context, offset, bytes, size) &&
-					 disk_memory_write(&journal->disk_memory, offset, bytes, size));
+	return !operation_failed(
+		journal, journal->disk_outside.write(journal->disk_outside.context, offset, bytes, size) &&
+				 disk_memory_write(&journal->disk_memory, offset, bytes, size));
 }
 
 static bool disk_flush(void *context)
@@ -322,8 +323,9 @@ static bool repeat_input(struct journal *journal, const struct entry *entry)
 		return false;
 	journal->at = entry->next;
 	journal->inside = true;
-	taken = entry->number[1] > 1 ? 0
-				     : board_input(node->board, (unsigned)entry->number[1], entry->bytes, entry->size);
+	taken = entry->number[1] > 1
+			? 0
+			: board_input(node->board, (unsigned)entry->number[1], entry->bytes, entry->size);
 	journal->inside = false;
 	if (taken != entry->size || (!node->config.real_time && entry->number[0] != node_time(node)))
 		diverge(journal, "its input comes at another moment");

@@ -9,7 +9,7 @@ static const struct {
 	uint8_t numbers;
 	bool has_bytes;
 } shapes[ENTRY_KINDS] = {
-	[ENTRY_CLOCK] = {1, false},    [ENTRY_INPUT] = {2, true},     [ENTRY_SKIP] = {2, false},
+	[ENTRY_CLOCK] = {1, false},    [ENTRY_INPUT] = {2, true},      [ENTRY_SKIP] = {2, false},
 	[ENTRY_DISK_READ] = {1, true}, [ENTRY_DISK_FAIL] = {1, false}, [ENTRY_MARK] = {2, false},
 	[ENTRY_END] = {4, true},
 };

@@ -61,7 +61,8 @@ bool recording_write_chunk(struct host_output *output, const uint8_t *entries, u
 		uint32_t part = size < (1u << 30) ? (uint32_t)size : 1u << 30;
 		struct chunk chunk = {part, chunk_digest(entries, part)};
 
-		if (!host_output_write(output, &chunk, sizeof chunk) || !host_output_write(output, entries, part))
+		if (!host_output_write(output, &chunk, sizeof chunk) ||
+		    !host_output_write(output, entries, part))
 			return false;
 		entries += part;
 		size -= part;

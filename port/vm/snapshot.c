@@ -42,8 +42,8 @@ static void restore_words(struct node *node, const uint64_t word[NODE_WORDS], bo
 	vm_hart_restore(node->hart, &hart);
 	node->running = word[NODE_WORD_RUNNING] ? machine_pointer(word[NODE_WORD_RUNNING]) : NULL;
 	if (node->config.real_time)
-		node->host_start = node->config.board.host_clock_ns(node->config.board.context) -
-				   word[NODE_WORD_TIME];
+		node->host_start =
+			node->config.board.host_clock_ns(node->config.board.context) - word[NODE_WORD_TIME];
 	else
 		node->clock_offset = word[NODE_WORD_TIME] - hart.instret;
 	node->next_tick = word[NODE_WORD_NEXT_TICK];
@@ -335,7 +335,8 @@ uint64_t snapshot_disk_digest(const struct board_disk *disk)
 			return 0;
 		}
 		for (size_t page = 0; page * PAGE_COPY_SIZE < part; page++)
-			digest = node_hash_page(digest, offset / PAGE_COPY_SIZE + page, buffer + page * PAGE_COPY_SIZE);
+			digest = node_hash_page(digest, offset / PAGE_COPY_SIZE + page,
+						buffer + page * PAGE_COPY_SIZE);
 	}
 	free(buffer);
 	return buffer ? digest : 0;

@@ -101,5 +101,5 @@ void snapshot_image_free(struct snapshot_image *image);
 /* The same as a part of a file: written from where `output` is, which is at `offset`; read from memory. */
 bool snapshot_write_to(const struct snapshot *snapshot, const struct snapshot_image *image,
 		       struct host_output *output, uint64_t offset, uint64_t *size);
-struct snapshot *snapshot_parse(const uint8_t *bytes, uint64_t size, struct snapshot_image *image, char *error,
-				size_t error_size);
+struct snapshot *snapshot_parse(const uint8_t *bytes, uint64_t size, struct snapshot_image *image,
+				char *error, size_t error_size);

@@ -11,7 +11,7 @@
 #include "port/isa-riscv64/sv39.h"
 #include "port/vm/internal.h"
 
-#define EXPECT(condition, why)                                                                               \
+#define RETURN_UNLESS(condition, why)                                                                        \
 	do {                                                                                                 \
 		if (!(condition))                                                                            \
 			return why;                                                                          \
@@ -54,31 +54,32 @@ static const char *check_words(const struct kernel *kernel, const uint64_t word[
 	kref current = kernel->core[0].current;
 	bool runs = current != kernel->core[0].idle && !kernel->halted;
 
-	EXPECT(word[NODE_WORD_TIME] <= TIME_MAX && word[NODE_WORD_NEXT_TICK] <= TIME_MAX &&
-		       word[NODE_WORD_INSTRET] <= TIME_MAX,
-	       "time");
-	EXPECT(word[NODE_WORD_OFF] <= 1 && word[NODE_WORD_RESERVED] <= 1, "a flag of the machine");
-	EXPECT((int64_t)word[NODE_WORD_EXIT_STATUS] == (int)word[NODE_WORD_EXIT_STATUS], "exit status");
-	EXPECT(word[NODE_WORD_RUNNING] == (runs ? current : 0), "the running thread");
+	RETURN_UNLESS(word[NODE_WORD_TIME] <= TIME_MAX && word[NODE_WORD_NEXT_TICK] <= TIME_MAX &&
+			      word[NODE_WORD_INSTRET] <= TIME_MAX,
+		      "time");
+	RETURN_UNLESS(word[NODE_WORD_OFF] <= 1 && word[NODE_WORD_RESERVED] <= 1, "a flag of the machine");
+	RETURN_UNLESS((int64_t)word[NODE_WORD_EXIT_STATUS] == (int)word[NODE_WORD_EXIT_STATUS],
+		      "exit status");
+	RETURN_UNLESS(word[NODE_WORD_RUNNING] == (runs ? current : 0), "the running thread");
 	return NULL;
 }
 
 static const char *check_profile(const struct profile *profile)
 {
-	EXPECT(memchr(profile->name, 0, sizeof profile->name), "name of the profile");
-	EXPECT(is_bool(&profile->printing) && is_bool(&profile->debug) && is_bool(&profile->benchmark),
-	       "a flag of the profile");
-	EXPECT(profile->domains >= 1 && profile->domains <= MAX_DOMAINS, "number of domains");
+	RETURN_UNLESS(memchr(profile->name, 0, sizeof profile->name), "name of the profile");
+	RETURN_UNLESS(is_bool(&profile->printing) && is_bool(&profile->debug) && is_bool(&profile->benchmark),
+		      "a flag of the profile");
+	RETURN_UNLESS(profile->domains >= 1 && profile->domains <= MAX_DOMAINS, "number of domains");
 	for (unsigned i = 0; i < PROFILE_LABELS; i++)
-		EXPECT(profile->label[i] < LABEL_COUNT, "a label of the profile");
+		RETURN_UNLESS(profile->label[i] < LABEL_COUNT, "a label of the profile");
 	return NULL;
 }
 
 static const char *check_core(const struct kernel *kernel, const struct core *core)
 {
-	EXPECT(core->idle == machine_ref(&core->idle_tcb), "the idle thread");
-	EXPECT(core->domain < kernel->profile.domains, "the current domain");
-	EXPECT(core->schedule_index <= kernel->schedule_length, "place in the domain schedule");
+	RETURN_UNLESS(core->idle == machine_ref(&core->idle_tcb), "the idle thread");
+	RETURN_UNLESS(core->domain < kernel->profile.domains, "the current domain");
+	RETURN_UNLESS(core->schedule_index <= kernel->schedule_length, "place in the domain schedule");
 	return NULL;
 }
 
@@ -88,17 +89,18 @@ static const char *check_kernel(const struct node *node, const struct kernel *ke
 
 	if (why)
 		return why;
-	EXPECT(is_bool(&kernel->halted), "a flag of the kernel");
-	EXPECT(kernel->ram_start == KERNEL_PADDR &&
-		       kernel->ram_end == MACHINE_RAM_BASE + node->config.ram_size,
-	       "size of memory");
-	EXPECT(kernel->schedule_length >= 2 && kernel->schedule_length <= MAX_SCHEDULE &&
-		       kernel->schedule_start < kernel->schedule_length,
-	       "domain schedule");
+	RETURN_UNLESS(is_bool(&kernel->halted), "a flag of the kernel");
+	RETURN_UNLESS(kernel->ram_start == KERNEL_PADDR &&
+			      kernel->ram_end == MACHINE_RAM_BASE + node->config.ram_size,
+		      "size of memory");
+	RETURN_UNLESS(kernel->schedule_length >= 2 && kernel->schedule_length <= MAX_SCHEDULE &&
+			      kernel->schedule_start < kernel->schedule_length,
+		      "domain schedule");
 	for (uint64_t i = 0; i < kernel->schedule_length; i++)
-		EXPECT(kernel->schedule[i].domain < kernel->profile.domains, "a domain of the schedule");
+		RETURN_UNLESS(kernel->schedule[i].domain < kernel->profile.domains,
+			      "a domain of the schedule");
 	for (unsigned irq = 0; irq < MAX_IRQS; irq++)
-		EXPECT(kernel->irq_state[irq] <= IRQ_TIMER, "state of an interrupt");
+		RETURN_UNLESS(kernel->irq_state[irq] <= IRQ_TIMER, "state of an interrupt");
 	return check_core(kernel, &kernel->core[0]);
 }
 
@@ -153,16 +155,16 @@ static const char *add_cap(struct check *check, struct cap cap)
 {
 	uint64_t start, size, ram_end = check->kernel->ram_end;
 
-	EXPECT(cap_type(cap) != CAP_IRQHandler || cap_irq(cap) <= IRQ_MAX, "an interrupt's number");
-	EXPECT(cap_type(cap) != CAP_Frame || cap_frame_level(cap) <= ROOT_LEVEL, "size of a frame");
+	RETURN_UNLESS(cap_type(cap) != CAP_IRQHandler || cap_irq(cap) <= IRQ_MAX, "an interrupt's number");
+	RETURN_UNLESS(cap_type(cap) != CAP_Frame || cap_frame_level(cap) <= ROOT_LEVEL, "size of a frame");
 	if (!cap_memory(cap, &start, &size))
 		return NULL;
-	EXPECT(size > 0 && start + size > start, "size of an object");
+	RETURN_UNLESS(size > 0 && start + size > start, "size of an object");
 	if (is_device(cap)) {
-		EXPECT(start + size <= KERNEL_PADDR || start >= ram_end, "a device's memory");
+		RETURN_UNLESS(start + size <= KERNEL_PADDR || start >= ram_end, "a device's memory");
 		return NULL;
 	}
-	EXPECT(start >= KERNEL_WINDOW_END && start + size <= ram_end, "place of an object");
+	RETURN_UNLESS(start >= KERNEL_WINDOW_END && start + size <= ram_end, "place of an object");
 	if (cap_type(cap) == CAP_Untyped) {
 		start += cap_untyped_free(cap);
 		size -= cap_untyped_free(cap);
@@ -198,8 +200,9 @@ static const char *collect(struct check *check)
 		struct item *item = &check->item[i], *last = kept ? &check->item[kept - 1] : NULL;
 
 		if (last && item->start < last->end) {
-			EXPECT(item->start == last->start && item->end == last->end && item->kind == last->kind,
-			       "two objects in one place");
+			RETURN_UNLESS(item->start == last->start && item->end == last->end &&
+					      item->kind == last->kind,
+				      "two objects in one place");
 			continue;
 		}
 		check->item[kept++] = *item;
@@ -231,18 +234,18 @@ static const char *check_tcb(const struct tcb *tcb)
 	struct cap cspace = tcb->slot[TCB_CSPACE].cap, vspace = tcb->slot[TCB_VSPACE].cap;
 	struct cap caller = tcb->slot[TCB_CALLER].cap, buffer = tcb->slot[TCB_BUFFER].cap;
 
-	EXPECT(is_bool(&tcb->queued) && is_bool(&tcb->sender_can_grant) &&
-		       is_bool(&tcb->sender_can_grant_reply) && is_bool(&tcb->sender_is_call) &&
-		       is_bool(&tcb->receiver_can_grant) && is_bool(&tcb->fault.in_receive) &&
-		       is_bool(&tcb->fault.instruction),
-	       "a flag of a thread");
-	EXPECT(cap_is_null(cspace) || cap_type(cspace) == CAP_CNode || cap_type(cspace) == CAP_Zombie,
-	       "a thread's CSpace");
-	EXPECT(cap_is_null(vspace) || cap_type(vspace) == CAP_PageTable, "a thread's address space");
-	EXPECT(cap_is_null(caller) || (cap_type(caller) == CAP_Reply && !cap_reply_master(caller)),
-	       "a thread's caller");
-	EXPECT(cap_is_null(buffer) || isa_cap_may_be_buffer(buffer), "a thread's IPC buffer");
-	EXPECT(tcb->buffer % (1u << seL4_IPCBufferSizeBits) == 0, "address of a thread's IPC buffer");
+	RETURN_UNLESS(is_bool(&tcb->queued) && is_bool(&tcb->sender_can_grant) &&
+			      is_bool(&tcb->sender_can_grant_reply) && is_bool(&tcb->sender_is_call) &&
+			      is_bool(&tcb->receiver_can_grant) && is_bool(&tcb->fault.in_receive) &&
+			      is_bool(&tcb->fault.instruction),
+		      "a flag of a thread");
+	RETURN_UNLESS(cap_is_null(cspace) || cap_type(cspace) == CAP_CNode || cap_type(cspace) == CAP_Zombie,
+		      "a thread's CSpace");
+	RETURN_UNLESS(cap_is_null(vspace) || cap_type(vspace) == CAP_PageTable, "a thread's address space");
+	RETURN_UNLESS(cap_is_null(caller) || (cap_type(caller) == CAP_Reply && !cap_reply_master(caller)),
+		      "a thread's caller");
+	RETURN_UNLESS(cap_is_null(buffer) || isa_cap_may_be_buffer(buffer), "a thread's IPC buffer");
+	RETURN_UNLESS(tcb->buffer % (1u << seL4_IPCBufferSizeBits) == 0, "address of a thread's IPC buffer");
 	return NULL;
 }
 
@@ -275,13 +278,13 @@ static const char *check_slots(const struct check *check)
 		if (why)
 			return why;
 	}
-	EXPECT(full == check->slots, "capabilities outside of the derivation tree");
+	RETURN_UNLESS(full == check->slots, "capabilities outside of the derivation tree");
 	for (struct slot *slot = slot_next(head); slot != head; slot = slot_next(slot)) {
 		const struct item *item = item_at(check, isa_paddr(machine_ref(slot)));
 		bool own = slot >= irq && slot < irq + MAX_IRQS;
 
-		EXPECT(own || (item && (item->kind == ITEM_CNODE || item->kind == ITEM_TCB)),
-		       "a capability that is in no slot");
+		RETURN_UNLESS(own || (item && (item->kind == ITEM_CNODE || item->kind == ITEM_TCB)),
+			      "a capability that is in no slot");
 	}
 	return NULL;
 }
@@ -295,8 +298,8 @@ static const char *check_leaf(const struct check *check, uint64_t start, uint64_
 	if (start + size <= KERNEL_PADDR || start >= check->kernel->ram_end)
 		return NULL; /* a device's, or what the board has below the kernel */
 	frame = item_at(check, start);
-	EXPECT(frame && frame->kind == ITEM_FRAME && start + size <= frame->end,
-	       "a page table that leads to no frame");
+	RETURN_UNLESS(frame && frame->kind == ITEM_FRAME && start + size <= frame->end,
+		      "a page table that leads to no frame");
 	return NULL;
 }
 
@@ -306,8 +309,9 @@ static const char *check_table(struct check *check, uint64_t paddr, unsigned lev
 	struct item *table = item_at(check, paddr);
 	const uint64_t *entry = machine_pointer(isa_kref(paddr));
 
-	EXPECT(table && table->kind == ITEM_TABLE && table->start == paddr, "a page table that is none");
-	EXPECT(table->level == LEVEL_UNKNOWN || table->level == level, "a page table at two levels");
+	RETURN_UNLESS(table && table->kind == ITEM_TABLE && table->start == paddr,
+		      "a page table that is none");
+	RETURN_UNLESS(table->level == LEVEL_UNKNOWN || table->level == level, "a page table at two levels");
 	if (table->level == level)
 		return NULL;
 	table->level = (uint8_t)level;
@@ -316,9 +320,10 @@ static const char *check_table(struct check *check, uint64_t paddr, unsigned lev
 
 		if (!(entry[i] & PTE_V))
 			continue;
-		EXPECT(level > 0 || !pte_is_table(entry[i]), "a page table below the last level");
-		why = pte_is_table(entry[i]) ? check_table(check, pte_paddr(entry[i]), level - 1)
-					     : check_leaf(check, pte_paddr(entry[i]), 1ull << level_bits(level));
+		RETURN_UNLESS(level > 0 || !pte_is_table(entry[i]), "a page table below the last level");
+		why = pte_is_table(entry[i])
+			      ? check_table(check, pte_paddr(entry[i]), level - 1)
+			      : check_leaf(check, pte_paddr(entry[i]), 1ull << level_bits(level));
 		if (why)
 			return why;
 	}
@@ -332,7 +337,7 @@ static const char *check_pool(struct check *check, const struct asid_pool *pool)
 
 		if (pool->satp[i] == 0)
 			continue;
-		EXPECT(pool->satp[i] & SATP_SV39, "an ASID");
+		RETURN_UNLESS(pool->satp[i] & SATP_SV39, "an ASID");
 		why = check_table(check, satp_root(pool->satp[i]), ROOT_LEVEL);
 		if (why)
 			return why;
@@ -347,14 +352,14 @@ static const char *check_table_cap(struct check *check, struct cap cap)
 	const void *table = machine_pointer(cap_object(cap));
 
 	if (!cap_table_mapped(cap)) {
-		EXPECT(item_at(check, isa_paddr(cap_object(cap)))->level != LEVEL_UNKNOWN ||
-			       memcmp(table, clear, sizeof clear) == 0,
-		       "a page table that is not mapped and not clear");
+		RETURN_UNLESS(item_at(check, isa_paddr(cap_object(cap)))->level != LEVEL_UNKNOWN ||
+				      memcmp(table, clear, sizeof clear) == 0,
+			      "a page table that is not mapped and not clear");
 		return NULL;
 	}
 	if (!cap_table_is_root(cap))
 		return NULL;
-	EXPECT(satp_root(cap.word[1]) == isa_paddr(cap_object(cap)), "a root page table");
+	RETURN_UNLESS(satp_root(cap.word[1]) == isa_paddr(cap_object(cap)), "a root page table");
 	return check_table(check, isa_paddr(cap_object(cap)), ROOT_LEVEL);
 }
 
@@ -369,13 +374,15 @@ static const char *check_spaces(struct check *check)
 
 		if (!pool)
 			continue;
-		EXPECT(item && item->kind == ITEM_POOL && item->start == isa_paddr(pool), "an ASID pool");
+		RETURN_UNLESS(item && item->kind == ITEM_POOL && item->start == isa_paddr(pool),
+			      "an ASID pool");
 		why = check_pool(check, machine_pointer(pool));
 	}
 	for (unsigned pass = 0; pass < 2 && !why; pass++) {
 		/* First the mapped ones, so that the others know who has been met. */
 		for (struct slot *slot = slot_next(head); slot != head && !why; slot = slot_next(slot))
-			if (cap_type(slot->cap) == CAP_PageTable && cap_table_mapped(slot->cap) == (pass == 0))
+			if (cap_type(slot->cap) == CAP_PageTable &&
+			    cap_table_mapped(slot->cap) == (pass == 0))
 				why = check_table_cap(check, slot->cap);
 	}
 	return why;

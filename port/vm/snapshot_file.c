@@ -146,8 +146,8 @@ static bool write_stretch(struct writer *writer, const struct page_map *ram, uin
 	/* The numbers and the bytes, without room between them. */
 	numbers = stretch->count * sizeof stretch->page[0];
 	for (uint64_t i = 0; i < stretch->count; i++)
-		memcpy((uint8_t *)stretch + head + numbers + i * PAGE_COPY_SIZE, page_map_get(ram, stretch->page[i]),
-		       PAGE_COPY_SIZE);
+		memcpy((uint8_t *)stretch + head + numbers + i * PAGE_COPY_SIZE,
+		       page_map_get(ram, stretch->page[i]), PAGE_COPY_SIZE);
 	writer->stretches++;
 	return pack_write(writer->packer, writer->output, stretch,
 			  head + numbers + stretch->count * PAGE_COPY_SIZE, &writer->size);
@@ -222,19 +222,20 @@ static bool refuse(char *error, size_t error_size, const char *why)
 static bool read_header(struct unpack *unpack, struct header *header, char *error, size_t error_size)
 {
 	if (!is_snapshot(unpack->bytes, unpack->size))
-		return refuse(error, error_size, "it is not a snapshot (make one with: skerry run IMAGE --snapshot FILE)");
+		return refuse(error, error_size,
+			      "it is not a snapshot (make one with: skerry run IMAGE --snapshot FILE)");
 	if (!unpack_plain(unpack, header, sizeof *header))
 		return refuse(error, error_size, "it is cut off");
 	if (header->format != FORMAT_VERSION) {
-		snprintf(error, error_size,
-			 "it has version %" PRIu32 " of the format, this skerry has %d", header->format,
-			 FORMAT_VERSION);
+		snprintf(error, error_size, "it has version %" PRIu32 " of the format, this skerry has %d",
+			 header->format, FORMAT_VERSION);
 		return false;
 	}
 	if (header->digest != pack_digest(header, offsetof(struct header, digest)))
 		return refuse(error, error_size, "it is damaged");
 	if (header->time_law != NODE_TIME_LAW || header->layout != kernel_layout())
-		return refuse(error, error_size, "another version of skerry made it, which alone can go on from it");
+		return refuse(error, error_size,
+			      "another version of skerry made it, which alone can go on from it");
 	if (header->file_size > unpack->size)
 		return refuse(error, error_size, "it is cut off");
 	if (header->file_size != unpack->size)
@@ -331,8 +332,8 @@ static const char *read_body(struct unpack *unpack, const struct header *header,
 	return why;
 }
 
-struct snapshot *snapshot_parse(const uint8_t *bytes, uint64_t size, struct snapshot_image *image, char *error,
-				size_t error_size)
+struct snapshot *snapshot_parse(const uint8_t *bytes, uint64_t size, struct snapshot_image *image,
+				char *error, size_t error_size)
 {
 	struct unpack unpack = {.bytes = bytes, .size = size};
 	struct snapshot *snapshot;
@@ -352,8 +353,7 @@ struct snapshot *snapshot_parse(const uint8_t *bytes, uint64_t size, struct snap
 	return NULL;
 }
 
-struct snapshot *snapshot_read(const char *path, struct snapshot_image *image, char *error,
-			       size_t error_size)
+struct snapshot *snapshot_read(const char *path, struct snapshot_image *image, char *error, size_t error_size)
 {
 	struct snapshot *snapshot;
 	uint64_t size;
