@@ -189,6 +189,7 @@ static enum run_state vm_turn(struct run *run)
 	if (state == NODE_HALTED)
 		return RUN_HALTED;
 	fed = at_boundary && console_feed(&guest);
+	saved_flush(run, false);
 	return fed || state != NODE_IDLE ? RUN_GOES_ON : RUN_IDLE;
 }
 
@@ -216,6 +217,7 @@ static bool vm_idle(struct run *run)
 	}
 	if (until <= now)
 		return false;
+	saved_flush(run, true);
 	host_wait(console_input_open(), until == NODE_FOREVER ? UINT64_MAX : until - now);
 	if (run->options.real_time)
 		return false;

@@ -227,14 +227,20 @@ uint64_t saved_next_stop(const struct run *run)
 	return stop;
 }
 
+void saved_flush(struct run *run, bool waits)
+{
+	struct saved *saved = &run->saved;
+
+	if (saved->output && !journal_flush(saved->journal, waits) && !saved->failed) {
+		complain("cannot write recording %s: %s", run->options.record, host_error());
+		saved->failed = true;
+	}
+}
+
 void saved_observe(struct run *run, struct node *node)
 {
 	struct saved *saved = &run->saved;
 
-	if (saved->output && !journal_flush(saved->journal) && !saved->failed) {
-		complain("cannot write recording %s: %s", run->options.record, host_error());
-		saved->failed = true;
-	}
 	if (!run->options.snapshot)
 		return;
 	if (!saved->taken && node_time(node) >= run->options.snapshot_ns) {

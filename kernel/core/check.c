@@ -55,6 +55,12 @@ static bool is_slot_ref(const struct checker *checker, kref ref)
 	return ref % (1u << seL4_SlotBits) == 0 && in_ram(checker, isa_paddr(ref), 1u << seL4_SlotBits);
 }
 
+/* A byte of a state that may be anything is not to be read as a bool before this is known. */
+static bool is_flag(const bool *flag)
+{
+	return *(const uint8_t *)flag <= 1;
+}
+
 /* --- objects ------------------------------------------------------------------------------------- */
 
 /* Walks a queue of blocked threads and checks each one's links and state. */
@@ -158,6 +164,9 @@ static void check_tcb(struct checker *checker, kref ref)
 	const struct core *core = this_core(checker->kernel);
 	const struct tcb *tcb = tcb_at(ref);
 
+	EXPECT(checker, ref, is_flag(&tcb->queued));
+	if (checker->why)
+		return;
 	EXPECT(checker, ref, tcb->state < THREAD_IDLE);
 	EXPECT(checker, ref, tcb->domain < checker->kernel->profile.domains);
 	EXPECT(checker, ref, tcb->context.x[0] == 0);
@@ -358,7 +367,7 @@ static uint64_t check_ready_queue(struct checker *checker, unsigned domain, unsi
 	for (kref ref = queue->head; ref && !checker->why; ref = tcb_at(ref)->ready_next) {
 		const struct tcb *tcb = tcb_at(ref);
 
-		EXPECT(checker, where, is_tcb_ref(checker, ref));
+		EXPECT(checker, where, is_tcb_ref(checker, ref) && is_flag(&tcb->queued));
 		if (checker->why)
 			return count;
 		EXPECT(checker, ref, tcb->queued && tcb->domain == domain && tcb->priority == priority);

@@ -30,7 +30,9 @@ struct journal {
 	uint64_t size, capacity;
 	struct host_output *output; /* NULL: none, or it failed */
 	bool output_failed;
+	bool urgent; /* something is not written out without which the run cannot be repeated */
 	uint64_t flushed, flushed_ns, host_clock;
+	uint64_t marked; /* guest time of the last mark */
 
 	/* What is put back together with the node: struct journal_place. */
 	uint64_t at;         /* the next entry; `size`: none is ahead */
@@ -85,6 +87,7 @@ static void record(struct journal *journal, const struct entry *entry)
 	}
 	journal->size += entry_write(journal->entries + journal->size, entry);
 	journal->at = journal->size;
+	journal->urgent |= entry->kind != ENTRY_CLOCK;
 }
 
 /* How long the node runs before this entry is due; in real time it is as soon as it is the next. */
@@ -107,6 +110,7 @@ static bool write_out(struct journal *journal)
 	if (journal->output && !journal->output_failed && size > 0 &&
 	    !recording_write_chunk(journal->output, journal->entries + journal->flushed, size))
 		journal->output_failed = true;
+	journal->urgent = false;
 	if (!journal->keeps)
 		journal->size = journal->at = 0;
 	journal->flushed = journal->size;
@@ -114,16 +118,18 @@ static bool write_out(struct journal *journal)
 	return !journal->output_failed;
 }
 
-bool journal_flush(struct journal *journal)
+bool journal_flush(struct journal *journal, bool waits)
 {
 	struct entry mark = {.kind = ENTRY_MARK,
 			     .number = {node_time(journal->node), journal->node->hart->instret}};
 
 	if (!journal->output || journal_repeats(journal))
 		return true;
-	if (host_clock_ns() - journal->flushed_ns < FLUSH_NS && journal->size - journal->flushed < FLUSH_SIZE)
+	if (!journal->urgent && !(waits && mark.number[0] > journal->marked) && journal->size - journal->flushed < FLUSH_SIZE &&
+	    host_clock_ns() - journal->flushed_ns < FLUSH_NS)
 		return !journal->output_failed;
 	record(journal, &mark);
+	journal->marked = mark.number[0];
 	return write_out(journal);
 }
 

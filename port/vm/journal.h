@@ -65,8 +65,11 @@ bool journal_at_end(const struct journal *journal, struct journal_end *end);
 /* Guest time of the last thing that is known of the recorded run. */
 uint64_t journal_extent(const struct journal *journal);
 
-/* Hands what was recorded to the output, if it is due; false: writing failed, and it is recorded no more. */
-bool journal_flush(struct journal *journal);
+/*
+ * Hands what was recorded to the output, if it is due: input at once, that the run goes on now and then, and
+ * before it `waits` for the outside. False: writing failed, and it is recorded no more.
+ */
+bool journal_flush(struct journal *journal, bool waits);
 
 /* Where the journal is, to go back to; for history.c. */
 struct journal_place {

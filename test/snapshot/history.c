@@ -165,7 +165,7 @@ static const char *record_file(bool real_time, uint64_t *hash, char *error, size
 	printed = 0;
 	for (unsigned i = 0; i < STEPS; i++) {
 		live_step(journal, node, real_time);
-		journal_flush(journal);
+		journal_flush(journal, false);
 	}
 	*hash = node_state_hash(node);
 	if (!journal_end(journal, 7, "the test is over") || !host_output_finish(file))
