@@ -112,6 +112,7 @@ static bool vm_start(struct run *run)
 	if (may_be_woken(run))
 		woken = vm.node;
 	run_booted(run);
+	saved_observe(run, vm.node);
 	return true;
 }
 

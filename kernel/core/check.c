@@ -335,6 +335,8 @@ static void check_derivation(struct checker *checker)
 		kref ref = machine_ref(slot);
 
 		EXPECT(checker, machine_ref(prev), is_slot_ref(checker, prev->next_flags & ~SLOT_FLAGS));
+		if (checker->why)
+			return;
 		EXPECT(checker, ref, slot->prev == machine_ref(prev));
 		EXPECT(checker, ref, ++checker->slots <= checker->slot_limit);
 		EXPECT(checker, ref, !slot_is_empty(slot));
