@@ -96,6 +96,15 @@ LATENCY_ROWS = [
 ]
 LATENCY_IMAGE = ["--abi", "release", "--root-cnode-bits", "18"]
 
+# Snapshots of a guest with a working set of 64 MiB, as bench/snapshot names them.
+SNAPSHOT_ROWS = [
+    # name, goal, unit, what
+    ("snapshot-pause-first", 0.5, "ms/MiB", "time for which the guest stands still, by MiB copied: all of memory"),
+    ("snapshot-pause-later", 0.5, "ms/MiB", "the same of a later snapshot, which copies what changed"),
+    ("snapshot-restore", 100, "ms", "from a snapshot's file to a node that was checked and can run"),
+    ("snapshot-back", None, "ms", "back to a snapshot in memory, 4 MiB having changed"),
+]
+
 # A workload whose native times differ by more than this between rounds is named as noisy.
 NOISY = 1.25
 
@@ -433,6 +442,17 @@ class Bench:
                      GOAL_LATENCY, "instr", "%s: interrupt to handler, worst of %d; interrupts off at a stretch: %s" % (
                          what, alarms, stretch or "not counted, QEMU takes no plugins"))
 
+    def snapshots(self):
+        chosen = [row for row in SNAPSHOT_ROWS if self.wanted(row[0])]
+        if not chosen:
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            command = [self.program("snapshot"), self.program("working_set.elf"), os.path.join(folder, "file")]
+            lines = self.attempt(console_of, command) or []
+        taken = {line.split()[0]: float(line.split()[1]) for line in lines}
+        for name, goal, unit, what in chosen:
+            self.add(name, taken.get(name), None, goal, unit, what + "; working set of 64 MiB, best of 5")
+
     # --- results ---------------------------------------------------------------------------
 
     def report(self):
@@ -472,6 +492,7 @@ def main():
     bench.boot()
     bench.metal()
     bench.latency()
+    bench.snapshots()
     bench.report()
     if not bench.figures and not bench.failures:
         print("no figure's name contains '%s'" % arguments.only)

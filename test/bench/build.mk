@@ -105,8 +105,21 @@ $(BUILD)/bench/stretch.so: test/bench/run/stretch.c
 
 BENCH_LATENCY := $(BUILD)/bench/latency.elf $(BUILD)/bench/stretch.so
 
+# --- snapshots ------------------------------------------------------------------------------------
+
+$(eval $(call guest_program,working_set,bench,test/bench/guest/working_set.c))
+
+# The whole node, without the `skerry` program.
+$(BUILD)/bench/snapshot: $(BUILD)/host/test/bench/run/snapshot.o $(filter-out $(BUILD)/host/cmd/%,$(SKERRY_OBJ)) \
+                         $(BUILD)/host/cmd/elf.o $(BUILD)/host/cmd/image.o
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+BENCH_SNAPSHOT := $(BUILD)/bench/snapshot $(BUILD)/bench/working_set.elf
+
 BENCH_PROGRAMS := $(BENCH_NATIVE) $(BENCH_LINUX) $(BENCH_METAL) $(BENCH_ROOT) \
-                  $(BENCH_IPC:%=$(BUILD)/bench/root/%.elf) $(BUILD)/bench/boot.elf $(BENCH_COUNT) $(BENCH_LATENCY)
+                  $(BENCH_IPC:%=$(BUILD)/bench/root/%.elf) $(BUILD)/bench/boot.elf $(BENCH_COUNT) $(BENCH_LATENCY) \
+                  $(BENCH_SNAPSHOT)
 bench-programs: $(BENCH_PROGRAMS)
 
 bench: $(BENCH_PROGRAMS) $(BUILD)/skerry $(BENCH_METAL_KERNEL)
