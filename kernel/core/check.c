@@ -95,9 +95,11 @@ static void check_cancel(struct checker *checker)
 	EXPECT(checker, cancel->endpoint, endpoint_state(endpoint_at(cancel->endpoint)) == ENDPOINT_SEND);
 	for (kref ref = cancel->next; !checker->why; ref = tcb_at(ref)->queue_next) {
 		EXPECT(checker, cancel->endpoint, is_tcb_ref(checker, ref));
+		if (checker->why)
+			return;
 		EXPECT(checker, cancel->endpoint,
-		       checker->why || (tcb_at(ref)->state == THREAD_BLOCKED_ON_SEND &&
-					tcb_at(ref)->blocked_on == cancel->endpoint));
+		       tcb_at(ref)->state == THREAD_BLOCKED_ON_SEND &&
+			       tcb_at(ref)->blocked_on == cancel->endpoint);
 		EXPECT(checker, cancel->endpoint, ++count <= checker->slot_limit);
 		if (ref == cancel->last)
 			break;
@@ -425,6 +427,8 @@ static void check_deletion(struct checker *checker)
 	if (!ref)
 		return;
 	EXPECT(checker, ref, is_slot_ref(checker, ref));
+	if (checker->why)
+		return;
 	EXPECT(checker, ref, cap_type(slot->cap) == CAP_Zombie);
 	EXPECT(checker, ref,
 	       is_slot_ref(checker, slot->prev) && (slot_at(slot->prev)->next_flags & ~SLOT_FLAGS) == ref);

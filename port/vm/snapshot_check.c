@@ -1,8 +1,9 @@
 /*
  * Is a state that came from outside one that this machine could have come to? kernel_check() knows the
  * kernel's invariants; here is what it takes for granted, because the kernel itself never breaks it: the
- * fields of struct kernel, that no two objects share memory, that each capability is on the derivation list,
- * and that page tables lead only to frames. With all of it a guest can do no more than one that was booted.
+ * fields of struct kernel, that no two objects share memory, that each capability is on the derivation list
+ * and each reference leads to an object of its kind, and that page tables lead only to frames. With all of it
+ * a guest can do no more than one that was booted.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,17 @@
 /* Ten years and more: no sum of two such times overflows. */
 #define TIME_MAX (1ull << 60)
 
-enum item_kind { ITEM_FREE, ITEM_FRAME, ITEM_TABLE, ITEM_POOL, ITEM_CNODE, ITEM_TCB, ITEM_OTHER };
+enum item_kind {
+	ITEM_FREE,
+	ITEM_FRAME,
+	ITEM_TABLE,
+	ITEM_POOL,
+	ITEM_CNODE,
+	ITEM_TCB,
+	ITEM_TCB_GOING, /* a zombie */
+	ITEM_ENDPOINT,
+	ITEM_NOTIFICATION,
+};
 
 /* What lies somewhere in RAM: an object, or the part of an untyped from which nothing was made. */
 struct item {
@@ -123,6 +134,20 @@ static bool item_add(struct check *check, uint64_t start, uint64_t size, enum it
 	return true;
 }
 
+static enum item_kind kind_of_zombie(struct cap cap)
+{
+	switch (cap_zombie_kind(cap)) {
+	case ZOMBIE_CNODE:
+		return ITEM_CNODE;
+	case ZOMBIE_TCB:
+		return ITEM_TCB_GOING;
+	case ZOMBIE_ENDPOINT:
+		return ITEM_ENDPOINT;
+	default:
+		return ITEM_NOTIFICATION;
+	}
+}
+
 static enum item_kind kind_of(struct cap cap)
 {
 	switch (cap_type(cap)) {
@@ -136,12 +161,12 @@ static enum item_kind kind_of(struct cap cap)
 		return ITEM_CNODE;
 	case CAP_Thread:
 		return ITEM_TCB;
-	case CAP_Zombie:
-		return cap_zombie_kind(cap) == ZOMBIE_CNODE ? ITEM_CNODE
-		       : cap_zombie_kind(cap) == ZOMBIE_TCB ? ITEM_TCB
-							    : ITEM_OTHER;
+	case CAP_Endpoint:
+		return ITEM_ENDPOINT;
+	case CAP_Notification:
+		return ITEM_NOTIFICATION;
 	default:
-		return ITEM_OTHER;
+		return kind_of_zombie(cap);
 	}
 }
 
@@ -227,6 +252,23 @@ static struct item *item_at(const struct check *check, uint64_t paddr)
 	return low < check->items && check->item[low].start <= paddr ? &check->item[low] : NULL;
 }
 
+/* Is there such an object at this address? */
+static bool is_a(const struct check *check, kref ref, enum item_kind kind)
+{
+	const struct item *item = item_at(check, isa_paddr(ref));
+
+	return item && item->kind == kind && item->start == isa_paddr(ref);
+}
+
+static bool is_slot(const struct check *check, const struct slot *slot)
+{
+	const struct slot *irq = check->kernel->irq_slot;
+	const struct item *item = item_at(check, isa_paddr(machine_ref(slot)));
+
+	return (slot >= irq && slot < irq + MAX_IRQS) ||
+	       (item && (item->kind == ITEM_CNODE || item->kind == ITEM_TCB || item->kind == ITEM_TCB_GOING));
+}
+
 /* --- threads, and capabilities that are not on the list -------------------------------------------- */
 
 static const char *check_tcb(const struct tcb *tcb)
@@ -236,8 +278,8 @@ static const char *check_tcb(const struct tcb *tcb)
 
 	RETURN_UNLESS(is_bool(&tcb->queued) && is_bool(&tcb->sender_can_grant) &&
 			      is_bool(&tcb->sender_can_grant_reply) && is_bool(&tcb->sender_is_call) &&
-			      is_bool(&tcb->receiver_can_grant) && is_bool(&tcb->fault.in_receive) &&
-			      is_bool(&tcb->fault.instruction),
+			      is_bool(&tcb->receiver_can_grant) && is_bool(&tcb->cancelling) &&
+			      is_bool(&tcb->fault.in_receive) && is_bool(&tcb->fault.instruction),
 		      "a flag of a thread");
 	RETURN_UNLESS(cap_is_null(cspace) || cap_type(cspace) == CAP_CNode || cap_type(cspace) == CAP_Zombie,
 		      "a thread's CSpace");
@@ -261,8 +303,8 @@ static uint64_t count_full(const struct slot *slot, uint64_t slots)
 /* As many slots are full as are on the list, and those on the list are among them. */
 static const char *check_slots(const struct check *check)
 {
-	struct slot *head = &check->kernel->derivation, *irq = check->kernel->irq_slot;
-	uint64_t full = count_full(irq, MAX_IRQS);
+	struct slot *head = &check->kernel->derivation;
+	uint64_t full = count_full(check->kernel->irq_slot, MAX_IRQS);
 
 	for (uint64_t i = 0; i < check->items; i++) {
 		const struct item *item = &check->item[i];
@@ -271,21 +313,90 @@ static const char *check_slots(const struct check *check)
 
 		if (item->kind == ITEM_CNODE)
 			full += count_full(slots, (item->end - item->start) >> seL4_SlotBits);
-		if (item->kind == ITEM_TCB) {
+		if (item->kind == ITEM_TCB || item->kind == ITEM_TCB_GOING)
 			full += count_full(slots, TCB_SLOTS);
+		if (item->kind == ITEM_TCB)
 			why = check_tcb((const struct tcb *)slots);
-		}
 		if (why)
 			return why;
 	}
 	RETURN_UNLESS(full == check->slots, "capabilities outside of the derivation tree");
 	for (struct slot *slot = slot_next(head); slot != head; slot = slot_next(slot)) {
-		const struct item *item = item_at(check, isa_paddr(machine_ref(slot)));
-		bool own = slot >= irq && slot < irq + MAX_IRQS;
-
-		RETURN_UNLESS(own || (item && (item->kind == ITEM_CNODE || item->kind == ITEM_TCB)),
-			      "a capability that is in no slot");
+		RETURN_UNLESS(is_slot(check, slot), "a capability that is in no slot");
+		RETURN_UNLESS(cap_type(slot->cap) != CAP_Reply ||
+				      is_a(check, cap_object(slot->cap), ITEM_TCB),
+			      "a reply capability");
 	}
+	return NULL;
+}
+
+/* --- references between objects -------------------------------------------------------------------- */
+
+/* kernel_check() has been through all of these queues; but it takes whatever looks like a thread for one. */
+static bool all_tcbs(const struct check *check, kref head)
+{
+	for (; head; head = tcb_at(head)->queue_next)
+		if (!is_a(check, head, ITEM_TCB))
+			return false;
+	return true;
+}
+
+static const char *check_links(const struct check *check, const struct item *item)
+{
+	kref ref = isa_kref(item->start), bound;
+	const struct tcb *tcb = tcb_at(ref);
+
+	switch (item->kind) {
+	case ITEM_ENDPOINT:
+		RETURN_UNLESS(all_tcbs(check, endpoint_at(ref)->head), "an endpoint's queue");
+		return NULL;
+	case ITEM_NOTIFICATION:
+		bound = notification_at(ref)->bound;
+		RETURN_UNLESS(!bound || is_a(check, bound, ITEM_TCB), "a notification's thread");
+		RETURN_UNLESS(all_tcbs(check, notification_at(ref)->head), "a notification's queue");
+		return NULL;
+	case ITEM_TCB:
+		bound = tcb->bound_notification;
+		RETURN_UNLESS(!bound || is_a(check, bound, ITEM_NOTIFICATION), "a thread's notification");
+		RETURN_UNLESS(tcb->state != THREAD_BLOCKED_ON_NOTIFICATION ||
+				      is_a(check, tcb->blocked_on, ITEM_NOTIFICATION),
+			      "what a thread waits for");
+		RETURN_UNLESS(
+			(tcb->state != THREAD_BLOCKED_ON_SEND && tcb->state != THREAD_BLOCKED_ON_RECEIVE) ||
+				is_a(check, tcb->blocked_on, ITEM_ENDPOINT),
+			"what a thread is blocked on");
+		return NULL;
+	default:
+		return NULL;
+	}
+}
+
+static const char *check_references(const struct check *check)
+{
+	const struct kernel *kernel = check->kernel;
+	const struct core *core = &kernel->core[0];
+	const struct cancel *cancel = &kernel->cancel;
+	const char *why = NULL;
+
+	for (uint64_t i = 0; i < check->items && !why; i++)
+		why = check_links(check, &check->item[i]);
+	if (why)
+		return why;
+	for (unsigned domain = 0; domain < kernel->profile.domains; domain++)
+		for (unsigned priority = 0; priority < PRIORITIES; priority++)
+			for (kref ref = core->ready[domain][priority].head; ref;
+			     ref = tcb_at(ref)->ready_next)
+				RETURN_UNLESS(is_a(check, ref, ITEM_TCB), "a ready queue");
+	RETURN_UNLESS(core->current == core->idle || is_a(check, core->current, ITEM_TCB),
+		      "the current thread");
+	if (cancel->endpoint) {
+		RETURN_UNLESS(is_a(check, cancel->endpoint, ITEM_ENDPOINT), "the endpoint of a cancellation");
+		for (kref ref = cancel->next; ref != cancel->last; ref = tcb_at(ref)->queue_next)
+			RETURN_UNLESS(is_a(check, ref, ITEM_TCB), "a thread of a cancellation");
+		RETURN_UNLESS(is_a(check, cancel->last, ITEM_TCB), "a thread of a cancellation");
+	}
+	RETURN_UNLESS(!kernel->deletion_head || is_slot(check, slot_at(kernel->deletion_head)),
+		      "what a deletion goes on with");
 	return NULL;
 }
 
@@ -402,6 +513,8 @@ const char *node_check_restored(struct node *node, const uint64_t word[NODE_WORD
 		why = collect(&check);
 	if (!why)
 		why = check_slots(&check);
+	if (!why)
+		why = check_references(&check);
 	if (!why)
 		why = check_spaces(&check);
 	free(check.item);

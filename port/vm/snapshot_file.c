@@ -60,6 +60,8 @@ static uint64_t kernel_layout(void)
 		offsetof(struct kernel, irq_slot),
 		offsetof(struct kernel, schedule),
 		offsetof(struct kernel, profile),
+		offsetof(struct kernel, cancel),
+		offsetof(struct kernel, deletion),
 		offsetof(struct kernel, stats),
 		offsetof(struct kernel, ram_start),
 		offsetof(struct tcb, context),
