@@ -12,12 +12,15 @@ $(BUILD)/test/snapshot/%: $(BUILD)/host/test/snapshot/%.o $(SNAPSHOT_OBJ)
 
 $(eval $(call guest_program,fault,test/snapshot,test/snapshot/guest/fault.c))
 
+# Programs that come to many states.
+SNAPSHOT_STATES := $(BUILD)/conform/delete.elf $(BUILD)/conform/preempt.elf $(BUILD)/conform/ipc.elf \
+                   $(BUILD)/fuzz/guest-1-60-1000-50-0-0.elf
 SNAPSHOT_FUZZ   ?= 1000
 SNAPSHOT_GUESTS := $(BUILD)/test/cli/echo.elf $(BUILD)/test/cli/virtio.elf $(BUILD)/test/snapshot/fault.elf
 
 TESTS += test-snapshot
-test-snapshot: $(addprefix $(BUILD)/test/snapshot/,snapshot history fuzz) $(SNAPSHOT_GUESTS) $(BUILD)/skerry examples
-	@timeout -k 1 300 $(BUILD)/test/snapshot/snapshot $(BUILD)/test/snapshot $(BUILD)/example/*.elf
+test-snapshot: $(addprefix $(BUILD)/test/snapshot/,snapshot history fuzz) $(SNAPSHOT_GUESTS) $(SNAPSHOT_STATES) $(BUILD)/skerry examples
+	@timeout -k 1 300 $(BUILD)/test/snapshot/snapshot $(BUILD)/test/snapshot $(BUILD)/example/*.elf $(SNAPSHOT_STATES)
 	@timeout -k 1 300 $(BUILD)/test/snapshot/history $(BUILD)/test/snapshot $(BUILD)/test/cli/echo.elf
 	@timeout -k 1 300 $(BUILD)/test/snapshot/fuzz $(BUILD)/test/snapshot 1 $(SNAPSHOT_FUZZ) \
 		$(BUILD)/example/tour.elf $(BUILD)/test/cli/virtio.elf

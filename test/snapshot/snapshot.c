@@ -16,6 +16,7 @@
 #define RAM_SIZE (16ull << 20)
 #define MOMENTS  10
 #define STEP_NS  777777ull
+#define STATES   60
 
 static char file[512];
 
@@ -111,6 +112,33 @@ static const char *test_file(const struct image *image, char *error, size_t erro
 	return why;
 }
 
+/* Whatever state a system comes to passes all the checks of what is restored. */
+static const char *test_checks(const struct image *image, char *error, size_t error_size)
+{
+	struct node_config config = config_of(image);
+	struct node *node = node_create(&config, error, error_size);
+	const char *why = node ? NULL : error;
+	uint64_t random = 1;
+
+	for (unsigned moment = 0; moment < STATES && !why; moment++) {
+		struct snapshot *snapshot = node_snapshot_take(node);
+		struct node *copy = snapshot ? node_create_restored(&config, snapshot, error, error_size) : NULL;
+
+		if (!copy)
+			why = snapshot ? error : "cannot be taken";
+		else if (node_state_hash(copy) != node_state_hash(node))
+			why = "the restored state is another";
+		if (copy)
+			node_destroy(copy);
+		snapshot_release(snapshot);
+		random = random * 6364136223846793005ull + 1442695040888963407ull;
+		run_to(node, node_time(node) + (random >> 33) % (1u << moment % 20));
+	}
+	if (node)
+		node_destroy(node);
+	return why;
+}
+
 /* The states at all moments, then back to each, in some order, and on to the next. */
 static const char *test_memory(const struct image *image, bool tracked, char *error, size_t error_size)
 {
@@ -176,6 +204,7 @@ int main(int argc, char **argv)
 			good &= verdict("image", name, error);
 		} else {
 			good &= verdict("file", name, test_file(&image, error, sizeof error));
+			good &= verdict("checks", name, test_checks(&image, error, sizeof error));
 			good &= verdict("memory", name, test_memory(&image, false, error, sizeof error));
 			good &= verdict("tracked", name, test_memory(&image, true, error, sizeof error));
 		}
