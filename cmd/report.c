@@ -49,6 +49,13 @@ static void print_registers(const struct node_thread *thread)
 			i == 0 ? "pc" : names[i], i == 0 ? thread->pc : thread->x[i], i % 4 == 3 ? "\n" : "");
 }
 
+static void print_replay(const struct report_context *report)
+{
+	if (report->recording)
+		fprintf(stderr, "    just before: skerry replay %s --to %" PRIu64 "ns\n", report->recording,
+			node_trap_time(report->node));
+}
+
 void report_fault(void *context, const struct node_thread *thread, const char *line)
 {
 	struct report_context *report = context;
@@ -66,15 +73,14 @@ void report_fault(void *context, const struct node_thread *thread, const char *l
 	print_place(report, thread, "in", thread->pc);
 	print_place(report, thread, "called from", thread->x[1] - 1); /* the call, not what follows it */
 	print_registers(thread);
-	if (report->recording)
-		fprintf(stderr, "    just before: skerry replay %s --to %" PRIu64 "ns\n", report->recording,
-			node_trap_time(report->node));
+	print_replay(report);
 }
 
 /* --- waiting threads ---------------------------------------------------------------------------- */
 
-void report_threads(const struct image *image, struct node *node)
+void report_threads(const struct report_context *report)
 {
+	struct node *node = report->node;
 	struct node_thread thread;
 	char place[512];
 	unsigned count = 0;
@@ -84,12 +90,13 @@ void report_threads(const struct image *image, struct node *node)
 			continue;
 		fprintf(stderr, "    thread \"%s\" (priority %u) %s", thread.name, thread.priority,
 			thread.wait[0] ? thread.wait : thread.state);
-		if (place_describe(image, node, &thread, thread.pc, place, sizeof place))
+		if (place_describe(report->image, node, &thread, thread.pc, place, sizeof place))
 			fprintf(stderr, ", in %s", place);
 		fputc('\n', stderr);
 	}
 	if (count > THREADS_MAX)
 		fprintf(stderr, "    and %u more\n", count - THREADS_MAX);
+	print_replay(report);
 }
 
 /* --- statistics --------------------------------------------------------------------------------- */

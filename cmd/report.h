@@ -16,7 +16,7 @@ struct report_context {
 void report_fault(void *context, const struct node_thread *thread, const char *line);
 
 /* Names each thread with what it waits for. */
-void report_threads(const struct image *image, struct node *node);
+void report_threads(const struct report_context *report);
 
 void report_stats(struct node *node, enum stats_format format, uint64_t wall_ns, uint64_t boot_ns);
 

@@ -169,7 +169,7 @@ static enum run_state replay_turn(struct run *run)
 		return RUN_GOES_ON;
 	saved_replay_ended(run, vm.node, at_stop);
 	if (run->status == STATUS_STUCK)
-		report_threads(&run->image, vm.node);
+		report_threads(&vm.report);
 	return RUN_BROKEN;
 }
 
@@ -242,7 +242,8 @@ static const char *vm_hint(void)
 
 static void vm_threads(const struct run *run)
 {
-	report_threads(&run->image, vm.node);
+	(void)run;
+	report_threads(&vm.report);
 }
 
 static void vm_report(const struct run *run)

@@ -49,7 +49,7 @@ struct node {
 
 	/* Derived, never saved. */
 	volatile bool interrupted; /* node_interrupt() was called */
-	uint64_t charged;    /* for the kernel entry under way, ns */
+	uint64_t trap_time;  /* virtual time: when the kernel was entered last, ns */
 	uint64_t next_event; /* the earliest time at which something other than instructions happens */
 	bool attention;      /* next_event or the interrupt lines may have changed */
 	uint64_t host_start; /* real time: the host's clock at guest time 0 */

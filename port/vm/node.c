@@ -337,8 +337,8 @@ static void resume(struct node *node, struct tcb *tcb)
 
 static void enter(struct node *node, const struct trap *trap, uint64_t charge)
 {
+	node->trap_time = node->clock_offset + node->hart->instret;
 	node->clock_offset += charge;
-	node->charged = charge;
 	resume(node, kernel_enter(node->kernel, trap));
 }
 
@@ -395,8 +395,8 @@ static void run_user(struct node *node, uint64_t budget)
 
 	switch (vm_run(node->hart, (struct vm_regs *)&tcb->context, budget)) {
 	case VM_STOP_ECALL:
+		node->trap_time = node->clock_offset + node->hart->instret;
 		node->clock_offset += CHARGE_SYSCALL;
-		node->charged = CHARGE_SYSCALL;
 		resume(node, kernel_enter_syscall(node->kernel, tcb));
 		break;
 	case VM_STOP_EXCEPTION:
@@ -462,7 +462,7 @@ const struct board_disk *node_disk(const struct node *node)
 
 uint64_t node_trap_time(const struct node *node)
 {
-	return node_time(node) - (node->config.real_time ? 0 : node->charged);
+	return node->config.real_time ? node_time(node) : node->trap_time;
 }
 
 bool node_running_thread(struct node *node, struct node_thread *thread)

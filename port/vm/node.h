@@ -96,7 +96,7 @@ struct node_thread {
 };
 /* The one on the hart; false while there is none. */
 bool node_running_thread(struct node *node, struct node_thread *thread);
-/* Guest time at which the trap happened that the kernel dealt with last. */
+/* Guest time at which the trap happened that the kernel dealt with last; in real time, now. */
 uint64_t node_trap_time(const struct node *node);
 /* Fills `thread` with the index-th TCB; false past the last. */
 bool node_thread(struct node *node, unsigned index, struct node_thread *thread);
