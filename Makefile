@@ -7,6 +7,7 @@
 #   make test       every test (`./check` installs what it needs and then runs this)
 #   make test-NAME  one group: NAME is cli, conform, device, examples, unit, ... (doc/TESTING.md)
 #   make hunt       random system calls for as long as one likes  [HUNT_SEED=N HUNT_WORLDS=N]
+#   make hunt-snapshot  snapshots and recordings that were tampered with  [HUNT_SEED=N HUNT_SECONDS=N]
 #   make hunt-metal  the same by a guest, hosted and on bare metal  [HUNT_SEED=N HUNT_SECONDS=N]
 #   make bench      figures against peers, build/bench.json  [ONLY=substring]
 #   make lint       clang-format and clang-tidy
