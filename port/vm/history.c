@@ -7,6 +7,7 @@
 #include "port/vm/internal.h"
 
 #define PERIOD_FIRST_NS 1000000ull
+#define PERIOD_MAX_NS   (1ull << 50)
 /* A snapshot of little more than nothing still has tables: this many bound those. */
 #define MOMENTS_MAX     2000
 
@@ -19,7 +20,9 @@ struct moment {
 struct history {
 	struct node *node;
 	struct journal *journal;
-	uint64_t memory, period;
+	uint64_t memory; /* that snapshots may take beside the first */
+	uint64_t base;   /* what the first takes */
+	uint64_t period; /* ns */
 	struct moment moment[MOMENTS_MAX + 1]; /* by time; the first is the history's beginning */
 	unsigned moments;
 };
@@ -54,13 +57,15 @@ static void thin_out(struct history *history)
 			moment_release(&history->moment[i]);
 	}
 	history->moments = kept;
-	history->period *= 2;
+	if (history->period < PERIOD_MAX_NS)
+		history->period *= 2;
 }
 
 static bool is_full(const struct history *history)
 {
 	return history->moments > 1 && (history->moments >= MOMENTS_MAX ||
-					page_map_memory(history->moment[0].snapshot->ram) > history->memory);
+					page_map_memory(history->moment[0].snapshot->ram) >
+						history->base + history->memory);
 }
 
 /* The last moment at or before `time`. */
@@ -104,6 +109,7 @@ struct history *history_create(struct node *node, struct journal *journal, uint6
 	history->period = PERIOD_FIRST_NS;
 	if (node_snapshot_track(node) && moment_take(history, &history->moment[0])) {
 		history->moments = 1;
+		history->base = page_map_memory(history->moment[0].snapshot->ram);
 		return history;
 	}
 	free(history);

@@ -130,6 +130,8 @@ static const char *test_back(bool real_time, uint64_t memory, char *error, size_
 	}
 	if (!why && printed == 0)
 		why = "nothing was printed";
+	if (!why && history_start(history) != moment[0].time)
+		why = "it begins later than the run";
 	if (!why && history_snapshots(history) < 3)
 		why = "there are no snapshots";
 	history_destroy(history);

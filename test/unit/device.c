@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vm/device/board.h"
+#include "vm/device/device.h"
 
 #define UART      0x10000000ull
 #define RTC       0x00101000ull
@@ -673,6 +673,59 @@ static void test_state_hash(void)
 	CHECK(board_state_hash(board, 1) != first);
 }
 
+/* Registers of all devices stored at random; then the whole struct is compared: no field may be forgotten. */
+static void test_save_restore(void)
+{
+	static const uint64_t bases[] = {UART, RTC, BLOCK, CONSOLE};
+	uint8_t bytes[BOARD_STATE_SIZE], again[BOARD_STATE_SIZE];
+	struct board_state before;
+	uint32_t random = 99;
+
+	for (unsigned round = 0; round < 300; round++) {
+		block_start(round & 1);
+		for (unsigned i = 0; i < 60; i++) {
+			uint64_t base = bases[random >> 9 & 3];
+
+			random = random * 1664525 + 1013904223;
+			board_store(board, base + (random >> 12 & (base == UART ? 7 : 0xfc)), base == UART ? 1 : 4,
+				    random & 0x40 ? random >> 28 : random);
+			board_input(board, i & 1, "input", 5);
+		}
+		why[0] = 0;
+		before = board->state;
+		board_save(board, bytes);
+		board_reset(board);
+		CHECK(!board_restore(board, bytes));
+		CHECK(memcmp(&board->state, &before, sizeof before) == 0);
+		board_save(board, again);
+		CHECK(memcmp(bytes, again, sizeof bytes) == 0);
+	}
+}
+
+/* What no device could come to is refused, and leaves the board as after power on. */
+static void test_restore_refuses(void)
+{
+	uint8_t bytes[BOARD_STATE_SIZE], fresh[BOARD_STATE_SIZE], now[BOARD_STATE_SIZE];
+	unsigned refused = 0;
+
+	power_on(false);
+	board_save(board, fresh);
+	for (size_t i = 0; i < sizeof bytes; i++) {
+		memcpy(bytes, fresh, sizeof bytes);
+		bytes[i] = 0xff;
+		if (!board_restore(board, bytes))
+			continue;
+		refused++;
+		board_save(board, now);
+		CHECK(memcmp(now, fresh, sizeof now) == 0);
+	}
+	/* The flags, the sizes of sixteen queues in all their bytes, and some of the UART's registers. */
+	CHECK(refused > 16 * (4 + 2) && refused < sizeof bytes / 2);
+	board->state.virtio[0].queue[0].work = true; /* an empty slot */
+	board_save(board, bytes);
+	CHECK(board_restore(board, bytes));
+}
+
 static void test_device_tree(void)
 {
 	static const char *const paths[] = {"/soc/serial@10000000",      "/soc/rtc@101000",
@@ -720,6 +773,8 @@ int main(void)
 	run("virtio-console-legacy", test_console_legacy);
 	run("virtio-console-modern", test_console_modern);
 	run("board-state-hash", test_state_hash);
+	run("board-save-restore", test_save_restore);
+	run("board-restore-refuses", test_restore_refuses);
 	run("board-device-tree", test_device_tree);
 	board_destroy(board);
 	return failures != 0;
