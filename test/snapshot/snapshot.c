@@ -17,6 +17,7 @@
 #define MOMENTS  10
 #define STEP_NS  777777ull
 #define STATES   60
+#define IN_MEMORY 60
 
 static char file[512];
 
@@ -144,13 +145,13 @@ static const char *test_memory(const struct image *image, bool tracked, char *er
 {
 	struct node_config config = config_of(image);
 	struct node *node = node_create(&config, error, error_size);
-	struct snapshot *snapshot[MOMENTS] = {NULL};
-	uint64_t hash[MOMENTS], time[MOMENTS];
+	struct snapshot *snapshot[IN_MEMORY] = {NULL};
+	uint64_t hash[IN_MEMORY], time[IN_MEMORY];
 	const char *why = node ? NULL : error;
 
 	if (node && tracked && !node_snapshot_track(node))
 		why = "memory cannot be watched";
-	for (unsigned i = 0; i < MOMENTS && !why; i++) {
+	for (unsigned i = 0; i < IN_MEMORY && !why; i++) {
 		run_to(node, i * STEP_NS);
 		time[i] = node_time(node);
 		hash[i] = node_state_hash(node);
@@ -158,20 +159,20 @@ static const char *test_memory(const struct image *image, bool tracked, char *er
 		if (!snapshot[i])
 			why = "cannot be taken";
 	}
-	for (unsigned i = 0; i < 3 * MOMENTS && !why; i++) {
-		unsigned at = i * 7 % MOMENTS;
+	for (unsigned i = 0; i < 3 * IN_MEMORY && !why; i++) {
+		unsigned at = i * 23 % IN_MEMORY;
 
 		if (!node_snapshot_restore(node, snapshot[at]))
 			why = "cannot be restored";
 		else if (node_time(node) != time[at] || node_state_hash(node) != hash[at])
 			why = "the state is another";
-		if (why || at + 1 == MOMENTS)
+		if (why || at + 1 == IN_MEMORY)
 			continue;
 		run_to(node, (at + 1) * STEP_NS);
 		if (node_time(node) != time[at + 1] || node_state_hash(node) != hash[at + 1])
 			why = "the run goes on differently";
 	}
-	for (unsigned i = 0; i < MOMENTS; i++)
+	for (unsigned i = 0; i < IN_MEMORY; i++)
 		snapshot_release(snapshot[i]);
 	if (node)
 		node_destroy(node);
