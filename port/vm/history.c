@@ -20,9 +20,9 @@ struct moment {
 struct history {
 	struct node *node;
 	struct journal *journal;
-	uint64_t memory; /* that snapshots may take beside the first */
-	uint64_t base;   /* what the first takes */
-	uint64_t period; /* ns */
+	uint64_t memory;                       /* that snapshots may take beside the first */
+	uint64_t base;                         /* what the first takes */
+	uint64_t period;                       /* ns */
 	struct moment moment[MOMENTS_MAX + 1]; /* by time; the first is the history's beginning */
 	unsigned moments;
 };
@@ -63,9 +63,9 @@ static void thin_out(struct history *history)
 
 static bool is_full(const struct history *history)
 {
-	return history->moments > 1 && (history->moments >= MOMENTS_MAX ||
-					page_map_memory(history->moment[0].snapshot->ram) >
-						history->base + history->memory);
+	return history->moments > 1 &&
+	       (history->moments >= MOMENTS_MAX ||
+		page_map_memory(history->moment[0].snapshot->ram) > history->base + history->memory);
 }
 
 /* The last moment at or before `time`. */

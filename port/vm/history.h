@@ -11,8 +11,8 @@
 
 struct history;
 
-/* Of the node as it is now, between two steps; `memory` bounds what the snapshots take beside the first, in bytes. NULL: the
- * host has not enough memory, or cannot watch it. */
+/* Of the node as it is now, between two steps; `memory` bounds what the snapshots take beside the first, in
+ * bytes. NULL: the host has not enough memory, or cannot watch it. */
 struct history *history_create(struct node *node, struct journal *journal, uint64_t memory);
 void history_destroy(struct history *history); /* NULL: does nothing */
 

@@ -7,12 +7,12 @@
 #include "vm/vm.h"
 
 /* Bytes reserved behind the window, so that an object at its very end can be read whole. */
-#define WINDOW_SLACK 0x10000ull
+#define WINDOW_SLACK  0x10000ull
 
-#define NODE_RAM_MIN (16ull << 20)
-#define NODE_RAM_MAX (64ull << 30)
+#define NODE_RAM_MIN  (16ull << 20)
+#define NODE_RAM_MAX  (64ull << 30)
 
-#define IRQ_MAX      (BOARD_IRQ_MAX + 1) /* the kernel's timer, as on the board with its PLIC */
+#define IRQ_MAX       (BOARD_IRQ_MAX + 1) /* the kernel's timer, as on the board with its PLIC */
 
 /*
  * The law of virtual time, version 1: an instruction is 1 ns, a preemption step is 1 ns, and a kernel
@@ -49,18 +49,19 @@ struct node {
 
 	/* Derived, never saved. */
 	volatile bool interrupted; /* node_interrupt() was called */
-	uint64_t trap_time;  /* virtual time: when the kernel was entered last, ns */
-	uint64_t next_event; /* the earliest time at which something other than instructions happens */
-	bool attention;      /* next_event or the interrupt lines may have changed */
-	uint64_t host_start; /* real time: the host's clock at guest time 0 */
-	unsigned frames;     /* ranges that were found to be frames since the kernel last changed anything */
+	uint64_t trap_time;        /* virtual time: when the kernel was entered last, ns */
+	uint64_t next_event;       /* the earliest time at which something other than instructions happens */
+	bool attention;            /* next_event or the interrupt lines may have changed */
+	uint64_t host_start;       /* real time: the host's clock at guest time 0 */
+	unsigned frames; /* ranges that were found to be frames since the kernel last changed anything */
 	struct {
 		uint64_t start, size;
 	} frame[FRAME_CACHE];
 	node_report_fn *report;
 	void *report_context;
 
-	/* Between two snapshots: the memory at the last one, and what was written since. NULL: not tracked. */
+	/* Between two snapshots: the memory at the last one, and what was written since. NULL: not tracked.
+	 */
 	struct page_map *last;
 	struct host_watch *watch;
 };

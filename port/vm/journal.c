@@ -125,8 +125,8 @@ bool journal_flush(struct journal *journal, bool waits)
 
 	if (!journal->output || journal_repeats(journal))
 		return true;
-	if (!journal->urgent && !(waits && mark.number[0] > journal->marked) && journal->size - journal->flushed < FLUSH_SIZE &&
-	    host_clock_ns() - journal->flushed_ns < FLUSH_NS)
+	if (!journal->urgent && !(waits && mark.number[0] > journal->marked) &&
+	    journal->size - journal->flushed < FLUSH_SIZE && host_clock_ns() - journal->flushed_ns < FLUSH_NS)
 		return !journal->output_failed;
 	record(journal, &mark);
 	journal->marked = mark.number[0];

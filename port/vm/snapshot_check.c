@@ -287,6 +287,7 @@ static const char *check_tcb(const struct tcb *tcb)
 	RETURN_UNLESS(cap_is_null(caller) || (cap_type(caller) == CAP_Reply && !cap_reply_master(caller)),
 		      "a thread's caller");
 	RETURN_UNLESS(cap_is_null(buffer) || isa_cap_may_be_buffer(buffer), "a thread's IPC buffer");
+	RETURN_UNLESS(tcb->context.fcsr <= 0xff, "a thread's floating-point state");
 	RETURN_UNLESS(tcb->buffer % (1u << seL4_IPCBufferSizeBits) == 0, "address of a thread's IPC buffer");
 	return NULL;
 }
@@ -352,6 +353,8 @@ static const char *check_links(const struct check *check, const struct item *ite
 		return NULL;
 	case ITEM_NOTIFICATION:
 		bound = notification_at(ref)->bound;
+		RETURN_UNLESS(notification_at(ref)->head || notification_at(ref)->tail <= 3,
+			      "a notification's queue");
 		RETURN_UNLESS(!bound || is_a(check, bound, ITEM_TCB), "a notification's thread");
 		RETURN_UNLESS(all_tcbs(check, notification_at(ref)->head), "a notification's queue");
 		return NULL;
