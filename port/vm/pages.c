@@ -59,8 +59,8 @@ static struct slab *slab_create(struct page_pool *pool)
 	if (!slab)
 		return NULL;
 	slab->pool = pool;
-	for (uint16_t i = 0; i < SLAB_PAGES; i++)
-		slab->free[slab->room++] = (uint16_t)(SLAB_PAGES - 1 - i);
+	for (unsigned i = SLAB_PAGES; i-- > 0;)
+		slab->free[slab->room++] = (uint16_t)i;
 	slab->next = pool->with_room;
 	pool->with_room = slab;
 	pool->slabs++;

@@ -220,6 +220,7 @@ static const char *collect(struct check *check)
 		if (why)
 			return why;
 	}
+	RETURN_UNLESS(check->items > 0, "a system without objects");
 	qsort(check->item, check->items, sizeof *check->item, by_start);
 	for (uint64_t i = 0; i < check->items; i++) {
 		struct item *item = &check->item[i], *last = kept ? &check->item[kept - 1] : NULL;
@@ -417,31 +418,45 @@ static const char *check_leaf(const struct check *check, uint64_t start, uint64_
 	return NULL;
 }
 
-/* A table is met at one level only, whatever leads to it; so this ends. */
-static const char *check_table(struct check *check, uint64_t paddr, unsigned level)
+/* Something leads to this table at this level: to each it must be the same. */
+static const char *meet_table(struct check *check, uint64_t paddr, unsigned level)
 {
 	struct item *table = item_at(check, paddr);
-	const uint64_t *entry = machine_pointer(isa_kref(paddr));
 
 	RETURN_UNLESS(table && table->kind == ITEM_TABLE && table->start == paddr,
 		      "a page table that is none");
 	RETURN_UNLESS(table->level == LEVEL_UNKNOWN || table->level == level, "a page table at two levels");
-	if (table->level == level)
-		return NULL;
 	table->level = (uint8_t)level;
-	for (unsigned i = 0; i < 1u << seL4_PageTableIndexBits; i++) {
-		const char *why;
+	return NULL;
+}
 
+static const char *check_table(struct check *check, const struct item *table)
+{
+	const uint64_t *entry = machine_pointer(isa_kref(table->start));
+	unsigned level = table->level;
+	const char *why = NULL;
+
+	for (unsigned i = 0; i < 1u << seL4_PageTableIndexBits && !why; i++) {
 		if (!(entry[i] & PTE_V))
 			continue;
 		RETURN_UNLESS(level > 0 || !pte_is_table(entry[i]), "a page table below the last level");
 		why = pte_is_table(entry[i])
-			      ? check_table(check, pte_paddr(entry[i]), level - 1)
+			      ? meet_table(check, pte_paddr(entry[i]), level - 1)
 			      : check_leaf(check, pte_paddr(entry[i]), 1ull << level_bits(level));
-		if (why)
-			return why;
 	}
-	return NULL;
+	return why;
+}
+
+/* From the roots, which have been met, downwards. */
+static const char *check_tables(struct check *check)
+{
+	const char *why = NULL;
+
+	for (unsigned level = ROOT_LEVEL + 1; level-- > 0;)
+		for (uint64_t i = 0; i < check->items && !why; i++)
+			if (check->item[i].kind == ITEM_TABLE && check->item[i].level == level)
+				why = check_table(check, &check->item[i]);
+	return why;
 }
 
 static const char *check_pool(struct check *check, const struct asid_pool *pool)
@@ -452,54 +467,61 @@ static const char *check_pool(struct check *check, const struct asid_pool *pool)
 		if (pool->satp[i] == 0)
 			continue;
 		RETURN_UNLESS(pool->satp[i] & SATP_SV39, "an ASID");
-		why = check_table(check, satp_root(pool->satp[i]), ROOT_LEVEL);
+		why = meet_table(check, satp_root(pool->satp[i]), ROOT_LEVEL);
 		if (why)
 			return why;
 	}
 	return NULL;
 }
 
-/* Tables that are not in use yet are clear; those no longer in use are cleared before they are again. */
-static const char *check_table_cap(struct check *check, struct cap cap)
+static const char *meet_root(struct check *check, struct cap cap)
 {
-	static const uint64_t clear[1u << seL4_PageTableIndexBits];
-	const void *table = machine_pointer(cap_object(cap));
-
-	if (!cap_table_mapped(cap)) {
-		RETURN_UNLESS(item_at(check, isa_paddr(cap_object(cap)))->level != LEVEL_UNKNOWN ||
-				      memcmp(table, clear, sizeof clear) == 0,
-			      "a page table that is not mapped and not clear");
-		return NULL;
-	}
-	if (!cap_table_is_root(cap))
+	if (!cap_table_mapped(cap) || !cap_table_is_root(cap))
 		return NULL;
 	RETURN_UNLESS(satp_root(cap.word[1]) == isa_paddr(cap_object(cap)), "a root page table");
-	return check_table(check, isa_paddr(cap_object(cap)), ROOT_LEVEL);
+	return meet_table(check, isa_paddr(cap_object(cap)), ROOT_LEVEL);
 }
 
-static const char *check_spaces(struct check *check)
+/* Tables that are not in use yet are clear; those no longer in use are cleared before they are again. */
+static const char *check_unused(struct check *check, struct cap cap)
+{
+	static const uint64_t clear[1u << seL4_PageTableIndexBits];
+
+	RETURN_UNLESS(cap_table_mapped(cap) ||
+			      item_at(check, isa_paddr(cap_object(cap)))->level != LEVEL_UNKNOWN ||
+			      memcmp(machine_pointer(cap_object(cap)), clear, sizeof clear) == 0,
+		      "a page table that is not mapped and not clear");
+	return NULL;
+}
+
+static const char *each_table(struct check *check, const char *(*visit)(struct check *check, struct cap cap))
 {
 	struct slot *head = &check->kernel->derivation;
 	const char *why = NULL;
 
+	for (struct slot *slot = slot_next(head); slot != head && !why; slot = slot_next(slot))
+		if (cap_type(slot->cap) == CAP_PageTable)
+			why = visit(check, slot->cap);
+	return why;
+}
+
+static const char *check_spaces(struct check *check)
+{
+	const char *why = NULL;
+
 	for (unsigned i = 0; i < ASID_POOLS && !why; i++) {
 		kref pool = check->kernel->asid_pool[i];
-		const struct item *item = pool ? item_at(check, isa_paddr(pool)) : NULL;
 
 		if (!pool)
 			continue;
-		RETURN_UNLESS(item && item->kind == ITEM_POOL && item->start == isa_paddr(pool),
-			      "an ASID pool");
+		RETURN_UNLESS(is_a(check, pool, ITEM_POOL), "an ASID pool");
 		why = check_pool(check, machine_pointer(pool));
 	}
-	for (unsigned pass = 0; pass < 2 && !why; pass++) {
-		/* First the mapped ones, so that the others know who has been met. */
-		for (struct slot *slot = slot_next(head); slot != head && !why; slot = slot_next(slot))
-			if (cap_type(slot->cap) == CAP_PageTable &&
-			    cap_table_mapped(slot->cap) == (pass == 0))
-				why = check_table_cap(check, slot->cap);
-	}
-	return why;
+	if (!why)
+		why = each_table(check, meet_root);
+	if (!why)
+		why = check_tables(check);
+	return why ? why : each_table(check, check_unused);
 }
 
 const char *node_check_restored(struct node *node, const uint64_t word[NODE_WORDS])
