@@ -272,10 +272,12 @@ static void check_cap(struct checker *checker, const struct slot *slot)
 		EXPECT(checker, ref, cap_untyped_free(cap) <= 1ull << cap_untyped_bits(cap));
 		break;
 	case CAP_CNode:
-		EXPECT(checker, ref, cap_cnode_radix(cap) >= 1);
+		EXPECT(checker, ref,
+		       cap_cnode_radix(cap) >= 1 && cap_cnode_radix(cap) <= seL4_MaxUntypedBits);
 		EXPECT(checker, ref, cap_cnode_radix(cap) + cap_cnode_guard_size(cap) <= seL4_WordBits);
 		break;
 	case CAP_Zombie:
+		EXPECT(checker, ref, cap_zombie_radix(cap) <= seL4_MaxUntypedBits);
 		EXPECT(checker, ref, cap_zombie_left(cap) <= zombie_slots(cap));
 		break;
 	case CAP_Endpoint:
@@ -290,7 +292,7 @@ static void check_cap(struct checker *checker, const struct slot *slot)
 		if (isa_check_cap(slot))
 			fail(checker, ref, isa_check_cap(slot));
 	}
-	if (!cap_memory(cap, &start, &size))
+	if (checker->why || !cap_memory(cap, &start, &size))
 		return;
 	device = (cap_type(cap) == CAP_Untyped && cap_untyped_device(cap)) ||
 		 (cap_type(cap) == CAP_Frame && !isa_cap_may_be_buffer(cap));
