@@ -179,7 +179,7 @@ static void deleting(void)
 
 /* --- what upstream's kernel does at once: many threads that wait for one object ------------------- */
 
-enum { CROWD = 3000, BADGE_A = 5, BADGE_B = 6 };
+enum { CROWD = 1000, BADGE_A = 5, BADGE_B = 6 };
 
 static seL4_CPtr crowd, crowd_memory, meeting, badge_a, badge_a_copy, badge_b, park;
 static struct peer latecomer;
@@ -257,7 +257,7 @@ static seL4_Word look_at_meeting(void)
 
 static void crowd_deleted(void)
 {
-	section("delete of an endpoint with 3,000 senders", "ipc.md §2.5");
+	section("delete of an endpoint with 1,000 senders", "ipc.md §2.5");
 	interrupted("delete", crowd_sends, REQUEST(ROOT, CNodeDelete, CAPS(), ARGS(meeting, 64)),
 		    look_at_meeting);
 	check("meanwhile some ran again, and some waited", seen > 0 && seen < CROWD);
@@ -303,7 +303,7 @@ static void crowd_cancelled(void)
 {
 	struct received r;
 
-	section("CancelBadgedSends of 3,000 senders", "invocations.md §6");
+	section("CancelBadgedSends of 1,000 senders", "invocations.md §6");
 	interrupted("cancel", crowd_sends_badged,
 		    REQUEST(ROOT, CNodeCancelBadgedSends, CAPS(), ARGS(badge_a, 64)), look_and_send);
 	check("meanwhile some ran again, and some waited", seen > 0 && seen < CROWD / 2);
