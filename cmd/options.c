@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "kernel/core/profile.h"
+#include "port/vm/trace.h"
 
 enum {
 	OPT_TIME = 256,
@@ -30,6 +31,8 @@ enum {
 	OPT_RESTORE,
 	OPT_RECORD,
 	OPT_TO,
+	OPT_TRACE,
+	OPT_TRACE_BUFFER,
 };
 
 static const struct option long_options[] = {
@@ -50,6 +53,8 @@ static const struct option long_options[] = {
 	{"restore", required_argument, NULL, OPT_RESTORE},
 	{"record", required_argument, NULL, OPT_RECORD},
 	{"to", required_argument, NULL, OPT_TO},
+	{"trace", required_argument, NULL, OPT_TRACE},
+	{"trace-buffer", required_argument, NULL, OPT_TRACE_BUFFER},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -90,6 +95,9 @@ void help_run(void)
 	       "      --restore FILE     start from such a snapshot instead of an IMAGE\n"
 	       "      --record FILE      record all that enters the run, for skerry replay\n"
 	       "      --stats[=json]     at the end, print what the run did to standard error\n"
+	       "      --trace FILE       write what the kernel did, for Perfetto; Chrome's JSON if FILE ends in "
+	       ".json\n"
+	       "      --trace-buffer SIZE  keep so much of the newest, 64K to 4G [16M: 262,144 events]\n"
 	       "  -v, --verbose          say what is booted, and how the run ends\n"
 	       "  -h, --help             show this\n"
 	       "\n"
@@ -152,7 +160,18 @@ static bool number_parse(const char *text, uint64_t *value, const char **rest)
 	return errno == 0;
 }
 
-static bool memory_parse(const char *text, uint64_t *size)
+/* What a size may be, with how to say so. */
+struct size_range {
+	uint64_t low, high, step;
+	const char *bounds, *steps, *example;
+};
+
+static const struct size_range memory_range = {RAM_MIN, RAM_MAX, RAM_STEP, "a machine has 16M to 64G", "2M",
+					       "512M or 1G"};
+static const struct size_range trace_range = {
+	TRACE_BUFFER_MIN, TRACE_BUFFER_MAX, TRACE_EVENT_SIZE, "a trace buffer has 64K to 4G", "64", "16M or 1G"};
+
+static bool size_parse(const char *option, const char *text, const struct size_range *range, uint64_t *size)
 {
 	static const struct {
 		const char *name;
@@ -164,18 +183,18 @@ static bool memory_parse(const char *text, uint64_t *size)
 	uint64_t value;
 
 	if (!number_parse(text, &value, &rest))
-		return mistake("-m %s: not a size; write it as 512M or 1G", text);
+		return mistake("%s %s: not a size; write it as %s", option, text, range->example);
 	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
 		if (strcasecmp(rest, units[i].name) != 0)
 			continue;
-		if (value > RAM_MAX / units[i].bytes || value * units[i].bytes < RAM_MIN)
-			return mistake("-m %s: a machine has 16M to 64G", text);
+		if (value > range->high / units[i].bytes || value * units[i].bytes < range->low)
+			return mistake("%s %s: %s", option, text, range->bounds);
 		*size = value * units[i].bytes;
-		if (*size % RAM_STEP != 0)
-			return mistake("-m %s: not a multiple of 2M", text);
+		if (*size % range->step != 0)
+			return mistake("%s %s: not a multiple of %s", option, text, range->steps);
 		return true;
 	}
-	return mistake("-m %s: unknown unit '%s'; write it as 512M or 1G", text, rest);
+	return mistake("%s %s: unknown unit '%s'; write it as %s", option, text, rest, range->example);
 }
 
 #define TIMEOUT_MAX_NS 1000000000000000000 /* 277777 hours and some */
@@ -323,7 +342,7 @@ static bool option_parse(int option, const char *text, struct run_options *optio
 {
 	switch (option) {
 	case 'm':
-		return memory_parse(text, &options->ram_size);
+		return size_parse("-m", text, &memory_range, &options->ram_size);
 	case 'v':
 		options->verbose = true;
 		return true;
@@ -344,6 +363,11 @@ static bool option_parse(int option, const char *text, struct run_options *optio
 	case OPT_DISK:
 		options->disk = text;
 		return true;
+	case OPT_TRACE:
+		options->trace = text;
+		return true;
+	case OPT_TRACE_BUFFER:
+		return size_parse("--trace-buffer", text, &trace_range, &options->trace_buffer);
 	case OPT_DTB:
 		options->dtb = text;
 		return true;
@@ -399,7 +423,7 @@ static bool is_for(int option, bool replay)
 	if (!replay)
 		return option != OPT_TO;
 	return option == OPT_TO || option == OPT_SNAPSHOT || option == OPT_TIMEOUT || option == OPT_STATS ||
-	       option == 'v';
+	       option == OPT_TRACE || option == OPT_TRACE_BUFFER || option == 'v';
 }
 
 /* What can only be said when all options are known; `of_machine`: the last of those that was given, or 0. */
@@ -407,8 +431,12 @@ static bool options_agree(const struct run_options *options, int of_machine)
 {
 	if (options->restore && of_machine)
 		return mistake("--%s: the machine is the snapshot's; leave it out", option_name(of_machine));
+	if (options->trace_buffer && !options->trace)
+		return mistake("--trace-buffer: without --trace FILE nothing is traced");
 	if (!options->on_qemu)
 		return true;
+	if (options->trace)
+		return mistake("--trace: only Skerry's own machine is traced; leave out --on qemu");
 	if (options->stats != STATS_NONE)
 		return mistake("--stats: only Skerry's own machine counts; leave out --on qemu");
 	if (options->snapshot || options->restore)

@@ -48,6 +48,8 @@ struct run_options {
 	const char *replay;    /* recording to repeat: `skerry replay` */
 	uint64_t to_ns;        /* of a replay: guest time to stop at; TIME_END: the end */
 	enum stats_format stats;
+	const char *trace; /* NULL: none */
+	uint64_t trace_buffer;
 	bool verbose;
 };
 

@@ -9,6 +9,7 @@
 #include "cmd/console.h"
 #include "cmd/report.h"
 #include "cmd/run.h"
+#include "cmd/trace.h"
 #include "port/vm/node.h"
 
 #define STEP_NS          1000000ull             /* guest time between two looks at the outside */
@@ -109,6 +110,10 @@ static bool vm_start(struct run *run)
 	};
 	if (!saved_begin(run, vm.node, report_fault, &vm.report))
 		return false;
+	if (options->trace && !trace_begin(vm.node, options->trace, options->trace_buffer)) {
+		run->status = STATUS_NO_BOOT;
+		return false;
+	}
 	if (may_be_woken(run))
 		woken = vm.node;
 	run_booted(run);
@@ -256,8 +261,11 @@ static void vm_close(struct run *run)
 	woken = NULL;
 	if (vm.node && run->booted)
 		saved_end(run, vm.node);
-	if (vm.node)
+	if (vm.node) {
+		if (!trace_end(vm.node) && run->status == STATUS_OK)
+			run->status = STATUS_STUCK;
 		node_destroy(vm.node);
+	}
 	vm.node = NULL;
 }
 

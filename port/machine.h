@@ -11,6 +11,7 @@
 #include "kernel/core/types.h"
 
 struct kernel;
+struct slot;
 struct tcb;
 
 #include "machine_inline.h"
@@ -27,6 +28,7 @@ struct tcb;
  *   void machine_set_fpu(struct tcb *tcb, bool enabled)
  *                                          the thread runs next, and may (or may not) use floating point
  *   MACHINE_COUNTS                         constant: does anybody look at kernel->stats?
+ *   machine_trace_…                        see the end
  */
 
 /* --- memory ---------------------------------------------------------------------------------- */
@@ -80,3 +82,21 @@ void machine_unhandled_fault(struct tcb *tcb, struct lookup_failure failure);
 /* Switches the machine off, without success: the kernel cannot or must not go on. May return when hosted:
  * the core then runs nothing any more. */
 void machine_halt(void);
+
+/* --- tracing --------------------------------------------------------------------------------- */
+
+/*
+ * What the slow path does, told to whoever watches: nobody, where these are empty inlines. They change
+ * nothing that the kernel can see. machine_inline.h has them: void machine_trace_invoke(const struct tcb
+ * *tcb, const struct slot *slot) the current thread's system call names the capability in this slot void
+ * machine_trace_fault(const struct tcb *tcb) the thread has this fault now (tcb->fault); whoever is told of
+ * it comes next void machine_trace_message(const struct tcb *sender, const struct tcb *receiver, kref
+ * endpoint, uint64_t badge) a message was moved, over an endpoint or (0) as a reply; of a fault, or the
+ * answer to one, if the side concerned has one void machine_trace_signal(kref notification, kref woken,
+ * uint64_t badge) the current thread, or an interrupt, signalled; 0: no thread waited, the signal is kept
+ *   void machine_trace_signal_taken(const struct tcb *tcb, kref notification, uint64_t badge)
+ *       the thread takes what was kept
+ *   void machine_trace_threads_created(const struct tcb *first, unsigned count)
+ *   void machine_trace_thread_named(const struct tcb *tcb), …_deleted
+ *       deleted: its slots and its name are still there
+ */

@@ -145,6 +145,7 @@ static void name_thread(struct kernel *kernel, struct tcb *caller)
 		length = TCB_NAME_SIZE - 1;
 	memset(tcb->name, 0, TCB_NAME_SIZE);
 	memcpy(tcb->name, name, length);
+	machine_trace_thread_named(tcb);
 }
 
 static void cap_identify(struct tcb *caller)

@@ -100,6 +100,7 @@ static struct cap finalise(struct kernel *kernel, struct slot *slot)
 			notification_unbind(notification_at(tcb->bound_notification));
 		thread_suspend(kernel, tcb);
 		machine_fpu_release(tcb);
+		machine_trace_thread_deleted(tcb);
 		return cap_zombie(ZOMBIE_TCB, cap_object(cap), 0, TCB_SLOTS);
 	case CAP_IRQHandler:
 		return finalise_irq_handler(kernel, slot);

@@ -89,6 +89,7 @@ void fault_handle(struct kernel *kernel, struct tcb *tcb)
 	unsigned rights = cap_type(cap) == CAP_Endpoint ? cap_rights(cap) : 0;
 
 	COUNT(kernel->stats.faults);
+	machine_trace_fault(tcb);
 	if ((rights & RIGHT_WRITE) && (rights & (RIGHT_GRANT | RIGHT_GRANT_REPLY))) {
 		struct send send = {.blocking = true,
 				    .is_call = true,

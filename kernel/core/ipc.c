@@ -84,11 +84,13 @@ static void transfer(struct tcb *sender, struct tcb *receiver, const struct endp
 
 	if (sender->fault.type == FAULT_NONE) {
 		transfer_message(sender, receiver, endpoint, badge, delivery);
+		machine_trace_message(sender, receiver, machine_ref(endpoint), badge);
 		return;
 	}
 	length = fault_message(sender, receiver);
 	isa_set_badge(&receiver->context, badge);
 	isa_set_info(&receiver->context, info_make(sender->fault.type, 0, 0, length));
+	machine_trace_message(sender, receiver, machine_ref(endpoint), badge);
 }
 
 /* A call was delivered: the caller waits for the reply, or for ever if it gave no way to reply. */
@@ -190,12 +192,14 @@ enum outcome reply_send(struct kernel *kernel, struct tcb *sender, struct tcb *c
 		if (!delivery_find(sender, extra, caller, grant, &delivery))
 			return OUTCOME_PREEMPTED;
 		transfer_message(sender, caller, NULL, 0, &delivery);
+		machine_trace_message(sender, caller, 0, 0);
 		slot_remove(reply);
 		caller->state = THREAD_RUNNING;
 		possible_switch(kernel, caller);
 		return OUTCOME_DONE;
 	}
 	goes_on = fault_reply(sender, caller);
+	machine_trace_message(sender, caller, 0, 0);
 	slot_remove(reply);
 	caller->fault.type = FAULT_NONE;
 	if (goes_on) {

@@ -172,6 +172,7 @@ static enum outcome send_family(struct kernel *kernel, struct tcb *caller, bool 
 			cap_fault(kernel, caller, cptr, false, failure);
 		return OUTCOME_DONE;
 	}
+	machine_trace_invoke(caller, slot);
 	call.kernel = kernel;
 	call.caller = caller;
 	call.is_call = is_call;
@@ -234,6 +235,7 @@ static enum outcome receive(struct kernel *kernel, struct tcb *tcb, bool blockin
 		cap_fault(kernel, tcb, cptr, true, failure);
 		return OUTCOME_DONE;
 	}
+	machine_trace_invoke(tcb, slot);
 	cap = slot->cap;
 	if (cap_type(cap) == CAP_Endpoint && (cap_rights(cap) & RIGHT_READ))
 		return endpoint_receive(kernel, tcb, cap, blocking) == OUTCOME_PREEMPTED ? preempted(tcb)

@@ -29,18 +29,22 @@ void notification_signal(struct kernel *kernel, struct notification *notificatio
 		if (tcb && tcb->state == THREAD_BLOCKED_ON_RECEIVE) {
 			ipc_cancel(kernel, tcb);
 			wake(kernel, tcb, badge);
+			machine_trace_signal(machine_ref(notification), machine_ref(tcb), badge);
 		} else {
 			notification->word = badge;
 			notification->tail = NOTIFICATION_ACTIVE;
+			machine_trace_signal(machine_ref(notification), 0, badge);
 		}
 		break;
 	case NOTIFICATION_WAITING:
 		tcb = tcb_at(notification->head);
 		notification_cancel(notification, tcb);
 		wake(kernel, tcb, badge);
+		machine_trace_signal(machine_ref(notification), machine_ref(tcb), badge);
 		break;
 	case NOTIFICATION_ACTIVE:
 		notification->word |= badge;
+		machine_trace_signal(machine_ref(notification), 0, badge);
 		break;
 	}
 }
@@ -51,6 +55,7 @@ void notification_receive(struct kernel *kernel, struct tcb *tcb, struct notific
 	struct queue queue;
 
 	if (notification_state(notification) == NOTIFICATION_ACTIVE) {
+		machine_trace_signal_taken(tcb, machine_ref(notification), notification->word);
 		isa_set_badge(&tcb->context, notification->word);
 		notification->word = 0;
 		notification->tail = NOTIFICATION_IDLE;

@@ -6,6 +6,7 @@ void threads_init(struct kernel *kernel, struct tcb *first, unsigned count)
 	uint8_t domain = this_core(kernel)->domain;
 	char *tcb = (char *)first;
 
+	machine_trace_threads_created(first, count);
 	if (domain == 0)
 		return;
 #pragma GCC unroll 4

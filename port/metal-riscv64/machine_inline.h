@@ -3,6 +3,7 @@
 
 #include "isa_inline.h"
 #include "kernel/core/types.h"
+#include "port/untraced.h"
 #include "port/metal-riscv64/csr.h"
 
 static inline void *machine_pointer(kref ref)

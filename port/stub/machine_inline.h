@@ -3,6 +3,7 @@
 
 #include "isa_inline.h"
 #include "kernel/core/types.h"
+#include "port/untraced.h"
 
 #define STUB_RAM_BASE 0x80000000ull
 

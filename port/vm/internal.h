@@ -27,6 +27,18 @@ enum {
 	CHARGE_PREEMPT_STEP = 1,
 };
 
+/* Events of the kernel: see trace.h. */
+struct trace {
+	struct trace_event *ring;
+	uint64_t events;           /* that have room in it */
+	uint64_t next;             /* where the next one goes */
+	uint64_t count;            /* how many there were */
+	bool on;                   /* everything is recorded, not only what the slow path does */
+	bool interrupt;            /* one was claimed, and what happens now is its doing */
+	struct trace_event *entry; /* under way, to be completed; NULL: none, or not recorded */
+	uint64_t entry_count;      /* `count` behind it */
+};
+
 /* Frames for device access that are remembered between two kernel entries. */
 #define FRAME_CACHE 16
 
@@ -57,6 +69,7 @@ struct node {
 	struct {
 		uint64_t start, size;
 	} frame[FRAME_CACHE];
+	struct trace trace;
 	node_report_fn *report;
 	void *report_context;
 
@@ -82,6 +95,15 @@ unsigned node_pending_irq(const struct node *node);
 
 /* Devices do what is due. */
 void node_board_advance(struct node *node);
+
+/* trace.c: the ring, and what the node tells it. Entries only while trace.on. */
+bool trace_create(struct trace *trace);
+void trace_destroy(struct trace *trace);
+void trace_enter_syscall(struct node *node);
+void trace_enter_trap(struct node *node, const struct trap *trap);
+void trace_leave(struct node *node);
+void trace_claimed(struct node *node, unsigned irq);
+void trace_unhandled(struct node *node, const struct tcb *tcb);
 
 void node_describe_thread(const struct tcb *tcb, struct node_thread *thread);
 

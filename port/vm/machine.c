@@ -89,8 +89,11 @@ unsigned machine_irq_claim(void)
 {
 	unsigned irq = node_pending_irq(current_node);
 
-	if (irq != MACHINE_IRQ_NONE && irq != IRQ_MAX)
+	if (irq == MACHINE_IRQ_NONE)
+		return irq;
+	if (irq != IRQ_MAX)
 		board_irq_claim(current_node->board, irq);
+	trace_claimed(current_node, irq);
 	return irq;
 }
 
@@ -112,6 +115,7 @@ void machine_irq_complete(unsigned irq)
 	uint64_t now = node_time(node);
 
 	node->attention = true;
+	node->trace.interrupt = false;
 	if (irq != IRQ_MAX)
 		return;
 	/* Ticks that were missed (the machine was idle, or the host slow) are not made up for. */

@@ -38,3 +38,14 @@ static inline struct kernel *machine_kernel(void)
 
 void machine_set_vspace(uint64_t space);
 void machine_set_fpu(struct tcb *tcb, bool enabled);
+
+/* trace.c */
+void machine_trace_invoke(const struct tcb *tcb, const struct slot *slot);
+void machine_trace_fault(const struct tcb *tcb);
+void machine_trace_message(const struct tcb *sender, const struct tcb *receiver, kref endpoint,
+			   uint64_t badge);
+void machine_trace_signal(kref notification, kref woken, uint64_t badge);
+void machine_trace_signal_taken(const struct tcb *tcb, kref notification, uint64_t badge);
+void machine_trace_threads_created(const struct tcb *first, unsigned count);
+void machine_trace_thread_named(const struct tcb *tcb);
+void machine_trace_thread_deleted(const struct tcb *tcb);

@@ -292,7 +292,9 @@ struct node *node_create_empty(const struct node_config *config, char *error, si
 		return NULL;
 	}
 	node->config = *config;
-	if (make_memory(node, error, error_size) && make_machine(node, error, error_size))
+	if (!trace_create(&node->trace))
+		fail(error, error_size, "the host has not enough memory");
+	else if (make_memory(node, error, error_size) && make_machine(node, error, error_size))
 		return node;
 	node_destroy(node);
 	return NULL;
@@ -317,6 +319,7 @@ void node_destroy(struct node *node)
 		board_destroy(node->board);
 	if (node->ram)
 		host_memory_release(node->ram, node->reserved);
+	trace_destroy(&node->trace);
 	if (current_node == node) {
 		current_node = NULL;
 		machine_window.ram = NULL;
@@ -338,8 +341,21 @@ static void resume(struct node *node, struct tcb *tcb)
 static void enter(struct node *node, const struct trap *trap, uint64_t charge)
 {
 	node->trap_time = node->clock_offset + node->hart->instret;
+	if (node->trace.on)
+		trace_enter_trap(node, trap);
 	node->clock_offset += charge;
 	resume(node, kernel_enter(node->kernel, trap));
+	if (node->trace.on)
+		trace_leave(node);
+}
+
+/* The slow path does what the fast one does, in the same virtual time, and can be watched. */
+static void enter_traced_syscall(struct node *node)
+{
+	trace_enter_syscall(node);
+	node->clock_offset += CHARGE_SYSCALL;
+	resume(node, enter_slow_syscall(node->kernel, node->running));
+	trace_leave(node);
 }
 
 static bool is_halted(struct node *node)
@@ -396,6 +412,10 @@ static void run_user(struct node *node, uint64_t budget)
 	switch (vm_run(node->hart, (struct vm_regs *)&tcb->context, budget)) {
 	case VM_STOP_ECALL:
 		node->trap_time = node->clock_offset + node->hart->instret;
+		if (node->trace.on) {
+			enter_traced_syscall(node);
+			break;
+		}
 		node->clock_offset += CHARGE_SYSCALL;
 		resume(node, kernel_enter_syscall(node->kernel, tcb));
 		break;
@@ -526,6 +546,26 @@ uint64_t node_hash_page(uint64_t hash, uint64_t index, const uint8_t *page)
 	return hash;
 }
 
+/* Two of the kernel's counters say which way was taken; all ways lead to the same state. */
+static uint64_t hash_page(const struct node *node, uint64_t hash, uint64_t index)
+{
+	const uint64_t *skipped[] = {&node->kernel->stats.fastpath_call,
+				     &node->kernel->stats.fastpath_reply_recv};
+	const uint8_t *page = node->ram + index * PAGE_SIZE;
+	uint8_t copy[PAGE_SIZE];
+
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t offset = (uint64_t)((const uint8_t *)skipped[i] - node->ram);
+
+		if (offset / PAGE_SIZE != index)
+			continue;
+		if (page != copy)
+			page = memcpy(copy, page, PAGE_SIZE);
+		memset(copy + offset % PAGE_SIZE, 0, sizeof *skipped[i]);
+	}
+	return node_hash_page(hash, index, page);
+}
+
 static uint64_t hash_memory(const struct node *node)
 {
 	uint64_t hash = 1, pages = node->config.ram_size / PAGE_SIZE;
@@ -535,7 +575,7 @@ static uint64_t hash_memory(const struct node *node)
 		host_memory_touched(node->ram, node->config.ram_size, touched);
 	for (uint64_t page = 0; page < pages; page++)
 		if (!touched || touched[page])
-			hash = node_hash_page(hash, page, node->ram + page * PAGE_SIZE);
+			hash = hash_page(node, hash, page);
 	free(touched);
 	return hash;
 }

@@ -230,6 +230,7 @@ void machine_unhandled_fault(struct tcb *tcb, struct lookup_failure failure)
 	char line[512];
 	size_t length;
 
+	trace_unhandled(node, tcb);
 	if (!node->report)
 		return;
 	length = (size_t)describe_fault(tcb, line, sizeof line);

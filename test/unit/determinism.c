@@ -1,7 +1,7 @@
 /*
  * In virtual time a run is a function of its image: two nodes run the same program, one in long steps
- * and one in short ones of random length, and have the same state at the same guest time, and have
- * printed the same.
+ * and one in short ones of random length, or traced, and have the same state at the same guest time, and
+ * have printed the same.
  *
  *   determinism IMAGE...
  */
@@ -12,11 +12,14 @@
 
 #include "cmd/image.h"
 #include "port/vm/node.h"
+#include "port/vm/trace.h"
 
 #define RAM_SIZE    (16ull << 20)
 #define END_NS      60000000ull /* guest time that is compared */
 #define CHECKPOINTS 12
 #define TEXT_SIZE   65536
+#define TRACED_STEP 700       /* the node that makes steps of this length is traced */
+#define TRACE_SIZE  (1 << 20) /* bytes: the ring wraps */
 
 struct side {
 	struct node *node;
@@ -72,7 +75,8 @@ static void run_to(struct side *side, uint64_t time)
 	}
 }
 
-static bool create(struct side *side, const struct image *image, uint64_t longest, char *error, size_t error_size)
+static bool create(struct side *side, const struct image *image, uint64_t longest, bool traced, char *error,
+		   size_t error_size)
 {
 	struct node_config config = {
 		.ram_size = RAM_SIZE,
@@ -86,13 +90,14 @@ static bool create(struct side *side, const struct image *image, uint64_t longes
 	side->longest = longest;
 	side->random = longest;
 	side->node = node_create(&config, error, error_size);
-	return side->node;
+	return side->node && (!traced || node_trace_start(side->node, TRACE_SIZE));
 }
 
 /* NULL, or what is different. */
 static const char *compare(uint64_t longest, const struct image *image, char *error, size_t error_size)
 {
-	if (!create(&sides[0], image, 0, error, error_size) || !create(&sides[1], image, longest, error, error_size))
+	if (!create(&sides[0], image, 0, false, error, error_size) ||
+	    !create(&sides[1], image, longest, longest == TRACED_STEP, error, error_size))
 		return error;
 	for (unsigned i = 1; i <= CHECKPOINTS; i++) {
 		/* Closer together at the beginning. */

@@ -1,0 +1,56 @@
+/*
+ * A trace file: tracks, slices, instants and arrows, as Perfetto's TrackEvent packets or as Chrome's JSON.
+ * doc/TRACE.md has the fields. All numbers of tracks and processes are the caller's, different, and not 0.
+ */
+#ifndef SKERRY_CMD_TRACE_FILE_H
+#define SKERRY_CMD_TRACE_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum trace_arg_kind { TRACE_ARG_NUMBER, TRACE_ARG_ADDRESS, TRACE_ARG_TEXT };
+
+struct trace_arg {
+	const char *name;
+	enum trace_arg_kind kind;
+	uint64_t number;
+	const char *text;
+};
+
+#define TRACE_ARGS_MAX 12
+
+/* What a slice's end or an instant can say beside its time. */
+struct trace_args {
+	unsigned count;
+	struct trace_arg arg[TRACE_ARGS_MAX];
+};
+
+void trace_arg_number(struct trace_args *args, const char *name, uint64_t number);
+void trace_arg_address(struct trace_args *args, const char *name, uint64_t number);
+void trace_arg_text(struct trace_args *args, const char *name, const char *text);
+
+struct trace_file;
+
+/* JSON if the path ends in .json. NULL: host_error() says why. */
+struct trace_file *trace_file_create(const char *path);
+/* False: not all could be written. */
+bool trace_file_close(struct trace_file *file);
+
+/* Tracks are named before anything is on them. `process` 0: of the machine, not of a program. */
+void trace_file_process(struct trace_file *file, uint32_t process, const char *name);
+void trace_file_track(struct trace_file *file, uint32_t track, uint32_t process, const char *name);
+
+/* Times, in ns, never go back. Slices of a track nest. */
+struct trace_point {
+	uint64_t time;
+	uint32_t track, process; /* as trace_file_track() had them */
+};
+void trace_file_begin(struct trace_file *file, struct trace_point at, const char *category, const char *name,
+		      const struct trace_args *args);
+void trace_file_end(struct trace_file *file, struct trace_point at, const struct trace_args *args);
+
+enum trace_flow { TRACE_FLOW_NONE, TRACE_FLOW_BEGINS, TRACE_FLOW_ENDS };
+void trace_file_instant(struct trace_file *file, struct trace_point at, const char *category, const char *name,
+			const struct trace_args *args, enum trace_flow flow, uint64_t flow_number);
+
+#endif
