@@ -12,7 +12,8 @@
 #include <sel4/syscall.h>
 
 #define REPORTS_MAX 20 /* faults told in full: a guest may produce any number */
-#define THREADS_MAX 100
+#define THREADS_MAX   100
+#define EXPLAINED_MAX 20 /* of them in full */
 
 /* --- faults ------------------------------------------------------------------------------------- */
 
@@ -56,6 +57,34 @@ static void print_replay(const struct report_context *report)
 			node_trap_time(report->node));
 }
 
+/* --- what there is to know of a thread -------------------------------------------------------------- */
+
+#define HISTORY 10 /* kernel events shown */
+
+static void print_line(void *context, const char *text)
+{
+	bool *heading = context;
+
+	if (*heading)
+		fprintf(stderr, "      its last kernel events:\n");
+	*heading = false;
+	fprintf(stderr, "        %s\n", text);
+}
+
+static void print_sentence(void *context, const char *text)
+{
+	(void)context;
+	fprintf(stderr, "      %s\n", text);
+}
+
+static void print_more(struct node *node, const struct node_thread *thread)
+{
+	bool heading = true;
+
+	node_explain(node, thread->tcb, print_sentence, NULL);
+	node_history(node, thread->tcb, HISTORY, print_line, &heading);
+}
+
 void report_fault(void *context, const struct node_thread *thread, const char *line)
 {
 	struct report_context *report = context;
@@ -73,6 +102,7 @@ void report_fault(void *context, const struct node_thread *thread, const char *l
 	print_place(report, thread, "in", thread->pc);
 	print_place(report, thread, "called from", thread->x[1] - 1); /* the call, not what follows it */
 	print_registers(thread);
+	print_more(report->node, thread);
 	print_replay(report);
 }
 
@@ -93,6 +123,8 @@ void report_threads(const struct report_context *report)
 		if (place_describe(report->image, node, &thread, thread.pc, place, sizeof place))
 			fprintf(stderr, ", in %s", place);
 		fputc('\n', stderr);
+		if (count < EXPLAINED_MAX)
+			print_more(node, &thread);
 	}
 	if (count > THREADS_MAX)
 		fprintf(stderr, "    and %u more\n", count - THREADS_MAX);

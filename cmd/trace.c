@@ -401,13 +401,18 @@ static void show_syscall(struct life *life, const struct trace_event *event)
 	life->answer = receives || (event->number == seL4_SysCall && !method);
 }
 
+/* A page fault's code is the processor's number of the access fault: 1, 5 or 7. */
 static void show_exception(struct life *life, const struct trace_event *event)
 {
 	bool page = event->number == seL4_Fault_VMFault;
 	struct trace_args args = {.count = 0};
 
 	trace_arg_address(&args, page ? "address" : "number", event->word[0]);
-	trace_arg_number(&args, "code", event->word[1]);
+	if (page)
+		trace_arg_text(&args, "access",
+			       event->word[1] == 1   ? "fetch"
+			       : event->word[1] == 7 ? "write"
+						     : "read");
 	trace_arg_address(&args, "pc", event->word[2]);
 	open_slice(life, event->time, "fault", page ? "page fault" : "exception", &args);
 }

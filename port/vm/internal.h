@@ -105,6 +105,14 @@ void trace_leave(struct node *node);
 void trace_claimed(struct node *node, unsigned irq);
 void trace_unhandled(struct node *node, const struct tcb *tcb);
 
+/* Where a slot is: in a CNode, a TCB, or the kernel's table of interrupts. */
+struct slot_home {
+	kref cnode, tcb; /* one of them, or 0 */
+	bool irq;
+	uint64_t index; /* of the slot in there */
+};
+bool node_slot_home(struct node *node, const struct slot *slot, struct slot_home *home);
+
 void node_describe_thread(const struct tcb *tcb, struct node_thread *thread);
 
 /* A node with empty memory, whose kernel has not been booted. */

@@ -101,6 +101,19 @@ uint64_t node_trap_time(const struct node *node);
 /* Fills `thread` with the index-th TCB; false past the last. */
 bool node_thread(struct node *node, unsigned index, struct node_thread *thread);
 
+/* Prints a line, without its end. */
+typedef void node_line_fn(void *context, const char *text);
+/*
+ * Says of a thread which capability it used, what object is behind it, who holds that, and who could bring
+ * the thread on; a few lines, or none.
+ */
+void node_explain(struct node *node, uint64_t tcb, node_line_fn *print, void *context);
+/*
+ * The newest kernel events of a thread, oldest first. With --trace all of them, else those that took the slow
+ * path; few or none of a thread that has been quiet for long.
+ */
+void node_history(struct node *node, uint64_t tcb, unsigned most, node_line_fn *print, void *context);
+
 /*
  * Called when a thread faults and nobody handles it (or when the kernel reports something a person
  * should see). `line` is what the kernel says, one sentence; `thread` may be NULL.

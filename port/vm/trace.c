@@ -44,6 +44,14 @@ static uint32_t space_number(const struct tcb *tcb)
 	return isa_vspace(tcb->slot[TCB_VSPACE].cap, &root, &asid) ? (uint32_t)(root >> seL4_PageBits) : 0;
 }
 
+/* The host's clock is too slow to be read for reports alone. */
+static uint64_t event_time(const struct node *node)
+{
+	if (!node->config.real_time)
+		return node->clock_offset + node->hart->instret;
+	return node->trace.on ? node_time(node) : 0;
+}
+
 /* The next place, with everything set that each event has. Its words are as they were. */
 static struct trace_event *add(struct node *node, enum trace_kind kind, int number, uint32_t thread)
 {
@@ -53,7 +61,7 @@ static struct trace_event *add(struct node *node, enum trace_kind kind, int numb
 	if (++trace->next == trace->events)
 		trace->next = 0;
 	trace->count++;
-	event->time = node_time(node);
+	event->time = event_time(node);
 	event->thread = thread;
 	event->other = 0;
 	event->lasted = 0;

@@ -92,11 +92,6 @@ uint64_t trace_thread_paddr(uint32_t thread);
 uint64_t trace_space_paddr(uint32_t space);
 void node_trace_thread(struct node *node, uint32_t thread, char name[64], uint32_t *space);
 
-/* The newest events of a thread in words, oldest first, at most `most`; calls `line` for each. */
-#define HISTORY_MOST 16
-void node_history(struct node *node, uint64_t tcb, unsigned most,
-		  void (*line)(void *context, uint64_t time, const char *text), void *context);
-
 /* Names from the interface's tables; "?" for what has none. */
 const char *trace_syscall_name(int number);
 const char *trace_capability_name(uint64_t word0);

@@ -7,6 +7,8 @@
 #include "kernel/core/message.h"
 #include "port/vm/trace.h"
 
+#define HISTORY_MOST 16
+
 /* --- names -------------------------------------------------------------------------------------- */
 
 const char *trace_syscall_name(int number)
@@ -220,13 +222,18 @@ static bool describe(struct node *node, const struct trace_event *event, uint32_
 	}
 }
 
-void node_history(struct node *node, uint64_t tcb, unsigned most,
-		  void (*line)(void *context, uint64_t time, const char *text), void *context)
+/* Real time is looked at only while a trace is made. */
+static bool has_time(const struct node *node)
+{
+	return node->trace.on || !node->config.real_time;
+}
+
+void node_history(struct node *node, uint64_t tcb, unsigned most, node_line_fn *print, void *context)
 {
 	uint32_t thread = (uint32_t)(isa_paddr(tcb) >> seL4_TCBBits);
 	const struct trace_event *found[HISTORY_MOST];
+	char text[256], line[320];
 	unsigned count = 0;
-	char text[256];
 	uint64_t kept;
 
 	node_select(node);
@@ -243,6 +250,10 @@ void node_history(struct node *node, uint64_t tcb, unsigned most,
 	}
 	while (count-- > 0) {
 		describe(node, found[count], thread, text, sizeof text);
-		line(context, found[count]->time, text);
+		if (has_time(node))
+			snprintf(line, sizeof line, "%15" PRIu64 " ns  %s", found[count]->time, text);
+		else
+			snprintf(line, sizeof line, "%s", text);
+		print(context, line);
 	}
 }

@@ -351,6 +351,23 @@ class Bench:
                          words, ROUNDTRIPS, tsc_hz / 1e9,
                          "; peer: upstream's kernel in QEMU, measured earlier" if peer else ""))
 
+    def trace(self):
+        rows = [("trace-event", "event", "one event into the ring of --trace"),
+                ("trace-roundtrip", "roundtrip", "ipc-roundtrip with --trace: four events, on the slow path"),
+                ("trace-untraced", "untraced", "the same program and clock without --trace")]
+        chosen = [row for row in rows if self.wanted(row[0])]
+        if not chosen:
+            return
+        tsc_hz = float(subprocess.check_output([self.native, "--tsc"], text=True))
+        command = [self.program("trace"), self.program("root/ipc-0-more.elf"), str(ROUNDTRIPS)]
+        taken = {row[0]: [] for row in rows}
+        for _ in range(self.rounds):
+            for line in subprocess.check_output(command, text=True).splitlines():
+                taken["trace-" + line.split()[0]].append(float(line.split()[1]) * tsc_hz / 1e9)
+        for name, _, what in chosen:
+            self.add(name, median(taken[name]), None, None, "cycles",
+                     what + "; processor time times the host's TSC frequency")
+
     def boot(self):
         if not self.wanted("boot-first-instruction"):
             return
@@ -489,6 +506,7 @@ def main():
     bench = Bench(arguments.build, arguments.metal_kernel, arguments.only, arguments.rounds)
     bench.interp()
     bench.ipc()
+    bench.trace()
     bench.boot()
     bench.metal()
     bench.latency()

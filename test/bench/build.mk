@@ -74,6 +74,13 @@ $(BUILD)/bench/boot.elf: test/bench/guest/boot.c
 	$(GUEST_CC) $(GUEST_ARCH) -std=gnu11 -O2 $(WARN) -ffreestanding -Iabi -Iabi/riscv64 -nostdlib -static \
 		-MMD -MP -MF $(BUILD)/bench/obj/boot.d -o $@ $<
 
+# What tracing costs: the whole node, without the `skerry` program.
+BENCH_TRACE := $(BUILD)/bench/trace
+$(BENCH_TRACE): $(BUILD)/host/test/bench/run/trace.o $(filter-out $(BUILD)/host/cmd/%,$(SKERRY_OBJ)) \
+                $(BUILD)/host/cmd/elf.o $(BUILD)/host/cmd/image.o
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 # --- bare metal -----------------------------------------------------------------------------------
 # Instructions per operation, counted by a root server in QEMU; those from the kernel's first to the root
 # server's first are the difference of two programs that begin with reading the counter.
@@ -119,7 +126,7 @@ BENCH_SNAPSHOT := $(BUILD)/bench/snapshot $(BUILD)/bench/working_set.elf
 
 BENCH_PROGRAMS := $(BENCH_NATIVE) $(BENCH_LINUX) $(BENCH_METAL) $(BENCH_ROOT) \
                   $(BENCH_IPC:%=$(BUILD)/bench/root/%.elf) $(BUILD)/bench/boot.elf $(BENCH_COUNT) $(BENCH_LATENCY) \
-                  $(BENCH_SNAPSHOT)
+                  $(BENCH_SNAPSHOT) $(BENCH_TRACE)
 bench-programs: $(BENCH_PROGRAMS)
 
 bench: $(BENCH_PROGRAMS) $(BUILD)/skerry $(BENCH_METAL_KERNEL)
