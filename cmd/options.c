@@ -33,6 +33,7 @@ enum {
 	OPT_TO,
 	OPT_TRACE,
 	OPT_TRACE_BUFFER,
+	OPT_CONTROL,
 };
 
 static const struct option long_options[] = {
@@ -55,6 +56,7 @@ static const struct option long_options[] = {
 	{"to", required_argument, NULL, OPT_TO},
 	{"trace", required_argument, NULL, OPT_TRACE},
 	{"trace-buffer", required_argument, NULL, OPT_TRACE_BUFFER},
+	{"control", required_argument, NULL, OPT_CONTROL},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -98,6 +100,7 @@ void help_run(void)
 	       "      --trace FILE       write what the kernel did, for Perfetto; Chrome's JSON if FILE ends in "
 	       ".json\n"
 	       "      --trace-buffer SIZE  keep so much of the newest, 64K to 4G [16M: 262,144 events]\n"
+	       "      --control FILE     make a socket at which skerry ps and skerry caps look into the run\n"
 	       "  -v, --verbose          say what is booted, and how the run ends\n"
 	       "  -h, --help             show this\n"
 	       "\n"
@@ -366,6 +369,9 @@ static bool option_parse(int option, const char *text, struct run_options *optio
 	case OPT_TRACE:
 		options->trace = text;
 		return true;
+	case OPT_CONTROL:
+		options->control = text;
+		return true;
 	case OPT_TRACE_BUFFER:
 		return size_parse("--trace-buffer", text, &trace_range, &options->trace_buffer);
 	case OPT_DTB:
@@ -437,6 +443,8 @@ static bool options_agree(const struct run_options *options, int of_machine)
 		return true;
 	if (options->trace)
 		return mistake("--trace: only Skerry's own machine is traced; leave out --on qemu");
+	if (options->control)
+		return mistake("--control: only Skerry's own machine can be looked into; leave out --on qemu");
 	if (options->stats != STATS_NONE)
 		return mistake("--stats: only Skerry's own machine counts; leave out --on qemu");
 	if (options->snapshot || options->restore)

@@ -50,6 +50,7 @@ struct run_options {
 	enum stats_format stats;
 	const char *trace; /* NULL: none */
 	uint64_t trace_buffer;
+	const char *control; /* path of the socket; NULL: none */
 	bool verbose;
 };
 
@@ -64,6 +65,8 @@ void help_run(void);
 void help_replay(void);
 void help_inspect(void);
 void help_image(void);
+void help_ps(void);
+void help_caps(void);
 
 /* A guest time as the options take it, and as messages show it: "1.5s", "250ms". */
 bool time_parse(const char *text, uint64_t *ns);
@@ -75,5 +78,7 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int command_run(int argc, char **argv); /* of `skerry replay` too */
 int command_inspect(int argc, char **argv);
 int command_image(int argc, char **argv);
+int command_ps(int argc, char **argv);
+int command_caps(int argc, char **argv);
 
 #endif

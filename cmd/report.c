@@ -82,7 +82,7 @@ static void print_more(struct node *node, const struct node_thread *thread)
 	bool heading = true;
 
 	node_explain(node, thread->tcb, print_sentence, NULL);
-	node_history(node, thread->tcb, HISTORY, print_line, &heading);
+	node_last_events(node, thread->tcb, HISTORY, print_line, &heading);
 }
 
 void report_fault(void *context, const struct node_thread *thread, const char *line)

@@ -7,6 +7,7 @@
  * file two runs are the same.
  */
 #include "cmd/console.h"
+#include "cmd/control.h"
 #include "cmd/report.h"
 #include "cmd/run.h"
 #include "cmd/trace.h"
@@ -114,6 +115,10 @@ static bool vm_start(struct run *run)
 		run->status = STATUS_NO_BOOT;
 		return false;
 	}
+	if (options->control && !control_begin(options->control)) {
+		run->status = STATUS_NO_BOOT;
+		return false;
+	}
 	if (may_be_woken(run))
 		woken = vm.node;
 	run_booted(run);
@@ -192,6 +197,7 @@ static enum run_state vm_turn(struct run *run)
 	at_boundary = state != NODE_RAN || node_time(vm.node) >= boundary || run->options.real_time;
 	console_flush();
 	saved_observe(run, vm.node);
+	control_turn(vm.node);
 	if (state == NODE_HALTED)
 		return RUN_HALTED;
 	fed = at_boundary && console_feed(&guest);
@@ -224,7 +230,7 @@ static bool vm_idle(struct run *run)
 	if (until <= now)
 		return false;
 	saved_flush(run, true);
-	host_wait(console_input_open(), until == NODE_FOREVER ? UINT64_MAX : until - now);
+	host_wait(console_input_open(), control_sleep(until == NODE_FOREVER ? UINT64_MAX : until - now));
 	if (run->options.real_time)
 		return false;
 	slept = host_clock_ns() - before;
@@ -259,6 +265,7 @@ static void vm_report(const struct run *run)
 static void vm_close(struct run *run)
 {
 	woken = NULL;
+	control_end();
 	if (vm.node && run->booted)
 		saved_end(run, vm.node);
 	if (vm.node) {

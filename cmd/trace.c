@@ -613,7 +613,7 @@ bool trace_begin(struct node *node, const char *path, uint64_t buffer_size)
 		complain("cannot write trace %s: %s", path, host_error());
 		return false;
 	}
-	if (node_trace_start(node, buffer_size))
+	if (node_trace_start(node, buffer_size ? buffer_size : TRACE_BUFFER_DEFAULT))
 		return true;
 	complain("the host has not enough memory for a trace buffer of %" PRIu64 " bytes", buffer_size);
 	trace_file_close(t.file);

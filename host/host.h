@@ -130,6 +130,24 @@ bool host_disk_flush(struct host_disk *disk);
 const char *host_disk_path(const struct host_disk *disk);
 const char *host_nameless_file(const void *bytes, uint64_t size); /* NULL on failure */
 
+/* --- a control socket -------------------------------------------------------------------------- */
+
+/*
+ * Others on this machine, of the same user, can ask a run for something: one line, and the answer ends the talk.
+ * One client at a time is served, for three seconds at most. Nothing here waits.
+ */
+struct host_control;
+struct host_control *host_control_open(const char *path); /* NULL on failure */
+void host_control_close(struct host_control *control);    /* and removes it */
+/* What a client asks, without the line's end; NULL: nothing now. It has to be answered. */
+const char *host_control_request(struct host_control *control);
+/* `bytes` are from malloc(), and freed here when they are sent. */
+void host_control_answer(struct host_control *control, char *bytes, size_t size);
+
+/* Asks: waits for the whole answer, from malloc(). NULL on failure. */
+char *host_control_ask(const char *path, const char *line, size_t *size);
+bool host_is_control(const char *path); /* is a socket there? */
+
 /* --- another program -------------------------------------------------------------------------- */
 
 /*

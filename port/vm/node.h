@@ -112,7 +112,7 @@ void node_explain(struct node *node, uint64_t tcb, node_line_fn *print, void *co
  * The newest kernel events of a thread, oldest first. With --trace all of them, else those that took the slow
  * path; few or none of a thread that has been quiet for long.
  */
-void node_history(struct node *node, uint64_t tcb, unsigned most, node_line_fn *print, void *context);
+void node_last_events(struct node *node, uint64_t tcb, unsigned most, node_line_fn *print, void *context);
 
 /*
  * Called when a thread faults and nobody handles it (or when the kernel reports something a person

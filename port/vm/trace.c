@@ -33,7 +33,7 @@ void trace_destroy(struct trace *trace)
 /* Who did it, and where, as an event has them. The idle thread is nobody. */
 static uint32_t thread_number(const struct tcb *tcb)
 {
-	return tcb && tcb->state != THREAD_IDLE ? (uint32_t)(isa_paddr(machine_ref(tcb)) >> seL4_TCBBits) : 0;
+	return tcb->state != THREAD_IDLE ? (uint32_t)(isa_paddr(machine_ref(tcb)) >> seL4_TCBBits) : 0;
 }
 
 static uint32_t space_number(const struct tcb *tcb)
@@ -73,7 +73,7 @@ static struct trace_event *add(struct node *node, enum trace_kind kind, int numb
 
 static uint32_t current_number(const struct node *node)
 {
-	return thread_number(node->running);
+	return node->running ? thread_number(node->running) : 0;
 }
 
 /* A system call's number as an event has it; 0: one that no interface has. */
@@ -206,8 +206,7 @@ void machine_trace_signal(kref notification, kref woken, uint64_t badge)
 {
 	struct node *node = current_node;
 	bool interrupt = node->trace.interrupt;
-	struct trace_event *event =
-		add(node, TRACE_SIGNAL, interrupt, interrupt ? 0 : thread_number(node->running));
+	struct trace_event *event = add(node, TRACE_SIGNAL, interrupt, interrupt ? 0 : current_number(node));
 
 	event->other = woken ? thread_number(tcb_at(woken)) : 0;
 	event->word[0] = isa_paddr(notification);

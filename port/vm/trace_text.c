@@ -228,7 +228,7 @@ static bool has_time(const struct node *node)
 	return node->trace.on || !node->config.real_time;
 }
 
-void node_history(struct node *node, uint64_t tcb, unsigned most, node_line_fn *print, void *context)
+void node_last_events(struct node *node, uint64_t tcb, unsigned most, node_line_fn *print, void *context)
 {
 	uint32_t thread = (uint32_t)(isa_paddr(tcb) >> seL4_TCBBits);
 	const struct trace_event *found[HISTORY_MOST];

@@ -1,9 +1,12 @@
 # What `--trace` writes, read by decoders that are not ours: protoc and Python's json. See timeline.py.
 
-$(eval $(call guest_program,stuck,test/trace,test/trace/guest/stuck.c))
+GUEST_LDFLAGS_stuck := -Wl,--defsym=stuck_spins=0
+GUEST_LDFLAGS_spins := -Wl,--defsym=stuck_spins=1
+$(foreach g,stuck spins,$(eval $(call guest_program,$(g),test/trace,test/trace/guest/stuck.c)))
 
 TESTS += test-trace
-test-trace: $(BUILD)/skerry examples conform $(BUILD)/test/cli/echo.elf $(BUILD)/test/trace/stuck.elf
+test-trace: $(BUILD)/skerry examples conform $(BUILD)/test/cli/echo.elf $(BUILD)/test/trace/stuck.elf \
+            $(BUILD)/fuzz/guest-7-10-1000-50-0-0.elf
 	@test/trace/run $(BUILD)/skerry $(BUILD)
 
 .PHONY: test-trace

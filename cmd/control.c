@@ -1,0 +1,201 @@
+/*
+ * Looking into a run. A request is one line, "ps FORMAT" or "caps FORMAT"; the answer is a line that begins with
+ * "ok", and what was asked for, or a line that says why not.
+ */
+#define _GNU_SOURCE
+#include "cmd/control.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/options.h"
+#include "host/host.h"
+#include "port/vm/graph.h"
+
+#define SLEEP_NS 50000000ull /* while nothing runs, this often it is looked whether somebody asks */
+#define OK       "ok\n"
+
+static struct host_control *control;
+
+static const char *const formats[] = {
+	[GRAPH_TEXT] = "text",
+	[GRAPH_DOT] = "dot",
+	[GRAPH_CAPDL] = "capdl",
+	[GRAPH_JSON] = "json",
+};
+#define FORMATS (sizeof formats / sizeof formats[0])
+
+/* --- the run's side --------------------------------------------------------------------------------- */
+
+bool control_begin(const char *path)
+{
+	control = host_control_open(path);
+	if (!control)
+		complain("cannot make control socket %s: %s", path, host_error());
+	return control;
+}
+
+void control_end(void)
+{
+	if (control)
+		host_control_close(control);
+	control = NULL;
+}
+
+uint64_t control_sleep(uint64_t wanted)
+{
+	return control && wanted > SLEEP_NS ? SLEEP_NS : wanted;
+}
+
+/* `what` is "ps" or "caps". False: it cannot be printed. */
+static bool print(struct node *node, const char *what, const char *format, FILE *out)
+{
+	bool threads = strcmp(what, "ps") == 0;
+
+	for (size_t i = 0; i < FORMATS; i++) {
+		if (strcmp(format, formats[i]) != 0)
+			continue;
+		if (threads && (i == GRAPH_TEXT || i == GRAPH_JSON)) {
+			node_print_threads(node, (enum graph_format)i, out);
+			return true;
+		}
+		return !threads && node_print_capabilities(node, (enum graph_format)i, out);
+	}
+	return false;
+}
+
+void control_turn(struct node *node)
+{
+	const char *line = control ? host_control_request(control) : NULL;
+	char what[8], format[8], *bytes = NULL;
+	size_t size = 0;
+	bool good;
+	FILE *out;
+
+	if (!line)
+		return;
+	out = open_memstream(&bytes, &size);
+	if (out) {
+		fputs(OK, out);
+		good = sscanf(line, "%7s %7s", what, format) == 2 &&
+		       (strcmp(what, "ps") == 0 || strcmp(what, "caps") == 0) &&
+		       print(node, what, format, out);
+		if (fclose(out) == 0 && good) {
+			host_control_answer(control, bytes, size);
+			return;
+		}
+	}
+	free(bytes);
+	bytes = strdup("this run does not know the request, or has no memory for the answer\n");
+	if (bytes)
+		host_control_answer(control, bytes, strlen(bytes));
+}
+
+/* --- the other side -------------------------------------------------------------------------------- */
+
+static bool mistake(const char *command, const char *why, const char *word)
+{
+	complain("%s%s (see: skerry %s --help)", why, word, command);
+	return false;
+}
+
+static bool format_is_known(const char *command, const char *format)
+{
+	bool threads = strcmp(command, "ps") == 0;
+
+	for (size_t i = 0; i < FORMATS; i++)
+		if (strcmp(format, formats[i]) == 0 && (!threads || i == GRAPH_TEXT || i == GRAPH_JSON))
+			return true;
+	return false;
+}
+
+/* False: it is all said and done, with *status. */
+static bool parse(int argc, char **argv, const char **path, const char **format, void (*help)(void),
+		  int *status)
+{
+	static const struct option options[] = {
+		{"format", required_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	int option;
+
+	*status = STATUS_USAGE;
+	*format = formats[GRAPH_TEXT];
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":f:h", options, NULL)) != -1) {
+		if (option == 'h') {
+			help();
+			*status = STATUS_OK;
+			return false;
+		}
+		if (option != 'f')
+			return mistake(argv[0], "wrong option ", argv[optind - 1]);
+		*format = optarg;
+	}
+	if (!format_is_known(argv[0], *format))
+		return mistake(argv[0], "no such format: ", *format);
+	if (optind + 1 != argc)
+		return mistake(argv[0], optind == argc ? "no file given" : "only one file can be looked into", "");
+	*path = argv[optind];
+	return true;
+}
+
+static int ask(const char *command, const char *path, const char *format)
+{
+	char line[32], *answer, *end;
+	size_t size;
+	int status = STATUS_NO_BOOT;
+
+	if (!host_is_control(path)) {
+		complain("%s is not the control socket of a run (skerry run IMAGE --control %s makes one)", path,
+			 path);
+		return status;
+	}
+	snprintf(line, sizeof line, "%s %s", command, format);
+	answer = host_control_ask(path, line, &size);
+	if (!answer) {
+		complain("cannot ask the run at %s: %s", path, host_error());
+		return status;
+	}
+	if (size >= strlen(OK) && memcmp(answer, OK, strlen(OK)) == 0) {
+		fwrite(answer + strlen(OK), 1, size - strlen(OK), stdout);
+		status = STATUS_OK;
+	} else {
+		end = memchr(answer, '\n', size);
+		complain("%s: %.*s", path, end ? (int)(end - answer) : 0, answer);
+	}
+	free(answer);
+	return status;
+}
+
+static int look(int argc, char **argv, void (*help)(void))
+{
+	const char *path, *format;
+	int status;
+
+	return parse(argc, argv, &path, &format, help, &status) ? ask(argv[0], path, format) : status;
+}
+
+void help_ps(void)
+{
+	printf("Usage: skerry ps FILE [--format text|json]\n"
+	       "Lists the threads of a run with what they wait for. FILE is the socket that the run made, with\n"
+	       "its option --control FILE.\n");
+}
+
+void help_caps(void)
+{
+	printf("Usage: skerry caps FILE [--format text|dot|capdl|json]\n"
+	       "Prints who holds which capability to what in a run. FILE is the socket that the run made, with\n"
+	       "its option --control FILE. For a picture: skerry caps FILE --format dot | dot -Tsvg -o FILE.svg\n");
+}
+
+int command_ps(int argc, char **argv)
+{
+	return look(argc, argv, help_ps);
+}
+
+int command_caps(int argc, char **argv)
+{
+	return look(argc, argv, help_caps);
+}
