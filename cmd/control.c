@@ -13,6 +13,7 @@
 #include "cmd/options.h"
 #include "host/host.h"
 #include "port/vm/graph.h"
+#include "port/vm/snapshot.h"
 
 #define SLEEP_NS 50000000ull /* while nothing runs, this often it is looked whether somebody asks */
 #define OK       "ok\n"
@@ -140,17 +141,63 @@ static bool parse(int argc, char **argv, const char **path, const char **format,
 	return true;
 }
 
+/* A snapshot's disk is not there, and nobody reads it. */
+static bool no_disk(void *context, uint64_t offset, void *buffer, size_t size)
+{
+	(void)context;
+	(void)offset;
+	memset(buffer, 0, size);
+	return true;
+}
+
+static uint64_t no_clock(void *context)
+{
+	(void)context;
+	return 0;
+}
+
+static void no_output(void *context, unsigned console, const void *bytes, size_t size)
+{
+	(void)context;
+	(void)console;
+	(void)bytes;
+	(void)size;
+}
+
+static int look_at_snapshot(const char *command, const char *path, const char *format)
+{
+	struct board_disk disk = {.read = no_disk, .read_only = true};
+	struct node_config config = {.board.output = no_output, .board.host_clock_ns = no_clock};
+	struct snapshot_image image = {.bytes = NULL};
+	struct node *node = NULL;
+	struct snapshot *snapshot;
+	char error[512];
+
+	snapshot = snapshot_read(path, &image, error, sizeof error);
+	if (snapshot) {
+		disk.size = snapshot->machine.disk_size;
+		config.board.disk = snapshot->machine.disk ? &disk : NULL;
+		node = node_create_restored(&config, snapshot, error, sizeof error);
+		snapshot_release(snapshot);
+		snapshot_image_free(&image);
+	}
+	if (!node) {
+		complain("cannot look into %s: %s", path, error);
+		return STATUS_NO_BOOT;
+	}
+	print(node, command, format, stdout);
+	node_destroy(node);
+	return STATUS_OK;
+}
+
 static int ask(const char *command, const char *path, const char *format)
 {
 	char line[32], *answer, *end;
 	size_t size;
 	int status = STATUS_NO_BOOT;
 
-	if (!host_is_control(path)) {
-		complain("%s is not the control socket of a run (skerry run IMAGE --control %s makes one)", path,
-			 path);
-		return status;
-	}
+	if (!host_is_control(path))
+		return look_at_snapshot(command, path, format);
 	snprintf(line, sizeof line, "%s %s", command, format);
 	answer = host_control_ask(path, line, &size);
 	if (!answer) {
@@ -180,14 +227,14 @@ void help_ps(void)
 {
 	printf("Usage: skerry ps FILE [--format text|json]\n"
 	       "Lists the threads of a run with what they wait for. FILE is the socket that the run made, with\n"
-	       "its option --control FILE.\n");
+	       "its option --control FILE, or a snapshot.\n");
 }
 
 void help_caps(void)
 {
 	printf("Usage: skerry caps FILE [--format text|dot|capdl|json]\n"
 	       "Prints who holds which capability to what in a run. FILE is the socket that the run made, with\n"
-	       "its option --control FILE. For a picture: skerry caps FILE --format dot | dot -Tsvg -o FILE.svg\n");
+	       "its option --control FILE, or a snapshot. For a picture: skerry caps FILE --format dot | dot -Tsvg -o FILE.svg\n");
 }
 
 int command_ps(int argc, char **argv)

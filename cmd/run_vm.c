@@ -111,7 +111,7 @@ static bool vm_start(struct run *run)
 	};
 	if (!saved_begin(run, vm.node, report_fault, &vm.report))
 		return false;
-	if (options->trace && !trace_begin(vm.node, options->trace, options->trace_buffer)) {
+	if (options->trace && !trace_begin(vm.node, options->trace, options->trace_buffer, options->replay)) {
 		run->status = STATUS_NO_BOOT;
 		return false;
 	}

@@ -586,7 +586,7 @@ static void show(const struct trace_event *event, uint64_t number)
 
 static void write_events(uint64_t dropped)
 {
-	uint64_t end = node_time(t.node);
+	uint64_t end = node_trace_time(t.node);
 
 	if (dropped > 0) {
 		struct trace_args args = {.count = 0};
@@ -605,7 +605,7 @@ static void write_events(uint64_t dropped)
 
 /* --- the whole ------------------------------------------------------------------------------------ */
 
-bool trace_begin(struct node *node, const char *path, uint64_t buffer_size)
+bool trace_begin(struct node *node, const char *path, uint64_t buffer_size, bool replay)
 {
 	t.path = path;
 	t.file = trace_file_create(path);
@@ -613,7 +613,8 @@ bool trace_begin(struct node *node, const char *path, uint64_t buffer_size)
 		complain("cannot write trace %s: %s", path, host_error());
 		return false;
 	}
-	if (node_trace_start(node, buffer_size ? buffer_size : TRACE_BUFFER_DEFAULT))
+	if (node_trace_start(node, buffer_size ? buffer_size : TRACE_BUFFER_DEFAULT,
+			     replay ? NULL : host_clock_ns))
 		return true;
 	complain("the host has not enough memory for a trace buffer of %" PRIu64 " bytes", buffer_size);
 	trace_file_close(t.file);

@@ -7,8 +7,11 @@
 
 struct node;
 
-/* Begins it: before the guest's first instruction. False: why has been said. */
-bool trace_begin(struct node *node, const char *path, uint64_t buffer_size);
+/*
+ * Begins it: before the guest's first instruction. `buffer_size` 0: the default. A replay's time is not the
+ * host's. False: why has been said.
+ */
+bool trace_begin(struct node *node, const char *path, uint64_t buffer_size, bool replay);
 /* Writes the file. True if there is nothing to write, too. */
 bool trace_end(struct node *node);
 

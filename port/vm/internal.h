@@ -30,13 +30,15 @@ enum {
 /* Events of the kernel: see trace.h. */
 struct trace {
 	struct trace_event *ring;
-	uint64_t events;           /* that have room in it */
-	uint64_t next;             /* where the next one goes */
-	uint64_t count;            /* how many there were */
-	bool on;                   /* everything is recorded, not only what the slow path does */
-	bool interrupt;            /* one was claimed, and what happens now is its doing */
-	struct trace_event *entry; /* under way, to be completed; NULL: none, or not recorded */
-	uint64_t entry_count;      /* `count` behind it */
+	uint64_t events;            /* that have room in it */
+	uint64_t next;              /* where the next one goes */
+	uint64_t count;             /* how many there were */
+	bool on;                    /* everything is recorded, not only what the slow path does */
+	uint64_t (*clock_ns)(void); /* real time: see node_trace_start() */
+	uint64_t seen;              /* real time: guest time when the node last looked at its clock */
+	bool interrupt;             /* one was claimed, and what happens now is its doing */
+	struct trace_event *entry;  /* under way, to be completed; NULL: none, or not recorded */
+	uint64_t entry_count;       /* `count` behind it */
 };
 
 /* Frames for device access that are remembered between two kernel entries. */

@@ -453,8 +453,10 @@ enum node_state node_step(struct node *node, uint64_t budget, uint64_t *until)
 			return NODE_RAN;
 		}
 		limit = (node->next_event < end ? node->next_event : end) - now;
-		if (node->config.real_time && limit > REAL_TIME_SLICE)
-			limit = REAL_TIME_SLICE;
+		if (node->config.real_time) {
+			node->trace.seen = now;
+			limit = limit < REAL_TIME_SLICE ? limit : REAL_TIME_SLICE;
+		}
 		run_user(node, limit);
 	}
 }

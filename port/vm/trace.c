@@ -44,12 +44,11 @@ static uint32_t space_number(const struct tcb *tcb)
 	return isa_vspace(tcb->slot[TCB_VSPACE].cap, &root, &asid) ? (uint32_t)(root >> seL4_PageBits) : 0;
 }
 
-/* The host's clock is too slow to be read for reports alone. */
-static uint64_t event_time(const struct node *node)
+uint64_t node_trace_time(const struct node *node)
 {
 	if (!node->config.real_time)
 		return node->clock_offset + node->hart->instret;
-	return node->trace.on ? node_time(node) : 0;
+	return node->trace.clock_ns ? node->trace.clock_ns() - node->host_start : node->trace.seen;
 }
 
 /* The next place, with everything set that each event has. Its words are as they were. */
@@ -61,7 +60,7 @@ static struct trace_event *add(struct node *node, enum trace_kind kind, int numb
 	if (++trace->next == trace->events)
 		trace->next = 0;
 	trace->count++;
-	event->time = event_time(node);
+	event->time = node_trace_time(node);
 	event->thread = thread;
 	event->other = 0;
 	event->lasted = 0;
@@ -131,7 +130,7 @@ void trace_leave(struct node *node)
 	/* Has so much happened in the entry that its own event is gone? */
 	if (trace->count - trace->entry_count >= trace->events)
 		return;
-	lasted = node_time(node) - event->time;
+	lasted = node_trace_time(node) - event->time;
 	event->lasted = lasted < UINT32_MAX ? (uint32_t)lasted : UINT32_MAX;
 	event->other = current_number(node);
 	if (event->other)
@@ -251,7 +250,7 @@ void machine_trace_thread_deleted(const struct tcb *tcb)
 
 /* --- for the owner ------------------------------------------------------------------------------- */
 
-bool node_trace_start(struct node *node, uint64_t bytes)
+bool node_trace_start(struct node *node, uint64_t bytes, uint64_t (*clock_ns)(void))
 {
 	uint64_t events = bytes / sizeof(struct trace_event);
 	struct trace_event *ring = ring_make(events);
@@ -260,7 +259,7 @@ bool node_trace_start(struct node *node, uint64_t bytes)
 		return false;
 	node_select(node);
 	trace_destroy(&node->trace);
-	node->trace = (struct trace){.ring = ring, .events = events, .on = true};
+	node->trace = (struct trace){.ring = ring, .events = events, .on = true, .clock_ns = clock_ns};
 	add(node, TRACE_START, 0, 0)->other = current_number(node);
 	return true;
 }

@@ -78,8 +78,14 @@ struct trace_event {
 };
 _Static_assert(sizeof(struct trace_event) == TRACE_EVENT_SIZE, "an event is a cache line");
 
-/* From here on all entries are recorded, in `bytes` of memory. False: the host has not enough. */
-bool node_trace_start(struct node *node, uint64_t bytes);
+/*
+ * From here on all entries are recorded, in `bytes` of memory. False: the host has not enough. `clock_ns` is
+ * what guest time in real time is measured with, read for each event; it is not the board's clock, for how
+ * often that is read belongs to the run. NULL: events have the time at which the node last looked.
+ */
+bool node_trace_start(struct node *node, uint64_t bytes, uint64_t (*clock_ns)(void));
+/* Guest time as an event that happened now would have it. */
+uint64_t node_trace_time(const struct node *node);
 
 /* How many events there were so far, and how many of them (the newest) are kept. */
 uint64_t node_trace_count(const struct node *node, uint64_t *kept);

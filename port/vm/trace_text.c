@@ -222,12 +222,6 @@ static bool describe(struct node *node, const struct trace_event *event, uint32_
 	}
 }
 
-/* Real time is looked at only while a trace is made. */
-static bool has_time(const struct node *node)
-{
-	return node->trace.on || !node->config.real_time;
-}
-
 void node_last_events(struct node *node, uint64_t tcb, unsigned most, node_line_fn *print, void *context)
 {
 	uint32_t thread = (uint32_t)(isa_paddr(tcb) >> seL4_TCBBits);
@@ -250,10 +244,7 @@ void node_last_events(struct node *node, uint64_t tcb, unsigned most, node_line_
 	}
 	while (count-- > 0) {
 		describe(node, found[count], thread, text, sizeof text);
-		if (has_time(node))
-			snprintf(line, sizeof line, "%15" PRIu64 " ns  %s", found[count]->time, text);
-		else
-			snprintf(line, sizeof line, "%s", text);
+		snprintf(line, sizeof line, "%15" PRIu64 " ns  %s", found[count]->time, text);
 		print(context, line);
 	}
 }

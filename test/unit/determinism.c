@@ -90,7 +90,7 @@ static bool create(struct side *side, const struct image *image, uint64_t longes
 	side->longest = longest;
 	side->random = longest;
 	side->node = node_create(&config, error, error_size);
-	return side->node && (!traced || node_trace_start(side->node, TRACE_SIZE));
+	return side->node && (!traced || node_trace_start(side->node, TRACE_SIZE, NULL));
 }
 
 /* NULL, or what is different. */

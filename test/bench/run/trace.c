@@ -47,7 +47,7 @@ static struct node *make(bool traced)
 	char error[512];
 	struct node *node = node_create(&config, error, sizeof error);
 
-	if (node && (!traced || node_trace_start(node, BUFFER_SIZE)))
+	if (node && (!traced || node_trace_start(node, BUFFER_SIZE, NULL)))
 		return node;
 	fprintf(stderr, "no node: %s\n", error);
 	exit(1);
