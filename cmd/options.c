@@ -122,6 +122,7 @@ void help_replay(void)
 	       "                         where the guest is\n"
 	       "      --snapshot FILE[@TIME]   write the whole system to FILE at guest time TIME, without it\n"
 	       "                         where the replay stops\n"
+	       "      --trace FILE, --trace-buffer SIZE   write what the kernel did, as skerry run does\n"
 	       "      --timeout TIME     end with status 124 after TIME of the host's clock\n"
 	       "      --stats[=json]     at the end, print what the run did to standard error\n"
 	       "  -v, --verbose          say what is replayed\n"
