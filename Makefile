@@ -9,6 +9,7 @@
 #   make hunt       random system calls for as long as one likes  [HUNT_SEED=N HUNT_WORLDS=N]
 #   make hunt-snapshot  snapshots and recordings that were tampered with  [HUNT_SEED=N HUNT_SECONDS=N]
 #   make hunt-metal  the same by a guest, hosted and on bare metal  [HUNT_SEED=N HUNT_SECONDS=N]
+#   make hunt-upstream  the same, hosted and on upstream's kernel  [UPSTREAM_IMAGE=PATH HUNT_SEED=N HUNT_SECONDS=N]
 #   make bench      figures against peers, build/bench.json  [ONLY=substring]
 #   make lint       clang-format and clang-tidy
 #   make clean      remove the build folder

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <skerry/check.h>
+#include <skerry/console.h>
 
 /* From the linker's command line: seeds first to first + worlds - 1, steps in each, steps between two lines. */
 extern char fuzz_first[], fuzz_worlds[], fuzz_steps[], fuzz_every[];
@@ -146,6 +147,7 @@ static void random_registers(seL4_UserContext *regs, const struct worker *worker
 	for (unsigned i = 0; i < seL4_UserContextWords; i++)
 		words[i] = data_word();
 	regs->pc = stub_address(stub_syscall);
+	regs->sp = stack_word(regs->sp);
 	regs->tp = worker->address;
 }
 
@@ -157,6 +159,7 @@ static void act(unsigned index)
 
 	random_registers(&regs, worker);
 	worker->is_get_address = false;
+	avoid_before_act(index);
 	worker->page->number = ++fuzz.actions;
 	say("worker %u: ", index);
 	if (dice < 40)
@@ -210,6 +213,7 @@ static void observe(void)
 	trace(count);
 	if (count - fuzz.log_seen > LOG_ENTRIES)
 		fuzz.log_seen = count; /* somebody has written to it; or more have ended than there are */
+	avoid_collect();
 	for (; fuzz.log_seen != count; fuzz.log_seen++) {
 		seL4_Word worker = fuzz.log->worker[fuzz.log_seen % LOG_ENTRIES];
 
@@ -333,6 +337,9 @@ int main(void)
 {
 	seL4_Word ended = 0;
 
+	sk_console_detect();
+	if (!sk_console_is_debug())
+		sk_panic("this program needs a kernel with debug calls");
 	world_prepare();
 	for (seL4_Word i = 0; i < (seL4_Word)fuzz_worlds; i++) {
 		fuzz.seed = (seL4_Word)fuzz_first + i;

@@ -10,8 +10,12 @@
  * run, and who runs never depends on time: what a worker started has gone as far as it can when the director
  * goes on. Fuzzed calls cannot give a thread a priority at or above the director's.
  *
+ * Upstream's kernel differs from ours in a few known ways (doc/ABI.md). A program that is to run on both avoids
+ * what shows them, so that nothing seen need be left out of the comparison: see guest_avoid.c.
+ *
  *   guest.c    worlds and steps          guest_world.c   what a world is made of
  *   guest_call.c  one random system call   guest_trace.c   the hash, random numbers, what is printed
+ *   guest_avoid.c  what is left out on upstream's kernel
  */
 #pragma once
 
@@ -43,7 +47,8 @@ enum {
 	SLOT_TCB = 2,                   /* of each worker */
 	SLOT_FAULT = SLOT_TCB + WORKERS, /* where faults go */
 	SLOT_VSPACE,                    /* of each process */
-	SLOT_FREE = SLOT_VSPACE + PROCESSES,
+	SLOT_PARK = SLOT_VSPACE + PROCESSES, /* where workers stop in a program for upstream's kernel */
+	SLOT_FREE,
 };
 
 /* What DebugCapIdentify says, and what else one may look for. */
@@ -86,6 +91,7 @@ struct worker {
 	seL4_Word address; /* of the page, for the worker */
 	unsigned cspace, process;
 	bool is_get_address; /* its action is Page_GetAddress */
+	bool is_parked;      /* surely: the director has its message; only when avoiding */
 };
 
 struct fuzz {
@@ -135,6 +141,7 @@ void world_end(void);
 
 seL4_CPtr worker_tcb(unsigned worker);
 void worker_configure(unsigned worker);
+void worker_renew(unsigned worker);
 void worker_set_priority(unsigned worker, unsigned step);
 void process_make(unsigned process);
 void process_end(unsigned process);
@@ -156,6 +163,25 @@ void scan(unsigned cspace);
 
 /* A slot of that type, 0 if there is none that we know of. */
 seL4_Word pick(unsigned cspace, unsigned type);
+
+/* --- guest_avoid.c ------------------------------------------------------------------------------- */
+
+/* Is this a program for upstream's kernel? */
+bool is_avoiding(void);
+
+/* Where a worker goes when an action has ended: label and words of its message, if it sends one. */
+seL4_CPtr park_endpoint(void);
+seL4_Word park_info(void);
+
+/* The same, or something else that can be a stack pointer. */
+seL4_Word stack_word(seL4_Word word);
+
+/* Takes the messages of those who have ended an action. */
+void avoid_collect(void);
+
+/* Before the director resumes a worker, and before a worker may resume others. */
+void avoid_before_act(unsigned worker);
+void avoid_before_resuming(unsigned worker);
 
 /* --- guest_call.c -------------------------------------------------------------------------------- */
 

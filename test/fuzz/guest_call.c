@@ -191,7 +191,7 @@ static void make_tcb(struct call *call)
 		break;
 	case TCBConfigure:
 	case TCBSetSpace:
-		word(call, chance(80) ? SLOT_FAULT : pick_for(call, TYPE_Endpoint));
+		word(call, chance(80) ? SLOT_FAULT : pick_for(call, is_avoiding() ? TYPE_Notification : TYPE_Endpoint));
 		word(call, chance(80) ? 0 : guard_word());
 		word(call, chance(90) ? 0 : strange_word());
 		if (label == TCBConfigure)
@@ -335,15 +335,32 @@ static void spoil(struct call *call)
 }
 
 /*
- * Message register 0 may become a program counter (a reply to a fault). No odd ones: QEMU 7.2 executes at odd
- * addresses, where the ISA says that bit 0 of sepc is 0.
+ * What message register i of a reply may be: 0 becomes the program counter of a thread that had a user exception,
+ * 1 its stack pointer, 8 that of one that made an unknown system call. No odd program counters: QEMU 7.2 executes
+ * at odd addresses, where the ISA says that bit 0 of sepc is 0.
  */
-static void keep_even(struct call *call)
+static seL4_Word reply_word(unsigned i, seL4_Word value)
 {
-	if (call->label == TCBWriteRegisters && call->words > 2)
+	return !i ? value & ~1ul : i == 1 || i == 8 ? stack_word(value) : value;
+}
+
+/* The same for a method's message, which may turn out to be a reply. */
+static void keep_registers(struct call *call)
+{
+	if (call->label == TCBWriteRegisters) { /* two words, then pc, ra, sp */
 		call->word[2] &= ~1ul;
+		call->word[4] = stack_word(call->word[4]);
+	}
 	if (call->cptr >= CSPACE_SLOTS || fuzz.type[call->worker->cspace][call->cptr] == TYPE_Reply)
-		call->word[0] &= ~1ul;
+		for (unsigned i = 0; i < call->words; i++)
+			call->word[i] = reply_word(i, call->word[i]);
+}
+
+/* Might the call let another thread run? */
+static bool resumes(const struct call *call)
+{
+	return call->label == TCBResume || (call->label == TCBWriteRegisters && call->word[0] & 1) ||
+	       (call->label == TCBCopyRegisters && call->word[0] & 2);
 }
 
 /* Number, capability, message info. */
@@ -372,7 +389,11 @@ void make_method(struct worker *worker, seL4_UserContext *regs)
 
 	makers[below(sizeof makers / sizeof makers[0])](&call);
 	spoil(&call);
-	keep_even(&call);
+	keep_registers(&call);
+	if (is_avoiding() && resumes(&call)) {
+		call.cptr = SLOT_TCB + below(WORKERS);
+		avoid_before_resuming((unsigned)(worker - fuzz.worker));
+	}
 	for (unsigned i = 0; i < call.words; i++)
 		put_word(worker, regs, i, call.word[i]);
 	for (unsigned i = 0; i < call.caps; i++)
@@ -409,11 +430,11 @@ void make_ipc(struct worker *worker, seL4_UserContext *regs)
 	if (chance(3))
 		cptr = chance(50) ? pick(worker->cspace, TYPE_Reply) : strange_word();
 	for (unsigned i = 0; i < 4; i++)
-		put_word(worker, regs, i, strange_word() & (i ? ~0ul : ~1ul));
+		put_word(worker, regs, i, reply_word(i, strange_word()));
 	if (number == (seL4_Word)seL4_SysReply || number == (seL4_Word)seL4_SysReplyRecv)
 		make_fault_reply(worker, regs, label);
 	for (seL4_Word i = 4; i < length && i < seL4_MsgMaxLength; i++)
-		put_word(worker, regs, (unsigned)i, data_word());
+		put_word(worker, regs, (unsigned)i, reply_word((unsigned)i, data_word()));
 	for (unsigned i = 0; i < caps; i++)
 		worker->page->buffer.caps_or_badges[i] =
 			pick(worker->cspace, chance(30) ? TYPE_Endpoint : chance(90) ? TYPE_FULL : TYPE_ANY);

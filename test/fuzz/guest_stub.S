@@ -139,6 +139,7 @@ stub_record:
 	li	a7, -1			/* Call */
 	ld	a0, PAGE_PARK_CAP(tp)
 	ld	a1, PAGE_PARK_INFO(tp)
+	ld	a2, PAGE_NUMBER(tp)
 	ecall
 	unimp
 	.balign 4096

@@ -24,6 +24,7 @@ static struct {
 	seL4_CPtr stub, log, page;        /* frames; the workers' pages follow each other */
 	seL4_CPtr spaces;                 /* the director's CSpace; see director_cspace() */
 	seL4_CPtr cspace, tcb, endpoint, notification, frame, process;
+	seL4_CPtr irq;                    /* handler of the UART; made when avoiding */
 } slot;
 
 static volatile unsigned char *uart;
@@ -33,6 +34,11 @@ extern char crt_image_start[], stub_page[];
 seL4_CPtr worker_tcb(unsigned worker)
 {
 	return slot.tcb + worker;
+}
+
+seL4_CPtr park_endpoint(void)
+{
+	return slot.endpoint + ENDPOINTS;
 }
 
 /* --- once --------------------------------------------------------------------------------------------- */
@@ -84,16 +90,19 @@ void world_prepare(void)
 	}
 	slot.cspace = sk_slots_new(CSPACES);
 	slot.tcb = sk_slots_new(WORKERS);
-	slot.endpoint = sk_slots_new(ENDPOINTS);
+	slot.endpoint = sk_slots_new(ENDPOINTS + 1);
 	slot.notification = sk_slots_new(NOTIFICATIONS);
 	slot.frame = sk_slots_new(FRAMES);
 	slot.process = sk_slots_new(PROCESSES * PROCESS_SLOTS);
+	slot.irq = sk_slot_new();
 	for (unsigned i = 0; i < PROCESSES; i++)
 		sk_must(seL4_CNode_Move(ROOT, slot.process + i * PROCESS_SLOTS, SK_DEPTH, ROOT,
 					sk_untyped_new(PROCESS_BITS), SK_DEPTH));
 	director_cspace();
 	memory_find();
 	uart = sk_device_map(SK_UART_PADDR);
+	if (is_avoiding())
+		sk_must(seL4_IRQControl_Get(seL4_CapIRQControl, SK_UART_IRQ, ROOT, slot.irq, SK_DEPTH));
 	sk_must(seL4_TCB_SetPriority(seL4_CapInitThreadTCB, seL4_CapInitThreadTCB, DIRECTOR_PRIO));
 }
 
@@ -155,6 +164,12 @@ static void thread_make(unsigned index)
 	sk_must(seL4_Untyped_Retype(slot.thread + index, seL4_TCBObject, 0, ROOT, 0, 0, worker_tcb(index), 1));
 }
 
+static void thread_replace(unsigned index)
+{
+	sk_must(seL4_CNode_Revoke(ROOT, slot.thread + index, SK_DEPTH));
+	thread_make(index);
+}
+
 static seL4_Error configure(unsigned index)
 {
 	const struct worker *worker = &fuzz.worker[index];
@@ -176,15 +191,23 @@ void worker_configure(unsigned index)
 
 	trace(error);
 	if (error != seL4_NoError) {
-		sk_must(seL4_CNode_Revoke(ROOT, slot.thread + index, SK_DEPTH));
-		thread_make(index);
+		thread_replace(index);
 		sk_must(configure(index));
 	}
 	seL4_TCB_SetFlags(worker_tcb(index), seL4_TCBFlag_MASK, 0);
 	worker_set_priority(index, 0);
 	page->worker = index;
-	page->park_cap = SLOT_TCB + index;
-	page->park_info = seL4_MessageInfo_new(TCBSuspend, 0, 0, 0).words[0];
+	page->park_cap = is_avoiding() ? SLOT_PARK : SLOT_TCB + index;
+	page->park_info = park_info();
+}
+
+/* A new thread in a worker's place. */
+void worker_renew(unsigned index)
+{
+	thread_replace(index);
+	worker_configure(index);
+	for (unsigned i = 0; i < CSPACES; i++)
+		restore(i);
 }
 
 /*
@@ -195,6 +218,8 @@ void interrupt(void)
 {
 	enum { INTERRUPT_ENABLE = 1, TRANSMITTER_EMPTY = 2 };
 
+	if (is_avoiding())
+		sk_must(seL4_IRQHandler_SetNotification(slot.irq, slot.notification + below(NOTIFICATIONS)));
 	uart[INTERRUPT_ENABLE] = TRANSMITTER_EMPTY;
 	__asm__ volatile("fence" ::: "memory");
 	uart[INTERRUPT_ENABLE] = 0;
@@ -266,6 +291,8 @@ static seL4_Error refill_copy(unsigned cspace, seL4_Word to)
 	case 5:
 		return give(cspace, to, slot.process + below(PROCESSES) * PROCESS_SLOTS + 1, 15, 0);
 	case 6:
+		if (is_avoiding() && chance(60))
+			return give(cspace, to, slot.irq, 15, 0);
 		return seL4_IRQControl_Get(seL4_CapIRQControl, chance(60) ? SK_UART_IRQ : 1 + below(IRQS),
 					   slot.cspace + cspace, to, CSPACE_BITS);
 	default:
@@ -291,15 +318,26 @@ void scan(unsigned cspace)
 		look(cspace, i);
 }
 
-/* What the workers of a CSpace stand on, where it is missing. */
+/*
+ * Something that the workers of a CSpace stand on, if it is missing. Upstream's debug kernel prints each refused
+ * call, which takes longer than all else, so a program for it looks first.
+ */
+static void restore_one(unsigned cspace, seL4_Word to, seL4_CPtr cap, seL4_Word rights, seL4_Word badge)
+{
+	if (is_avoiding() && seL4_DebugCapIdentify((cspace + 1ul) << root_bits() | to) != TYPE_Null)
+		return;
+	trace(give(cspace, to, cap, rights, badge));
+}
+
 void restore(unsigned cspace)
 {
-	trace(give(cspace, SLOT_SELF, slot.cspace + cspace, 15, GUARD(seL4_WordBits - CSPACE_BITS)));
+	restore_one(cspace, SLOT_SELF, slot.cspace + cspace, 15, GUARD(seL4_WordBits - CSPACE_BITS));
 	for (unsigned i = 0; i < WORKERS; i++)
-		trace(give(cspace, SLOT_TCB + i, worker_tcb(i), 15, 0));
-	trace(give(cspace, SLOT_FAULT, slot.endpoint, 15, 0x70 + cspace));
+		restore_one(cspace, SLOT_TCB + i, worker_tcb(i), 15, 0);
+	restore_one(cspace, SLOT_FAULT, slot.endpoint, is_avoiding() ? 13 : 15, 0x70 + cspace); /* no Read */
+	restore_one(cspace, SLOT_PARK, park_endpoint(), 9, 0x60 + cspace); /* Write, GrantReply */
 	for (unsigned i = 0; i < PROCESSES; i++)
-		trace(give(cspace, SLOT_VSPACE + i, slot.process + i * PROCESS_SLOTS + 1, 15, 0));
+		restore_one(cspace, SLOT_VSPACE + i, slot.process + i * PROCESS_SLOTS + 1, 15, 0);
 }
 
 static bool fits(unsigned have, unsigned want)
@@ -341,7 +379,7 @@ void world_make(void)
 	sk_must(make(seL4_CapTableObject, CSPACE_BITS, ROOT, slot.cspace, CSPACES));
 	for (unsigned i = 0; i < WORKERS; i++)
 		thread_make(i);
-	sk_must(make(seL4_EndpointObject, 0, ROOT, slot.endpoint, ENDPOINTS));
+	sk_must(make(seL4_EndpointObject, 0, ROOT, slot.endpoint, ENDPOINTS + 1));
 	sk_must(make(seL4_NotificationObject, 0, ROOT, slot.notification, NOTIFICATIONS));
 	sk_must(make(seL4_RISCV_4K_Page, 0, ROOT, slot.frame, FRAMES));
 	for (unsigned i = 0; i < PROCESSES; i++)
@@ -354,6 +392,7 @@ void world_make(void)
 		memset(fuzz.worker[i].page, 0, sizeof *fuzz.worker[i].page);
 		fuzz.worker[i].cspace = i % CSPACES;
 		fuzz.worker[i].process = i % PROCESSES;
+		fuzz.worker[i].is_parked = true; /* it has never run */
 		worker_configure(i);
 	}
 }
