@@ -347,6 +347,8 @@ static void check_derivation(struct checker *checker)
 		if (checker->why)
 			return;
 		check_cap(checker, slot);
+		if (checker->why)
+			return;
 		check_place(checker, before, slot);
 		if (checker->why)
 			return;

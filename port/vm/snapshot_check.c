@@ -88,7 +88,13 @@ static const char *check_profile(const struct profile *profile)
 
 static const char *check_core(const struct kernel *kernel, const struct core *core)
 {
-	RETURN_UNLESS(core->idle == machine_ref(&core->idle_tcb), "the idle thread");
+	const struct tcb *idle = &core->idle_tcb;
+
+	RETURN_UNLESS(core->idle == machine_ref(idle) && idle->state == THREAD_IDLE &&
+			      is_bool(&idle->queued) && !idle->queued && !idle->bound_notification,
+		      "the idle thread");
+	for (unsigned i = 0; i < TCB_SLOTS; i++)
+		RETURN_UNLESS(slot_is_empty(&idle->slot[i]), "a capability of the idle thread");
 	RETURN_UNLESS(core->domain < kernel->profile.domains, "the current domain");
 	RETURN_UNLESS(core->schedule_index <= kernel->schedule_length, "place in the domain schedule");
 	return NULL;

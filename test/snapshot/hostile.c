@@ -176,6 +176,13 @@ static void other_thread_runs(void)
 	bad.word[NODE_WORD_RUNNING] = machine_ref(&node->kernel->core[0].idle_tcb);
 }
 
+static void idle_thread_runs(void)
+{
+	static const uint8_t state = THREAD_RESTART;
+
+	change(&node->kernel->core[0].idle_tcb.state, &state, 1);
+}
+
 static void buffer_across_pages(void)
 {
 	change_word(&some_tcb()->buffer, some_tcb()->buffer + 512);
@@ -228,7 +235,7 @@ static const struct {
 #define CASE(function) {#function, function}
 	CASE(page_table_to_kernel), CASE(page_table_to_cnode), CASE(page_table_in_frame), CASE(hidden_capability),
 	CASE(frame_of_kernel),      CASE(frame_of_tcb),        CASE(device_frame_in_ram), CASE(untyped_over_objects),
-	CASE(thread_in_frame),      CASE(other_thread_runs),   CASE(buffer_across_pages), CASE(schedule_out_of_range),
+	CASE(thread_in_frame),      CASE(other_thread_runs),   CASE(idle_thread_runs),   CASE(buffer_across_pages), CASE(schedule_out_of_range),
 	CASE(domain_out_of_range),  CASE(label_out_of_range),  CASE(more_memory),         CASE(deletion_in_frame),
 	CASE(time_overflows),
 };
