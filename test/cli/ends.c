@@ -24,7 +24,7 @@ static void test_expect(void)
 
 	run("run words.elf --expect one --expect ab_two --expect three --timeout 10s");
 	want_status(0);
-	run("run words.elf --expect two --expect one --timeout 300ms");
+	run("run words.elf --expect two --expect one --timeout 1500ms");
 	want_status(124);
 	want_one_line("not printed so far: one");
 	run("run words.elf --fail aab --expect three --timeout 10s");
@@ -32,9 +32,9 @@ static void test_expect(void)
 	want_one_line("printed: aab");
 	run("run words.elf --expect one --fail three --timeout 10s");
 	want_status(0);
-	run("run words.elf --timeout 300ms");
+	run("run words.elf --timeout 1500ms");
 	want_status(124);
-	want_one_line("timeout after 0.3 s");
+	want_one_line("timeout after 1.5 s");
 	want(strcmp(process.text[0], "one aab two three\n") == 0, "output is not byte for byte");
 	finish("expect-fail-timeout");
 }
