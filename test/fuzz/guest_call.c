@@ -363,6 +363,19 @@ static bool resumes(const struct call *call)
 	       (call->label == TCBCopyRegisters && call->word[0] & 2);
 }
 
+/* See guest_avoid.c. */
+static void avoid_differences(struct call *call)
+{
+	unsigned self = (unsigned)(call->worker - fuzz.worker);
+
+	if (resumes(call)) {
+		call->cptr = SLOT_TCB + below(WORKERS);
+		avoid_before_resuming(self);
+	}
+	if (call->label == TCBConfigure || call->label == TCBSetSpace)
+		call->cptr = SLOT_TCB + (self + 1 + below(WORKERS - 1)) % WORKERS;
+}
+
 /* Number, capability, message info. */
 static void put(seL4_UserContext *regs, seL4_Word number, seL4_Word cptr, seL4_MessageInfo_t info)
 {
@@ -390,10 +403,8 @@ void make_method(struct worker *worker, seL4_UserContext *regs)
 	makers[below(sizeof makers / sizeof makers[0])](&call);
 	spoil(&call);
 	keep_registers(&call);
-	if (is_avoiding() && resumes(&call)) {
-		call.cptr = SLOT_TCB + below(WORKERS);
-		avoid_before_resuming((unsigned)(worker - fuzz.worker));
-	}
+	if (is_avoiding())
+		avoid_differences(&call);
 	for (unsigned i = 0; i < call.words; i++)
 		put_word(worker, regs, i, call.word[i]);
 	for (unsigned i = 0; i < call.caps; i++)
