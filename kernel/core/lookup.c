@@ -4,7 +4,7 @@
 static struct slot *mismatch(struct lookup_failure *failure, uint8_t type, unsigned left, unsigned found,
 			     uint64_t guard)
 {
-	*failure = (struct lookup_failure){type, (uint8_t)left, (uint8_t)found, guard};
+	*failure = (struct lookup_failure){type, (uint16_t)left, found, guard};
 	return NULL;
 }
 

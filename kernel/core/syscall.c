@@ -109,7 +109,7 @@ enum outcome call_fail_missing(struct call *call, bool source, unsigned bits_lef
 {
 	return call_fail_lookup(
 		call, source,
-		(struct lookup_failure){.type = seL4_MissingCapability, .bits_left = (uint8_t)bits_left});
+		(struct lookup_failure){.type = seL4_MissingCapability, .bits_left = (uint16_t)bits_left});
 }
 
 /* --- Send, NBSend, Call ----------------------------------------------------------------------- */

@@ -17,13 +17,17 @@ struct cap {
 	uint64_t word[2];
 };
 
-/* Why looking up a capability failed (types.md §6.1). */
+/*
+ * Why looking up a capability failed (types.md §6.1). Threads keep copies: without padding, which a compiler
+ * may leave as the stack had it, the node's memory is a function of what happened.
+ */
 struct lookup_failure {
-	uint8_t type; /* seL4_LookupFailureType */
-	uint8_t bits_left;
-	uint8_t bits_found;
+	uint16_t type; /* seL4_LookupFailureType */
+	uint16_t bits_left;
+	uint32_t bits_found;
 	uint64_t guard_found;
 };
+_Static_assert(sizeof(struct lookup_failure) == 16, "no padding");
 
 /* How an operation ended. */
 enum outcome {

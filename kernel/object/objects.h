@@ -82,15 +82,17 @@ enum fault_type {
 	FAULT_VM = 5,
 };
 
-/* A fault that was not yet answered. */
+/* A fault that was not yet answered. Without padding, as its lookup failure. */
 struct fault {
 	uint8_t type; /* enum fault_type */
 	bool in_receive;
+	bool instruction; /* VM fault: a fetch */
+	uint8_t zero[5];
 	struct lookup_failure lookup;
 	uint64_t address; /* cptr, system call number, exception number or fault address */
 	uint64_t code;    /* exception code, or the VM fault's FSR */
-	bool instruction; /* VM fault: a fetch */
 };
+_Static_assert(sizeof(struct fault) == 40, "no padding");
 
 #define TCB_NAME_SIZE 64
 
