@@ -10,6 +10,8 @@
 #   make hunt-snapshot  snapshots and recordings that were tampered with  [HUNT_SEED=N HUNT_SECONDS=N]
 #   make hunt-metal  the same by a guest, hosted and on bare metal  [HUNT_SEED=N HUNT_SECONDS=N]
 #   make hunt-upstream  the same, hosted and on upstream's kernel  [UPSTREAM_IMAGE=PATH HUNT_SEED=N HUNT_SECONDS=N]
+#   make coverage   which lines of the kernel the tests reach
+#   make mutants    plants faults, one at a time, and sees whether the tests find them  [MUTANTS="NAME..."]
 #   make bench      figures against peers, build/bench.json  [ONLY=substring]
 #   make lint       clang-format and clang-tidy
 #   make clean      remove the build folder

@@ -1,7 +1,7 @@
 # Unit tests: parts of Skerry linked into small programs. (The board's, device.c, is `test-device`.)
 include test/unit/stub.mk
 
-UNIT_KERNEL := fastpath delete preempt regress
+UNIT_KERNEL := check fastpath delete halt preempt regress
 UNIT_TESTS  := $(UNIT_KERNEL:%=$(BUILD)/test/unit/%)
 
 $(UNIT_TESTS): $(BUILD)/test/unit/%: $(BUILD)/stub/test/unit/%.o $(STUB_OBJ)
