@@ -1,4 +1,4 @@
-/* What ends the system: images that cannot be booted, and the debug calls that stop the machine. */
+/* Boots at the limits, and what ends the system: images that cannot be booted, debug calls that stop the machine. */
 #include <string.h>
 
 #include "test/unit/harness.h"
@@ -58,6 +58,40 @@ static void test_no_room(void)
 	expect_no_boot(&boot, "memory");
 }
 
+/* More pieces of memory than slots: what has none is not given out. */
+static void test_memory_without_slots(void)
+{
+	struct boot boot = a_boot(9);
+	kref where;
+
+	boot.image.end = IMAGE_PADDR + (512 - seL4_NumInitialCaps - 4) * 0x1000;
+	CHECK_THAT(!kernel_boot(machine_kernel(), &boot));
+	CHECK_THAT(!kernel_check(machine_kernel(), &where));
+	CHECK_THAT(!slot_is_empty(root_slot(511)));
+}
+
+/* Memory that somebody has in the middle of RAM (upstream's loader: the device tree) is in no untyped. */
+static void test_taken_memory(void)
+{
+	struct boot boot = a_boot(9);
+	struct region taken = {STUB_RAM_BASE + (9ull << 20), STUB_RAM_BASE + (9ull << 20) + 0x3000};
+	uint64_t start, size;
+	unsigned pieces = 0;
+
+	boot.taken[boot.taken_count++] = taken;
+	CHECK_THAT(!kernel_boot(machine_kernel(), &boot));
+	for (unsigned i = 0; i < 512; i++) {
+		struct cap cap = root_slot(i)->cap;
+
+		if (cap_type(cap) != CAP_Untyped || cap_untyped_device(cap))
+			continue;
+		CHECK_THAT(cap_memory(cap, &start, &size));
+		CHECK_THAT(start + size <= taken.start || start >= taken.end);
+		pieces++;
+	}
+	CHECK_THAT(pieces > 1);
+}
+
 static void test_unknown_profile(void)
 {
 	struct profile profile;
@@ -113,6 +147,8 @@ int main(int argc, char **argv)
 	test_run("boot-image-above-user-memory", test_image_above_user_memory);
 	test_run("boot-too-few-slots", test_too_few_slots);
 	test_run("boot-no-room", test_no_room);
+	test_run("boot-memory-without-slots", test_memory_without_slots);
+	test_run("boot-taken-memory", test_taken_memory);
 	test_run("boot-unknown-profile", test_unknown_profile);
 	test_run("debug-halt", test_debug_halt);
 	test_run("debug-name-of-no-thread", test_name_of_no_thread);
