@@ -225,6 +225,10 @@ static void lookup(void)
 	TRY("new guard counts", OUT(NoError), unused, CNodeDelete, CAPS(), ARGS(0x34, 6));
 	TRY("old guard does not", FAILED(0, GuardMismatch, 8, 3, 2), unused, CNodeDelete, CAPS(),
 	    ARGS(0xa4, 8));
+	cap_delete(unused);
+	TRY("a guard with bits above its size", OUT(NoError), ROOT, CNodeMint, CAPS(ROOT),
+	    ARGS(unused, 64, cnode, 64, 15, 0xfaul << 6 | 4));
+	TRY("those bits do not count", OUT(NoError), unused, CNodeDelete, CAPS(), ARGS(0xa4, 8));
 }
 
 /* What the lookup of an address reports; the handler is a slot that can be found. */

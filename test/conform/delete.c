@@ -191,6 +191,8 @@ static void saved_reply(void)
 	is("saved", slot, TYPE_REPLY);
 	TRY("cannot be copied", OUT(IllegalOperation), ROOT, CNodeCopy, CAPS(ROOT),
 	    ARGS(sk_slot_new(), 64, slot, 64, 15));
+	TRY("cannot be copied without Grant", OUT(IllegalOperation), ROOT, CNodeCopy, CAPS(ROOT),
+	    ARGS(sk_slot_new(), 64, slot, 64, 0));
 	sk_must(cap_delete(slot));
 	check("deleted: the caller stays blocked", !a.done);
 	peer_trap(&a, seL4_SysCall, ep, INFO(5, 0, 0), 0, 0);

@@ -17,5 +17,5 @@ coverage-count: all
 endif
 
 coverage:
-	@$(MAKE) -s BUILD=$(BUILD)/coverage COVERAGE=1 FUZZ_WORLDS=40 coverage-count
+	@$(MAKE) -s BUILD=$(BUILD)/coverage COVERAGE=1 FUZZ_WORLDS=15 coverage-count
 .PHONY: coverage

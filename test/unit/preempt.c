@@ -471,6 +471,24 @@ static void test_badged_given_up(void)
 	verify();
 }
 
+/* The endpoint goes before all that the call was about have been looked at. */
+static void test_badged_endpoint_goes(void)
+{
+	struct args args = {ARGS(0, ROOT_DEPTH)};
+	seL4_Error error;
+
+	begin_badged();
+	args.word[0] = badged;
+	stub.tick_every_step = true;
+	CHECK_THAT(!invoke_once(seL4_CapInitThreadCNode, CNodeCancelBadgedSends, &args, &error));
+	stub.tick_every_step = false;
+	CHECK_OK(cnode_revoke(object));
+	CHECK_THAT(machine_kernel()->cancel.endpoint != 0);
+	CHECK_OK(cnode_delete(object));
+	CHECK_THAT(machine_kernel()->cancel.endpoint == 0);
+	verify();
+}
+
 /* The message information is what it was: a Send may rely on it. Its unused bits mean nothing. */
 static void test_badged_by_send(void)
 {
@@ -625,6 +643,7 @@ int main(int argc, char **argv)
 	test_run("cancel-badged-disturbed", test_badged_disturbed);
 	test_run("cancel-badged-two-at-once", test_badged_both);
 	test_run("cancel-badged-given-up", test_badged_given_up);
+	test_run("cancel-badged-endpoint-goes", test_badged_endpoint_goes);
 	test_run("cancel-badged-by-send", test_badged_by_send);
 	test_run("cancel-irq-clear", test_irq_clear);
 	test_run("cancel-irq-set", test_irq_set);
