@@ -96,6 +96,9 @@ static void parents(void)
 	seL4_CPtr vs = sk_vspace_new(), vsc = sk_cap_copy(vs);
 	sk_must(cap_revoke(vs));
 	check("an address space: its copy", gone(vsc) && !gone(vs));
+	seL4_CPtr control = sk_cap_copy(seL4_CapASIDControl);
+	sk_must(cap_revoke(seL4_CapASIDControl));
+	check("the first ASIDControl is the parent of its copies", gone(control));
 	/* A TCB holds its CSpace as a hidden copy: revoking takes it. */
 	struct peer p;
 	peer_new(&p, HIGH, 0);
