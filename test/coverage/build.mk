@@ -11,8 +11,7 @@ COVERAGE_TESTS := test-unit test-conform test-examples test-fuzz test-fuzz-guest
 
 coverage-count: all
 	@find $(BUILD) -name '*.gcda' -delete
-	@test/run $(COVERAGE_TESTS)
-	@test/coverage/report $(KERNEL_OBJ)
+	@test/run $(COVERAGE_TESTS); status=$$?; test/coverage/report $(KERNEL_OBJ) && exit $$status
 .PHONY: coverage-count
 endif
 
