@@ -70,8 +70,10 @@ void console_open(const struct run_options *options, void (*wake)(void))
 	console.expects = options->expects;
 	console.fails = options->fails;
 	atexit(searches_free);
-	/* A replay reads nothing, and Ctrl-C is to end it. */
-	console.is_terminal = !options->replay && host_console_is_terminal() && host_console_raw();
+	/* Under a debugger the terminal is its own. A replay reads nothing, and Ctrl-C is to end it. */
+	console.input_ended = options->debug;
+	console.is_terminal =
+		!options->debug && !options->replay && host_console_is_terminal() && host_console_raw();
 }
 
 /* --- output ------------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /*
- * Looking into a run. A request is one line, "ps FORMAT" or "caps FORMAT"; the answer is a line that begins with
- * "ok", and what was asked for, or a line that says why not.
+ * Looking into a run. A request is one line, "ps FORMAT" or "caps FORMAT"; the answer is a line that begins
+ * with "ok", and what was asked for, or a line that says why not.
  */
 #define _GNU_SOURCE
 #include "cmd/control.h"
@@ -116,8 +116,9 @@ static bool format_is_known(const char *command, const char *format)
 static bool parse(int argc, char **argv, const char **path, const char **format, void (*help)(void),
 		  int *status)
 {
-	static const struct option options[] = {
-		{"format", required_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"format", required_argument, NULL, 'f'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
 	int option;
 
 	*status = STATUS_USAGE;
@@ -136,7 +137,8 @@ static bool parse(int argc, char **argv, const char **path, const char **format,
 	if (!format_is_known(argv[0], *format))
 		return mistake(argv[0], "no such format: ", *format);
 	if (optind + 1 != argc)
-		return mistake(argv[0], optind == argc ? "no file given" : "only one file can be looked into", "");
+		return mistake(argv[0], optind == argc ? "no file given" : "only one file can be looked into",
+			       "");
 	*path = argv[optind];
 	return true;
 }
@@ -226,15 +228,18 @@ static int look(int argc, char **argv, void (*help)(void))
 void help_ps(void)
 {
 	printf("Usage: skerry ps FILE [--format text|json]\n"
-	       "Lists the threads of a run with what they wait for. FILE is the socket that the run made, with\n"
+	       "Lists the threads of a run with what they wait for. FILE is the socket that the run made, "
+	       "with\n"
 	       "its option --control FILE, or a snapshot.\n");
 }
 
 void help_caps(void)
 {
 	printf("Usage: skerry caps FILE [--format text|dot|capdl|json]\n"
-	       "Prints who holds which capability to what in a run. FILE is the socket that the run made, with\n"
-	       "its option --control FILE, or a snapshot. For a picture: skerry caps FILE --format dot | dot -Tsvg -o FILE.svg\n");
+	       "Prints who holds which capability to what in a run. FILE is the socket that the run made, "
+	       "with\n"
+	       "its option --control FILE, or a snapshot. For a picture: skerry caps FILE --format dot | dot "
+	       "-Tsvg -o FILE.svg\n");
 }
 
 int command_ps(int argc, char **argv)

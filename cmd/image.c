@@ -176,8 +176,7 @@ bool image_open(struct image *image, const char *path, char *error, size_t error
 	return image_open_bytes(image, path, (struct span){data, size}, error, error_size);
 }
 
-bool image_open_bytes(struct image *image, const char *path, struct span file, char *error,
-		      size_t error_size)
+bool image_open_bytes(struct image *image, const char *path, struct span file, char *error, size_t error_size)
 {
 	memset(image, 0, sizeof *image);
 	image->path = path;

@@ -38,6 +38,8 @@ static const struct command {
 	{"replay", "repeat a recorded run", command_run, help_replay},
 	{"inspect", "say what is in an image, and why it would not boot", command_inspect, help_inspect},
 	{"image", "make a bootable file for bare metal", command_image, help_image},
+	{"debug", "run an image under GDB, set up", command_debug, help_debug},
+	{"doctor", "say what this system has and lacks", command_doctor, help_doctor},
 	{"ps", "list the threads of a run or snapshot", command_ps, help_ps},
 	{"caps", "print the capabilities of a run or snapshot", command_caps, help_caps},
 	{"help", "show this, or help on one command", command_help, NULL},

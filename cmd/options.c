@@ -34,6 +34,7 @@ enum {
 	OPT_TRACE,
 	OPT_TRACE_BUFFER,
 	OPT_CONTROL,
+	OPT_GDB,
 };
 
 static const struct option long_options[] = {
@@ -57,6 +58,7 @@ static const struct option long_options[] = {
 	{"trace", required_argument, NULL, OPT_TRACE},
 	{"trace-buffer", required_argument, NULL, OPT_TRACE_BUFFER},
 	{"control", required_argument, NULL, OPT_CONTROL},
+	{"gdb", required_argument, NULL, OPT_GDB},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -69,7 +71,8 @@ void help_run(void)
 	       "The guest's console is standard input and output; at a terminal, Ctrl-A x quits.\n"
 	       "\n"
 	       "      --on vm            on Skerry's own machine [default]\n"
-	       "      --on qemu          on the bare-metal kernel, under qemu-system-riscv64 (not with --stats)\n"
+	       "      --on qemu          on the bare-metal kernel, under qemu-system-riscv64 (not with "
+	       "--stats)\n"
 	       "  -m, --memory SIZE      RAM of the machine, such as 512M or 1G (a bare number is MiB) "
 	       "[512M]\n"
 	       "      --time virtual     guest time advances with instructions: runs repeat exactly "
@@ -91,13 +94,18 @@ void help_run(void)
 	       "      --dtb FILE|image   device tree for the root server: from FILE, or the one inside "
 	       "IMAGE\n"
 	       "                         [the machine's own]\n"
-	       "      --snapshot FILE[@TIME]   write the whole system to FILE at guest time TIME, such as 1.5s "
+	       "      --snapshot FILE[@TIME]   write the whole system to FILE at guest time TIME, such as "
+	       "1.5s "
 	       "or\n"
 	       "                         200ms; without it when the run ends, and whenever SIGUSR1 comes\n"
 	       "      --restore FILE     start from such a snapshot instead of an IMAGE\n"
 	       "      --record FILE      record all that enters the run, for skerry replay\n"
+	       "      --gdb [HOST:]PORT  wait there for a debugger [HOST 127.0.0.1]; PORT 0 takes a free "
+	       "one\n"
+	       "  -S                     with --gdb: run nothing before it is there\n"
 	       "      --stats[=json]     at the end, print what the run did to standard error\n"
-	       "      --trace FILE       write what the kernel did, for Perfetto; Chrome's JSON if FILE ends in "
+	       "      --trace FILE       write what the kernel did, for Perfetto; Chrome's JSON if FILE ends "
+	       "in "
 	       ".json\n"
 	       "      --trace-buffer SIZE  keep so much of the newest, 64K to 4G [16M: 262,144 events]\n"
 	       "      --control FILE     make a socket at which skerry ps and skerry caps look into the run\n"
@@ -115,20 +123,25 @@ void help_run(void)
 void help_replay(void)
 {
 	printf("Usage: skerry replay FILE [OPTION]...\n"
-	       "Repeats a run that `skerry run IMAGE --record FILE` recorded, instruction for instruction, and\n"
+	       "Repeats a run that `skerry run IMAGE --record FILE` recorded, instruction for instruction, "
+	       "and\n"
 	       "says how it ended. Nothing but FILE is needed.\n"
 	       "\n"
-	       "      --to TIME          stop at guest time TIME, such as 1.5s, 200ms or 81234567ns, and show\n"
+	       "      --to TIME          stop at guest time TIME, such as 1.5s, 200ms or 81234567ns, and "
+	       "show\n"
 	       "                         where the guest is\n"
-	       "      --snapshot FILE[@TIME]   write the whole system to FILE at guest time TIME, without it\n"
+	       "      --snapshot FILE[@TIME]   write the whole system to FILE at guest time TIME, without "
+	       "it\n"
 	       "                         where the replay stops\n"
 	       "      --trace FILE, --trace-buffer SIZE   write what the kernel did, as skerry run does\n"
+	       "      --gdb [HOST:]PORT, -S    debug it, forwards and backwards, as skerry run does\n"
 	       "      --timeout TIME     end with status 124 after TIME of the host's clock\n"
 	       "      --stats[=json]     at the end, print what the run did to standard error\n"
 	       "  -v, --verbose          say what is replayed\n"
 	       "  -h, --help             show this\n"
 	       "\n"
-	       "Exit status: that of the recorded run; 0 with --to, or if the recording was cut off; 1 if the\n"
+	       "Exit status: that of the recorded run; 0 with --to, or if the recording was cut off; 1 if "
+	       "the\n"
 	       "replay differs from the recording; 2 wrong command line; 124 timeout; 126 FILE cannot be "
 	       "replayed;\n"
 	       "128 + N ended by signal N.\n");
@@ -170,10 +183,11 @@ struct size_range {
 	const char *bounds, *steps, *example;
 };
 
-static const struct size_range memory_range = {RAM_MIN, RAM_MAX, RAM_STEP, "a machine has 16M to 64G", "2M",
-					       "512M or 1G"};
+static const struct size_range memory_range = {RAM_MIN, RAM_MAX,     RAM_STEP, "a machine has 16M to 64G",
+					       "2M",    "512M or 1G"};
 static const struct size_range trace_range = {
-	TRACE_BUFFER_MIN, TRACE_BUFFER_MAX, TRACE_EVENT_SIZE, "a trace buffer has 64K to 4G", "64", "16M or 1G"};
+	TRACE_BUFFER_MIN, TRACE_BUFFER_MAX, TRACE_EVENT_SIZE, "a trace buffer has 64K to 4G", "64",
+	"16M or 1G"};
 
 static bool size_parse(const char *option, const char *text, const struct size_range *range, uint64_t *size)
 {
@@ -283,7 +297,8 @@ static bool snapshot_parse_option(const char *text, struct run_options *options)
 
 static bool to_parse(const char *text, uint64_t *ns)
 {
-	return time_parse(text, ns) || mistake("--to %s: not a time; write it as 1.5s, 200ms or 81234567ns", text);
+	return time_parse(text, ns) ||
+	       mistake("--to %s: not a time; write it as 1.5s, 200ms or 81234567ns", text);
 }
 
 static bool range_parse(const char *option, const char *text, unsigned low, unsigned high, unsigned *value)
@@ -342,7 +357,23 @@ static bool stats_parse(const char *text, enum stats_format *format)
 	return !text || strcmp(text, "json") == 0 || mistake("--stats=%s: the only format is json", text);
 }
 
-static bool option_parse(int option, const char *text, struct run_options *options)
+/* [HOST:]PORT */
+static bool gdb_parse(char *text, struct run_options *options)
+{
+	char *colon = strrchr(text, ':');
+	const char *port = colon ? colon + 1 : text, *rest;
+	uint64_t number;
+
+	if (!number_parse(port, &number, &rest) || *rest || number > 65535 || colon == text)
+		return mistake("--gdb %s: not a port, such as 1234 or 127.0.0.1:1234", text);
+	options->gdb_host = colon ? text : "127.0.0.1";
+	options->gdb_port = (uint16_t)number;
+	if (colon)
+		*colon = 0;
+	return true;
+}
+
+static bool option_parse(int option, char *text, struct run_options *options)
 {
 	switch (option) {
 	case 'm':
@@ -377,6 +408,11 @@ static bool option_parse(int option, const char *text, struct run_options *optio
 		return size_parse("--trace-buffer", text, &trace_range, &options->trace_buffer);
 	case OPT_DTB:
 		options->dtb = text;
+		return true;
+	case OPT_GDB:
+		return gdb_parse(text, options);
+	case 'S':
+		options->gdb_wait = true;
 		return true;
 	case OPT_ON:
 		return choice_parse("--on", text, "vm", "qemu", &options->on_qemu);
@@ -430,7 +466,8 @@ static bool is_for(int option, bool replay)
 	if (!replay)
 		return option != OPT_TO;
 	return option == OPT_TO || option == OPT_SNAPSHOT || option == OPT_TIMEOUT || option == OPT_STATS ||
-	       option == OPT_TRACE || option == OPT_TRACE_BUFFER || option == 'v';
+	       option == OPT_TRACE || option == OPT_TRACE_BUFFER || option == OPT_GDB || option == 'S' ||
+	       option == 'v';
 }
 
 /* What can only be said when all options are known; `of_machine`: the last of those that was given, or 0. */
@@ -440,17 +477,22 @@ static bool options_agree(const struct run_options *options, int of_machine)
 		return mistake("--%s: the machine is the snapshot's; leave it out", option_name(of_machine));
 	if (options->trace_buffer && !options->trace)
 		return mistake("--trace-buffer: without --trace FILE nothing is traced");
+	if (options->gdb_wait && !options->gdb_host)
+		return mistake("-S waits for a debugger: say where, with --gdb PORT");
 	if (!options->on_qemu)
 		return true;
 	if (options->trace)
 		return mistake("--trace: only Skerry's own machine is traced; leave out --on qemu");
 	if (options->control)
-		return mistake("--control: only Skerry's own machine can be looked into; leave out --on qemu");
+		return mistake(
+			"--control: only Skerry's own machine can be looked into; leave out --on qemu");
 	if (options->stats != STATS_NONE)
 		return mistake("--stats: only Skerry's own machine counts; leave out --on qemu");
 	if (options->snapshot || options->restore)
 		return mistake("--%s: only Skerry's own machine has snapshots; leave out --on qemu",
 			       options->snapshot ? "snapshot" : "restore");
+	if (options->gdb_host)
+		return mistake("--gdb: only Skerry's own machine knows the threads; leave out --on qemu");
 	if (options->record)
 		return mistake("--record: only Skerry's own machine can be recorded; leave out --on qemu");
 	return true;
@@ -462,7 +504,8 @@ static bool image_take(int argc, char **argv, struct run_options *options, bool 
 
 	if (options->restore) {
 		options->image = options->restore;
-		return optind == argc || mistake("--restore: the snapshot is run; leave out '%s'", argv[optind]);
+		return optind == argc ||
+		       mistake("--restore: the snapshot is run; leave out '%s'", argv[optind]);
 	}
 	if (optind == argc)
 		return mistake("no %s given", what);
@@ -484,7 +527,7 @@ bool options_parse(int argc, char **argv, struct run_options *options, int *stat
 	command = argv[0];
 	*status = STATUS_USAGE;
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":m:vh", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":m:vhS", long_options, NULL)) != -1) {
 		if (option == 'h') {
 			(replay ? help_replay : help_run)();
 			*status = STATUS_OK;
@@ -500,6 +543,24 @@ bool options_parse(int argc, char **argv, struct run_options *options, int *stat
 			of_machine = option;
 	}
 	return image_take(argc, argv, options, replay) && options_agree(options, of_machine);
+}
+
+bool options_go_back(const struct run_options *options)
+{
+	return options->gdb_host && !options->real_time;
+}
+
+bool options_debug(struct run_options *options, char *const *arguments, int *status)
+{
+	*status = STATUS_USAGE;
+	if (options->on_qemu)
+		return mistake("debug: only Skerry's own machine knows the threads; leave out --on qemu");
+	if (options->gdb_host)
+		return mistake("debug: chooses the debugger's port itself; leave out --gdb");
+	options->gdb_host = "127.0.0.1";
+	options->gdb_wait = true;
+	options->debug = arguments;
+	return true;
 }
 
 void options_free(struct run_options *options)

@@ -20,6 +20,7 @@ enum status {
 	STATUS_STUCK = 125,   /* nothing can ever run again, or nobody reads the console */
 	STATUS_NO_BOOT = 126, /* the image cannot boot, the disk cannot be opened, out of host memory */
 	STATUS_SIGNAL = 128,  /* plus the signal's number */
+	STATUS_KILLED = STATUS_SIGNAL + 9, /* the debugger ended the run */
 };
 
 enum stats_format { STATS_NONE, STATS_TEXT, STATS_JSON };
@@ -41,24 +42,32 @@ struct run_options {
 	const char *disk;
 	const char *dtb; /* NULL: the board's; "image": the archive's; else a file */
 	bool virtio_modern;
-	const char *snapshot;  /* file to write one to; NULL: none */
-	uint64_t snapshot_ns;  /* guest time; TIME_END: when the run ends */
-	const char *restore;   /* snapshot to start from, instead of an image */
-	const char *record;    /* file to write a recording to */
-	const char *replay;    /* recording to repeat: `skerry replay` */
-	uint64_t to_ns;        /* of a replay: guest time to stop at; TIME_END: the end */
+	const char *snapshot; /* file to write one to; NULL: none */
+	uint64_t snapshot_ns; /* guest time; TIME_END: when the run ends */
+	const char *restore;  /* snapshot to start from, instead of an image */
+	const char *record;   /* file to write a recording to */
+	const char *replay;   /* recording to repeat: `skerry replay` */
+	uint64_t to_ns;       /* of a replay: guest time to stop at; TIME_END: the end */
 	enum stats_format stats;
 	const char *trace; /* NULL: none */
 	uint64_t trace_buffer;
 	const char *control; /* path of the socket; NULL: none */
 	bool verbose;
+	const char *gdb_host; /* NULL: no debugger */
+	uint16_t gdb_port;    /* 0: any */
+	bool gdb_wait;        /* before the first instruction */
+	char *const *debug;   /* `skerry debug`: further arguments of the debugger, up to a NULL; else NULL */
 };
 
 /*
- * Parses the arguments of `skerry run` or `skerry replay` (argv[0] says which). Returns true to go on; else *status is the exit
- * status, after --help or a usage error that has been printed.
+ * Parses the arguments of `skerry run` or `skerry replay` (argv[0] says which). Returns true to go on; else
+ * *status is the exit status, after --help or a usage error that has been printed.
  */
 bool options_parse(int argc, char **argv, struct run_options *options, int *status);
+/* Will a debugger be able to go back in time? */
+bool options_go_back(const struct run_options *options);
+/* Makes them those of `skerry debug`; false, as above, if one of them does not go with it. */
+bool options_debug(struct run_options *options, char *const *arguments, int *status);
 void options_free(struct run_options *options);
 
 void help_run(void);
@@ -67,6 +76,8 @@ void help_inspect(void);
 void help_image(void);
 void help_ps(void);
 void help_caps(void);
+void help_debug(void);
+void help_doctor(void);
 
 /* A guest time as the options take it, and as messages show it: "1.5s", "250ms". */
 bool time_parse(const char *text, uint64_t *ns);
@@ -80,5 +91,7 @@ int command_inspect(int argc, char **argv);
 int command_image(int argc, char **argv);
 int command_ps(int argc, char **argv);
 int command_caps(int argc, char **argv);
+int command_debug(int argc, char **argv);
+int command_doctor(int argc, char **argv);
 
 #endif

@@ -136,19 +136,46 @@ static bool describe_in(struct span program, struct node *node, const struct nod
 	return found;
 }
 
-bool place_describe(const struct image *image, struct node *node, const struct node_thread *thread,
-		    uint64_t address, char *text, size_t size)
+bool place_program_at(const struct image *image, unsigned index, struct image_member *program)
 {
 	struct image_archive archive;
 	uint64_t offset = 0;
 
-	elf_version(EV_CURRENT);
-	if (describe_in(image->user, node, thread, address, text, size))
+	*program = (struct image_member){image->user_name, image->user};
+	if (index == 0)
 		return true;
 	while (archive_find(image->user, &offset, &archive))
-		for (unsigned i = 0; i < archive.count; i++)
-			if (elf_is(archive.member[i].bytes) &&
-			    describe_in(archive.member[i].bytes, node, thread, address, text, size))
+		for (unsigned i = 0; i < archive.count; i++) {
+			*program = archive.member[i];
+			if (elf_is(program->bytes) && --index == 0)
 				return true;
+		}
+	return false;
+}
+
+bool place_program(const struct image *image, struct node *node, const struct node_thread *thread,
+		   uint64_t address, struct image_member *program)
+{
+	bool found = false;
+
+	elf_version(EV_CURRENT);
+	for (unsigned index = 0; !found && place_program_at(image, index, program); index++) {
+		Elf *elf = elf_memory((char *)program->bytes.data, program->bytes.size);
+
+		found = elf && program_matches(elf, program->bytes, node, thread, address);
+		elf_end(elf);
+	}
+	return found;
+}
+
+bool place_describe(const struct image *image, struct node *node, const struct node_thread *thread,
+		    uint64_t address, char *text, size_t size)
+{
+	struct image_member program;
+
+	elf_version(EV_CURRENT);
+	for (unsigned index = 0; place_program_at(image, index, &program); index++)
+		if (describe_in(program.bytes, node, thread, address, text, size))
+			return true;
 	return false;
 }

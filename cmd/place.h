@@ -12,4 +12,10 @@
 bool place_describe(const struct image *image, struct node *node, const struct node_thread *thread,
 		    uint64_t address, char *text, size_t size);
 
+/* The ELF files inside an image: the root server, then what its archives hold; false past the last. */
+bool place_program_at(const struct image *image, unsigned index, struct image_member *program);
+/* The one that the thread has at `address`. */
+bool place_program(const struct image *image, struct node *node, const struct node_thread *thread,
+		   uint64_t address, struct image_member *program);
+
 #endif

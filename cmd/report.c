@@ -11,7 +11,7 @@
 
 #include <sel4/syscall.h>
 
-#define REPORTS_MAX 20 /* faults told in full: a guest may produce any number */
+#define REPORTS_MAX   20 /* faults told in full: a guest may produce any number */
 #define THREADS_MAX   100
 #define EXPLAINED_MAX 20 /* of them in full */
 

@@ -189,19 +189,24 @@ static bool ended(struct run *run, enum run_state state)
 	return host_alarm_rang() && end_timeout(run);
 }
 
-bool run_stuck(struct run *run)
+void run_tell_stuck(struct run *run)
 {
 	const char *missing = console_missing();
 
-	if (run->told_stuck)
-		return false;
-	run->told_stuck = true;
-	run->ending = "nothing could ever run again";
 	complain("nothing can ever run again: no thread is runnable, no timer is armed, no input is "
 		 "possible%s%s",
 		 missing ? "; never printed: " : "", missing ? missing : "");
 	if (target_of(run)->threads)
 		target_of(run)->threads(run);
+}
+
+bool run_stuck(struct run *run)
+{
+	if (run->told_stuck)
+		return false;
+	run->told_stuck = true;
+	run->ending = "nothing could ever run again";
+	run_tell_stuck(run);
 	if (!console_is_terminal())
 		return run_end(run, STATUS_STUCK);
 	complain("Ctrl-A x quits");
@@ -254,23 +259,39 @@ static void run_close(struct run *run)
 	options_free(&run->options);
 }
 
+/* With the options parsed. */
+static void run_image(struct run *run)
+{
+	const struct target *target = target_of(run);
+
+	host_signals_catch(target->wake);
+	if (run->options.timeout_ns)
+		host_alarm(run->options.timeout_ns);
+	if (run_prepare(run)) {
+		console_open(&run->options, target->wake);
+		if (target->start(run))
+			run_loop(run, target);
+		target->close(run);
+	}
+}
+
 int command_run(int argc, char **argv)
 {
 	struct run run = {.start_ns = host_clock_ns()};
 
-	if (options_parse(argc, argv, &run.options, &run.status)) {
-		const struct target *target = target_of(&run);
+	if (options_parse(argc, argv, &run.options, &run.status))
+		run_image(&run);
+	run_close(&run);
+	return run.status;
+}
 
-		host_signals_catch(target->wake);
-		if (run.options.timeout_ns)
-			host_alarm(run.options.timeout_ns);
-		if (run_prepare(&run)) {
-			console_open(&run.options, target->wake);
-			if (target->start(&run))
-				run_loop(&run, target);
-			target->close(&run);
-		}
-	}
+int run_debugged(int argc, char **argv, char *const *arguments)
+{
+	struct run run = {.start_ns = host_clock_ns()};
+
+	if (options_parse(argc, argv, &run.options, &run.status) &&
+	    options_debug(&run.options, arguments, &run.status))
+		run_image(&run);
 	run_close(&run);
 	return run.status;
 }

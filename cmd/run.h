@@ -7,7 +7,9 @@
 #include "cmd/saved.h"
 #include "host/host.h"
 
-#define VIRTUAL_EPOCH "2026-01-01T00:00:00" /* what the RTC shows at power on in virtual time */
+#define VIRTUAL_EPOCH   "2026-01-01T00:00:00" /* what the RTC shows at power on in virtual time */
+
+#define DEBUG_ARGUMENTS 64 /* at most */
 
 struct run {
 	struct run_options options; /* with the memory size decided */
@@ -58,9 +60,16 @@ extern const struct target target_qemu; /* run_qemu.c */
 bool run_no_boot(struct run *run, const char *reason);
 /* The guest begins to run now. */
 void run_booted(struct run *run);
+/* Says that nothing can ever run again, and what each thread waits for. */
+void run_tell_stuck(struct run *run);
 /* Says, once, that nothing can ever run again; true if that ends the run. At a terminal the user decides. */
 bool run_stuck(struct run *run);
 /* Ends the run with this status; true, for `return run_end(…)`. */
 bool run_end(struct run *run, int status);
+
+/* debug.c: starts the debugger on the run; false: why has been said. */
+bool debug_start(const struct run *run, uint16_t port);
+/* run.c: as command_run(), under a debugger that gets these arguments, too. */
+int run_debugged(int argc, char **argv, char *const *arguments);
 
 #endif

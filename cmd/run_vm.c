@@ -8,6 +8,7 @@
  */
 #include "cmd/console.h"
 #include "cmd/control.h"
+#include "cmd/gdb_server.h"
 #include "cmd/report.h"
 #include "cmd/run.h"
 #include "cmd/trace.h"
@@ -20,7 +21,9 @@ static struct {
 	struct node *node;
 	struct board_disk disk;
 	struct report_context report;
-	uint64_t until; /* guest time of the next thing to do when it idles */
+	uint64_t until;    /* guest time of the next thing to do when it idles */
+	uint64_t boundary; /* guest time up to which the last step was to go */
+	bool cut;          /* and it was cut short */
 } vm;
 
 /* For the signal handler. */
@@ -123,7 +126,7 @@ static bool vm_start(struct run *run)
 		woken = vm.node;
 	run_booted(run);
 	saved_observe(run, vm.node);
-	return true;
+	return !options->gdb_host || gdb_server_open(run, vm.node);
 }
 
 /* --- turning it --------------------------------------------------------------------------------- */
@@ -151,17 +154,29 @@ static struct console_guest console_guest(struct run *run)
 
 /*
  * Up to the next whole millisecond of guest time, which is when the outside is looked at: so that it is the
- * same whether or not the run was stopped or began in between.
+ * same whether or not the run was stopped or began in between. One that a debugger cut short keeps its end.
  */
 static enum node_state step(struct run *run)
 {
-	uint64_t now = node_time(vm.node), budget = STEP_NS - now % STEP_NS, stop = saved_next_stop(run);
+	uint64_t now = node_time(vm.node), budget, stop = saved_next_stop(run);
+	enum node_state state;
 
+	if (!vm.cut)
+		vm.boundary = (now / STEP_NS + 1) * STEP_NS;
+	budget = vm.boundary > now ? vm.boundary - now : 1;
 	if (stop > now && stop - now < budget)
 		budget = stop - now;
-	if (run->saved.journal)
-		return journal_step(run->saved.journal, budget, &vm.until);
-	return node_step(vm.node, budget, &vm.until);
+	state = run->saved.journal ? journal_step(run->saved.journal, budget, &vm.until)
+				   : node_step(vm.node, budget, &vm.until);
+	vm.cut = state == NODE_STOPPED;
+	return state;
+}
+
+static enum run_state debugger_stop(void)
+{
+	console_flush();
+	gdb_server_stopped();
+	return RUN_GOES_ON;
 }
 
 /* A replay takes nothing from outside, and time passes in it by itself. */
@@ -172,10 +187,15 @@ static enum run_state replay_turn(struct run *run)
 
 	if (!at_stop)
 		state = step(run);
+	if (state == NODE_STOPPED)
+		return debugger_stop();
 	console_flush();
 	saved_observe(run, vm.node);
+	gdb_server_observe();
 	at_stop = node_time(vm.node) >= run->options.to_ns;
 	if (state == NODE_RAN && !at_stop && !journal_diverged(run->saved.journal))
+		return RUN_GOES_ON;
+	if (!journal_diverged(run->saved.journal) && gdb_server_at_end())
 		return RUN_GOES_ON;
 	saved_replay_ended(run, vm.node, at_stop);
 	if (run->status == STATUS_STUCK)
@@ -186,20 +206,28 @@ static enum run_state replay_turn(struct run *run)
 static enum run_state vm_turn(struct run *run)
 {
 	struct console_guest guest = console_guest(run);
-	uint64_t boundary = (node_time(vm.node) / STEP_NS + 1) * STEP_NS;
+	enum run_state debugged = gdb_server_turn(run);
 	enum node_state state;
 	bool at_boundary, fed;
 
+	if (debugged != RUN_IDLE) {
+		if (console_is_terminal() && !run->options.replay)
+			console_feed(&guest); /* for the keys that are ours */
+		return debugged;
+	}
 	if (run->options.replay)
 		return replay_turn(run);
 	state = step(run);
+	if (state == NODE_STOPPED)
+		return debugger_stop();
 	/* A stop for a snapshot is no moment for input: the run would be another. */
-	at_boundary = state != NODE_RAN || node_time(vm.node) >= boundary || run->options.real_time;
+	at_boundary = state != NODE_RAN || node_time(vm.node) >= vm.boundary || run->options.real_time;
 	console_flush();
 	saved_observe(run, vm.node);
 	control_turn(vm.node);
+	gdb_server_observe();
 	if (state == NODE_HALTED)
-		return RUN_HALTED;
+		return gdb_server_halted(node_exit_status(vm.node)) ? RUN_GOES_ON : RUN_HALTED;
 	fed = at_boundary && console_feed(&guest);
 	saved_flush(run, false);
 	return fed || state != NODE_IDLE ? RUN_GOES_ON : RUN_IDLE;
@@ -220,8 +248,12 @@ static bool vm_idle(struct run *run)
 	uint64_t now = node_time(vm.node), until = vm.until, before = host_clock_ns(), slept;
 	struct console_guest guest = console_guest(run);
 
-	if (until == NODE_FOREVER && !console_input_possible(&guest) && run_stuck(run))
-		return true;
+	if (until == NODE_FOREVER && !console_input_possible(&guest)) {
+		if (gdb_server_stuck(run))
+			return false;
+		if (run_stuck(run))
+			return true;
+	}
 	if (!run->options.real_time && !console_is_terminal() && until != NODE_FOREVER) {
 		skip_to(run, until, false);
 		saved_observe(run, vm.node);
@@ -230,7 +262,8 @@ static bool vm_idle(struct run *run)
 	if (until <= now)
 		return false;
 	saved_flush(run, true);
-	host_wait(console_input_open(), control_sleep(until == NODE_FOREVER ? UINT64_MAX : until - now));
+	host_wait(console_input_open(), gdb_server_link(),
+		  control_sleep(until == NODE_FOREVER ? UINT64_MAX : until - now));
 	if (run->options.real_time)
 		return false;
 	slept = host_clock_ns() - before;
@@ -264,6 +297,7 @@ static void vm_report(const struct run *run)
 
 static void vm_close(struct run *run)
 {
+	gdb_server_close(run);
 	woken = NULL;
 	control_end();
 	if (vm.node && run->booted)

@@ -32,7 +32,8 @@ static bool image_prepare(struct run *run, const struct snapshot_image *image)
 	if (!bytes)
 		return refuse(run, "the host has not enough memory");
 	memcpy(bytes, image->bytes, image->size);
-	if (image_open_bytes(&run->image, image->name, (struct span){bytes, image->size}, error, sizeof error))
+	if (image_open_bytes(&run->image, image->name, (struct span){bytes, image->size}, error,
+			     sizeof error))
 		return true;
 	snprintf(reason, sizeof reason, "the image in it: %s", error);
 	return refuse(run, reason);
@@ -79,7 +80,8 @@ static bool disk_is_the_one(struct run *run, const struct board_disk *disk)
 	if (!machine->disk)
 		return refuse(run, "its machine has no disk; leave out --disk");
 	if (!disk) {
-		snprintf(why, sizeof why, "its machine has a disk of %" PRIu64 " bytes; give it with --disk FILE",
+		snprintf(why, sizeof why,
+			 "its machine has a disk of %" PRIu64 " bytes; give it with --disk FILE",
 			 machine->disk_size);
 		return refuse(run, why);
 	}
@@ -92,8 +94,9 @@ static bool disk_is_the_one(struct run *run, const struct board_disk *disk)
 		return refuse(run, disk->read_only ? "its disk could be written, this one cannot"
 						   : "its disk could not be written, this one can");
 	if (machine->disk_digest != snapshot_disk_digest(disk))
-		return refuse(run, "the disk holds something else than when the snapshot was taken (keep a copy "
-				   "of the disk with it)");
+		return refuse(run,
+			      "the disk holds something else than when the snapshot was taken (keep a copy "
+			      "of the disk with it)");
 	return true;
 }
 
@@ -102,15 +105,16 @@ bool saved_attach(struct run *run, struct node_config *config)
 	struct saved *saved = &run->saved;
 
 	if (run->options.replay) {
-		if (saved->start->machine.disk && (saved->start->machine.disk_size == 0 ||
-						   saved->start->machine.disk_size % 512 != 0))
+		if (saved->start->machine.disk &&
+		    (saved->start->machine.disk_size == 0 || saved->start->machine.disk_size % 512 != 0))
 			return refuse(run, "its disk cannot be");
 		config->board.disk = disk_of_replay(&saved->start->machine);
 	} else if (saved->start && !disk_is_the_one(run, config->board.disk)) {
 		return false;
 	}
-	if (run->options.record)
-		saved->journal = journal_create(false);
+	if (run->options.record || options_go_back(&run->options))
+		saved->journal =
+			saved->journal ? saved->journal : journal_create(options_go_back(&run->options));
 	if (run->options.record && !saved->journal)
 		return run_no_boot(run, "the host has not enough memory");
 	if (saved->journal) {
@@ -139,7 +143,8 @@ static bool record_begin(struct run *run, struct node *node)
 	char error[512] = "the host has not enough memory";
 
 	if (snapshot)
-		run->saved.output = recording_create(run->options.record, snapshot, &image, error, sizeof error);
+		run->saved.output =
+			recording_create(run->options.record, snapshot, &image, error, sizeof error);
 	if (run->saved.output && node_snapshot_restore_as_read(node, snapshot))
 		journal_output(run->saved.journal, run->saved.output);
 	else
@@ -289,7 +294,8 @@ void saved_replay_ended(struct run *run, struct node *node, bool at_stop)
 
 	time_text(node_time(node), text);
 	if (journal_diverged(saved->journal)) {
-		complain("the replay differs from the recording at %s: %s", text, journal_diverged(saved->journal));
+		complain("the replay differs from the recording at %s: %s", text,
+			 journal_diverged(saved->journal));
 		run->status = STATUS_FAIL;
 	} else if (journal_at_end(saved->journal, &end)) {
 		compare_end(run, node, &end);
@@ -322,7 +328,8 @@ void saved_end(struct run *run, struct node *node)
 	if (run->options.snapshot && run->options.snapshot_ns == TIME_END)
 		take(run, node);
 	else if (run->options.snapshot && !saved->taken) {
-		complain("no snapshot was taken: the run ended before, at %s", time_text(node_time(node), text));
+		complain("no snapshot was taken: the run ended before, at %s",
+			 time_text(node_time(node), text));
 		saved->failed = true;
 	}
 	if (saved->output)

@@ -30,7 +30,8 @@ bool saved_begin(struct run *run, struct node *node, node_report_fn *report, voi
 uint64_t saved_next_stop(const struct run *run);
 /* Between two steps: takes the snapshot that is due. */
 void saved_observe(struct run *run, struct node *node);
-/* After the guest got its input, before the next step: writes to the recording what is due. `waits`: the run waits. */
+/* After the guest got its input, before the next step: writes to the recording what is due. `waits`: the run
+ * waits. */
 void saved_flush(struct run *run, bool waits);
 /* The replay has come to its end, or to --to: says so, and sets run->status. */
 void saved_replay_ended(struct run *run, struct node *node, bool at_stop);

@@ -1,8 +1,8 @@
 /*
- * From the ring of events to a timeline. A thread's track has what it does, one slice after another: "running"
- * in user mode, a system call from its entry to its return, a fault from the instruction to where it goes on;
- * inside of them, as instants, the messages and signals that it sends and gets, which arrows join. The track
- * of the hart has who runs, and the interrupts.
+ * From the ring of events to a timeline. A thread's track has what it does, one slice after another:
+ * "running" in user mode, a system call from its entry to its return, a fault from the instruction to where
+ * it goes on; inside of them, as instants, the messages and signals that it sends and gets, which arrows
+ * join. The track of the hart has who runs, and the interrupts.
  *
  * Two passes, for a track must have its name and its process before anything is on it. Both meet the
  * threads in the same order: a thread is new where its number occurs first, and where it does after its
@@ -231,8 +231,7 @@ static bool collect_processes(void)
 				  sizeof *t.processes))
 				return false;
 			process = &t.processes[t.process_count++];
-			*process = (struct process){
-				.space = life->space, .number = ++number, .oldest = life};
+			*process = (struct process){.space = life->space, .number = ++number, .oldest = life};
 		}
 		if (life->last > process->last)
 			process->last = life->last;
@@ -564,8 +563,8 @@ static void show(const struct trace_event *event, uint64_t number)
 		break;
 	case TRACE_UNHANDLED:
 		if (life)
-			trace_file_instant(t.file, on(life, event->time), "fault",
-					   "nobody handles the fault", NULL, TRACE_FLOW_NONE, 0);
+			trace_file_instant(t.file, on(life, event->time), "fault", "nobody handles the fault",
+					   NULL, TRACE_FLOW_NONE, 0);
 		break;
 	case TRACE_MESSAGE:
 		show_message(event, number);

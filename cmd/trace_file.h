@@ -50,7 +50,8 @@ void trace_file_begin(struct trace_file *file, struct trace_point at, const char
 void trace_file_end(struct trace_file *file, struct trace_point at, const struct trace_args *args);
 
 enum trace_flow { TRACE_FLOW_NONE, TRACE_FLOW_BEGINS, TRACE_FLOW_ENDS };
-void trace_file_instant(struct trace_file *file, struct trace_point at, const char *category, const char *name,
-			const struct trace_args *args, enum trace_flow flow, uint64_t flow_number);
+void trace_file_instant(struct trace_file *file, struct trace_point at, const char *category,
+			const char *name, const struct trace_args *args, enum trace_flow flow,
+			uint64_t flow_number);
 
 #endif

@@ -84,11 +84,12 @@ enum { HOST_INPUT_NONE = 0, HOST_INPUT_END = -1 };
  */
 int host_console_read(void *buffer, size_t size);
 
+struct host_link;
 /*
- * Sleeps for `timeout_ns` (UINT64_MAX: without end), until there is input (if `input`), or until a
- * signal or the alarm has come: whichever is first.
+ * Sleeps for `timeout_ns` (UINT64_MAX: without end), until there is input (if `input`), until something
+ * happens at `link` (NULL: none), or until a signal or the alarm has come: whichever is first.
  */
-void host_wait(bool input, uint64_t timeout_ns);
+void host_wait(bool input, const struct host_link *link, uint64_t timeout_ns);
 
 /* --- files ----------------------------------------------------------------------------------- */
 
@@ -148,6 +149,20 @@ void host_control_answer(struct host_control *control, char *bytes, size_t size)
 char *host_control_ask(const char *path, const char *line, size_t *size);
 bool host_is_control(const char *path); /* is a socket there? */
 
+/* --- a client over the network ------------------------------------------------------------------ */
+
+/* Waits for a client at a TCP port of this machine, and serves one at a time; others are turned away. */
+struct host_link *host_link_open(const char *address, uint16_t port); /* port 0: any; NULL on failure */
+void host_link_close(struct host_link *link);
+uint16_t host_link_port(const struct host_link *link);
+/* Takes in the client that waits, if there is one and none is there yet: true if that is so. */
+bool host_link_accept(struct host_link *link);
+/* What the client has sent; results as of host_console_read(), HOST_INPUT_END once it has gone. */
+int host_link_read(struct host_link *link, void *buffer, size_t size);
+/* Sends all of it. A client that does not take it within seconds is as good as gone: false. */
+bool host_link_write(struct host_link *link, const void *bytes, size_t size);
+void host_link_hang_up(struct host_link *link);
+
 /* --- another program -------------------------------------------------------------------------- */
 
 /*
@@ -183,6 +198,23 @@ const char *host_program_complaint(struct host_program *program);
 int host_program_status(struct host_program *program);
 /* Ends it, if it runs: asked first, then forced. */
 void host_program_close(struct host_program *program);
+
+/*
+ * A program that has our terminal, standard input and output, while we go on without them: what its user types,
+ * also Ctrl-C, is for it alone. One at a time. argv as above.
+ */
+bool host_foreground_start(const char *const *argv);
+bool host_foreground_runs(void);
+/* Waits until it has ended: its exit status, as a shell has it. */
+int host_foreground_end(void);
+
+/* --- what there is ---------------------------------------------------------------------------- */
+
+bool host_file_exists(const char *path);
+bool host_program_exists(const char *name); /* where a shell would find it */
+uint64_t host_memory_available(void);       /* bytes; 0: not known */
+const char *host_processor(void);           /* such as "x86_64" */
+bool host_is_administrator(void);
 
 /* --- signals and the end --------------------------------------------------------------------- */
 

@@ -13,6 +13,10 @@
  * its first operation replaced by `dead`, until the arena is full and everything is dropped at
  * once: whatever still points to it finds valid memory there.
  *
+ * A breakpoint is known to the decoder by its place within a page, which is the same in virtual and
+ * physical memory: blocks end before such a place, and one that begins there begins with an operation
+ * that asks whether the address space and the page are those of a breakpoint (debug.c).
+ *
  * The harts of one VM run one at a time (the owner holds a lock or has one thread); only
  * vm_hart_stop() may come from elsewhere.
  */
@@ -153,9 +157,9 @@ struct tlb_entry {
 	uintptr_t add; /* host address - virtual address */
 };
 
-#define TAG_UNMATCHED    PAGE_SIZE /* this bit inverted */
-#define TAG_EMPTY        2
-#define TAG_STORE_SLOWLY 1 /* the page holds decoded code */
+#define TAG_UNMATCHED PAGE_SIZE /* this bit inverted */
+#define TAG_EMPTY     2
+#define TAG_SLOWLY    1 /* the page holds decoded code (stores), or a watchpoint */
 
 struct jump_entry {
 	uint64_t pc; /* all ones (odd): empty */
@@ -190,6 +194,8 @@ struct hart {
 	bool fp_live; /* flags collect there */
 
 	atomic_bool stop; /* anyone may set it */
+	bool watch_hit;   /* set with `stop`: a watched place was accessed */
+	bool break_skip;  /* the breakpoint at the first instruction does not count */
 
 	/* lr: the address and what was read; sc compares. */
 	bool reserved;
@@ -206,9 +212,28 @@ struct hart {
 	union block_buffer scratch; /* block made to measure */
 };
 
+#define BREAKS_MAX  1024
+#define WATCHES_MAX 64
+
+struct vm_debug {
+	unsigned breaks, watches;
+	struct {
+		uint64_t vaddr;
+		uint16_t asid;
+	} at[BREAKS_MAX];
+	struct {
+		uint64_t vaddr, size;
+		uint16_t asid;
+		enum vm_watch kind;
+	} watch[WATCHES_MAX];
+	/* Bit n: blocks may not run over offset 2n of any page. Never cleared but by vm_debug_clear(). */
+	uint64_t offsets[PAGE_SIZE / 2 / 64];
+};
+
 struct vm {
 	struct vm_config config;
 	struct vm_stats stats;
+	struct vm_debug debug;
 	struct page *pages;
 	struct block **hash;
 	uint8_t *arena;
@@ -231,6 +256,7 @@ enum vm_internal {
 	INTERNAL_DEAD,
 	INTERNAL_SLOW,     /* what only vm_op_slow() knows */
 	INTERNAL_STRADDLE, /* checks the second half of an instruction that crosses pages */
+	INTERNAL_BREAK,    /* leaves if there is a breakpoint at the block's start */
 	INTERNAL_COUNT,
 	PAIR_FIRST = INTERNAL_COUNT - 1,
 #define PAIR(form, first, second) PAIR_##form##_##first##_##second,
@@ -260,6 +286,7 @@ struct block *vm_block_measured(struct hart *h, uint64_t pc, uint64_t count);
 enum vm_straddle { STRADDLE_VALID, STRADDLE_CHANGED, STRADDLE_FAULT };
 enum vm_straddle vm_block_straddle(struct hart *h, const struct block *block, uint64_t pc);
 void vm_code_store(struct vm *vm, uint64_t paddr, uint64_t size);
+void vm_blocks_flush(struct vm *vm);
 
 /* --- mmu/walk.c --- */
 struct vm_mapping {
@@ -277,6 +304,14 @@ bool vm_store(struct hart *h, const struct op *op, uint64_t vaddr, unsigned size
 void vm_tlb_unstore(struct vm *vm, uint64_t page_paddr);
 void vm_jumps_clear(struct vm *vm);
 void vm_space_clear(struct space *space);
+
+/* --- debug.c --- */
+/* Is there a breakpoint at pc for the running hart? */
+bool vm_break_hit(struct hart *h, uint64_t pc);
+/* Has the page of `vaddr` in the hart's address space a watchpoint for this access? */
+bool vm_watch_page(const struct hart *h, uint64_t vaddr, enum vm_access access);
+/* The running operation did an access: notes if it is watched, and has the hart stop after it. */
+void vm_watch_note(struct hart *h, uint64_t vaddr, unsigned size, enum vm_access access);
 
 /* --- interp/interp.c --- */
 enum vm_stop vm_interpret(struct hart *h);
@@ -301,6 +336,19 @@ static inline uint8_t *vm_host(const struct vm *vm, uint64_t paddr)
 static inline struct page *vm_page(const struct vm *vm, uint64_t paddr)
 {
 	return &vm->pages[(paddr - vm->config.ram_base) >> PAGE_BITS];
+}
+
+/* Might there be a breakpoint at this place of a page? */
+static inline bool vm_break_offset(const struct vm *vm, uint64_t paddr)
+{
+	return vm->debug.offsets[(paddr & ~PAGE_MASK) / 128] >> (paddr / 2 % 64) & 1;
+}
+
+/* An access has been done. */
+static inline void vm_watch(struct hart *h, uint64_t vaddr, unsigned size, enum vm_access access)
+{
+	if (unlikely(h->vm->debug.watches))
+		vm_watch_note(h, vaddr, size, access);
 }
 
 static inline unsigned vm_popcount(uint64_t word)

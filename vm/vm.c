@@ -75,6 +75,11 @@ enum vm_stop vm_run(struct vm_hart *hart, struct vm_regs *regs, uint64_t budget)
 	h->reserve = budget - slice;
 	h->slice_end = h->pub.instret + slice;
 	stop = vm_interpret(h);
+	h->break_skip = false;
+	if (unlikely(h->watch_hit)) {
+		h->watch_hit = false;
+		stop = VM_STOP_WATCH;
+	}
 	regs->x[REG_SINK] = 0;
 	if (h->fp_live)
 		vm_fp_leave(h, (uint64_t *)regs);
@@ -84,6 +89,11 @@ enum vm_stop vm_run(struct vm_hart *hart, struct vm_regs *regs, uint64_t budget)
 void vm_hart_stop(struct vm_hart *hart)
 {
 	atomic_store_explicit(&((struct hart *)hart)->stop, true, memory_order_relaxed);
+}
+
+void vm_break_skip(struct vm_hart *hart)
+{
+	((struct hart *)hart)->break_skip = true;
 }
 
 void vm_hart_clear_reservation(struct vm_hart *hart)

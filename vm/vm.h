@@ -37,6 +37,8 @@ enum vm_stop {
 	VM_STOP_ECALL,     /* an ecall; pc is that of the ecall, which does not count as retired */
 	VM_STOP_EXCEPTION, /* hart->cause and hart->tval say which; pc is the faulting instruction's */
 	VM_STOP_REQUEST,   /* somebody called vm_hart_stop() */
+	VM_STOP_BREAK,     /* a breakpoint is at pc: the instruction there has not been executed */
+	VM_STOP_WATCH,     /* the last instruction accessed watched memory: hart->watched */
 };
 
 /* Exception causes: the scause numbers of the privileged ISA, table 4.2. */
@@ -77,12 +79,23 @@ struct vm_config {
 	struct vm_bus bus;
 };
 
+/* Accesses of user code that a watchpoint waits for. */
+enum vm_watch {
+	VM_WATCH_STORE = 1,
+	VM_WATCH_LOAD = 2,
+	VM_WATCH_ACCESS = VM_WATCH_STORE | VM_WATCH_LOAD,
+};
+
 struct vm;
 struct vm_hart {
 	uint64_t instret; /* instructions retired since creation */
 	uint64_t cause;   /* of the last VM_STOP_EXCEPTION */
 	uint64_t tval;
-	/* further fields are the VM's own: see vm/internal.h */
+	struct {
+		uint64_t vaddr;     /* the first watched byte of the access */
+		enum vm_watch kind; /* of the watchpoint */
+	} watched;                  /* of the last VM_STOP_WATCH */
+				    /* further fields are the VM's own: see vm/internal.h */
 };
 
 /* Statistics since creation; reading them costs nothing while they are not asked for. */
@@ -149,6 +162,21 @@ void vm_flush_all(struct vm *vm);
  * decoded code is a cache that no guest can tell from memory.
  */
 void vm_written(struct vm *vm, uint64_t paddr, uint64_t size);
+
+/*
+ * Breakpoints and watchpoints, for a debugger: in the address space of an ASID, by virtual address, whether
+ * or not anything is mapped there. Guests cannot tell: memory, instret and budgets are as without them.
+ * They cost nothing where there are none; accesses to a page with a watchpoint take the slow way. Only user
+ * code is watched, not what the owner does to memory. Not while the hart runs; false: there are too many.
+ */
+bool vm_break_set(struct vm *vm, uint16_t asid, uint64_t vaddr);
+void vm_break_clear(struct vm *vm, uint16_t asid, uint64_t vaddr);
+bool vm_watch_set(struct vm *vm, uint16_t asid, uint64_t vaddr, uint64_t size, enum vm_watch kind);
+void vm_watch_clear(struct vm *vm, uint16_t asid, uint64_t vaddr, uint64_t size, enum vm_watch kind);
+/* Takes all of them away, and what they may still cost. */
+void vm_debug_clear(struct vm *vm);
+/* The next vm_run() does not stop at a breakpoint before its first instruction. */
+void vm_break_skip(struct vm_hart *hart);
 
 void vm_get_stats(const struct vm *vm, struct vm_stats *stats);
 

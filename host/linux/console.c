@@ -120,13 +120,13 @@ int host_console_read(void *buffer, size_t size)
 	return got < 0 && (errno == EAGAIN || errno == EINTR) ? HOST_INPUT_NONE : HOST_INPUT_END;
 }
 
-void host_wait(bool input, uint64_t timeout_ns)
+void host_wait(bool input, const struct host_link *link, uint64_t timeout_ns)
 {
-	struct pollfd ready = {.fd = STDIN_FILENO, .events = POLLIN};
+	struct pollfd ready[3] = {{.fd = input ? STDIN_FILENO : -1, .events = POLLIN}};
 	struct timespec timeout = {
 		.tv_sec = (time_t)(timeout_ns / 1000000000),
 		.tv_nsec = (long)(timeout_ns % 1000000000),
 	};
 
-	poll_interruptible(&ready, input ? 1 : 0, timeout_ns == UINT64_MAX ? NULL : &timeout);
+	poll_interruptible(ready, 1 + link_poll(link, ready + 1), timeout_ns == UINT64_MAX ? NULL : &timeout);
 }

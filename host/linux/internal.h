@@ -3,11 +3,17 @@
 #define SKERRY_HOST_LINUX_INTERNAL_H
 
 #include <poll.h>
+#include <stdbool.h>
+
+struct host_link;
 
 /*
  * ppoll() that a signal cannot slip past: those we catch are let in only while it sleeps. Returns
  * what ppoll() does; -1 with EINTR also when a signal or the alarm had come before.
  */
 int poll_interruptible(struct pollfd *fds, unsigned count, const struct timespec *timeout);
+
+/* What of a link to wait for: the client, or a new one; returns how many. */
+unsigned link_poll(const struct host_link *link, struct pollfd fds[2]);
 
 #endif

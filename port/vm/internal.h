@@ -2,24 +2,27 @@
 #pragma once
 
 #include "kernel/core/kernel.h"
+#include "port/vm/debug.h"
 #include "port/vm/node.h"
 #include "port/vm/snapshot.h"
 #include "vm/vm.h"
 
 /* Bytes reserved behind the window, so that an object at its very end can be read whole. */
-#define WINDOW_SLACK  0x10000ull
+#define WINDOW_SLACK   0x10000ull
 
-#define NODE_RAM_MIN  (16ull << 20)
-#define NODE_RAM_MAX  (64ull << 30)
+#define NODE_RAM_MIN   (16ull << 20)
+#define NODE_RAM_MAX   (64ull << 30)
 
-#define IRQ_MAX       (BOARD_IRQ_MAX + 1) /* the kernel's timer, as on the board with its PLIC */
+#define NODE_PAGE_SIZE 4096ull
+
+#define IRQ_MAX        (BOARD_IRQ_MAX + 1) /* the kernel's timer, as on the board with its PLIC */
 
 /*
  * The law of virtual time, version 1: an instruction is 1 ns, a preemption step is 1 ns, and a kernel
  * entry costs what its kind says, on the fast path and on the slow one. The figures are the order of
  * what such an entry costs on the metal.
  */
-#define NODE_TIME_LAW 1
+#define NODE_TIME_LAW  1
 enum {
 	CHARGE_SYSCALL = 250,
 	CHARGE_FAULT = 700,
@@ -79,6 +82,16 @@ struct node {
 	 */
 	struct page_map *last;
 	struct host_watch *watch;
+	struct {
+		bool on;   /* stop for faults that nobody handles, and new address spaces */
+		bool stop; /* node_step() is to return NODE_STOPPED, why: */
+		struct node_stopped stopped;
+		uint64_t step; /* kref of the TCB that is single-stepped, or 0 */
+		uint64_t end;  /* of the node_step() that was stopped, or 0 */
+		uint64_t pass; /* kref of a TCB that goes on over the breakpoint at which it is, or 0 */
+		bool muted;    /* nothing stops the node */
+		uint64_t known[1024]; /* bit: a thread has run in the ASID's address space */
+	} debug;
 };
 
 /* The node that this host thread is running. */
@@ -131,3 +144,21 @@ void node_snapshot_untrack(struct node *node);
 const char *node_check_restored(struct node *node, const uint64_t word[NODE_WORDS]);
 /* Adds a page to a digest; pages of zeros leave it as it is. */
 uint64_t node_hash_page(uint64_t hash, uint64_t index, const uint8_t *page);
+
+/* --- debugging ------------------------------------------------------------------------------------- */
+
+/* What a user reads from a counter now. */
+uint64_t node_counter(const struct node *node, enum vm_counter which);
+
+/* Is this the thread that is single-stepped? */
+static inline bool node_debug_steps(const struct node *node, const struct tcb *tcb)
+{
+	return __builtin_expect(node->debug.step != 0, 0) && node->debug.step == machine_ref(tcb);
+}
+
+/* The thread ran from guest time `began`, and vm_run() returned for `why`: is that a stop? */
+void node_debug_ran(struct node *node, const struct tcb *tcb, enum vm_stop why, uint64_t began);
+/* The thread is about to run: is it the first in its address space? Then this is a stop. */
+bool node_debug_begins(struct node *node, const struct tcb *tcb);
+/* The thread faulted, and nobody handles it. */
+void node_debug_fault(struct node *node, const struct tcb *tcb);

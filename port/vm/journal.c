@@ -388,12 +388,13 @@ static enum node_state repeat_step(struct journal *journal, uint64_t budget, uin
 	enum node_state state;
 
 	*until = NODE_FOREVER;
-	journal_deliver(journal);
+	if (!node->debug.end) /* else a step that was cut short is to be ended before anything enters */
+		journal_deliver(journal);
 	entry = entry_ahead(journal);
 	if (!journal_repeats(journal)) /* the last entry was a mark: this is where it was recorded from */
 		return NODE_RAN;
 	if (journal->diverged || entry.kind == ENTRY_NONE ||
-	    (entry.kind == ENTRY_END && time_ahead(journal, &entry) == 0))
+	    (!node->debug.end && entry.kind == ENTRY_END && time_ahead(journal, &entry) == 0))
 		return NODE_IDLE;
 	if (node->config.real_time && entry.kind != ENTRY_CLOCK)
 		return NODE_IDLE;

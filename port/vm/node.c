@@ -19,7 +19,7 @@ _Static_assert(offsetof(struct context, f) == offsetof(struct vm_regs, f), "the 
 _Static_assert(offsetof(struct context, fcsr) == offsetof(struct vm_regs, fcsr),
 	       "the VM works on TCB contexts");
 
-#define PAGE_SIZE       4096ull
+#define PAGE_SIZE       NODE_PAGE_SIZE
 /* In real time the clock is looked at this often, in instructions. */
 #define REAL_TIME_SLICE 200000
 
@@ -44,13 +44,16 @@ void node_skip_to(struct node *node, uint64_t time)
 
 /* --- what the VM and the board ask for -------------------------------------------------------- */
 
-static uint64_t read_counter(void *context, enum vm_counter which)
+uint64_t node_counter(const struct node *node, enum vm_counter which)
 {
-	struct node *node = context;
-
 	if (which == VM_COUNTER_TIME)
 		return node_time(node) / 100; /* 10 MHz */
 	return node->config.real_time ? node->hart->instret : node_time(node);
+}
+
+static uint64_t read_counter(void *context, enum vm_counter which)
+{
+	return node_counter(context, which);
 }
 
 static bool bus_load(void *context, uint64_t paddr, unsigned size, uint64_t *value)
@@ -407,9 +410,19 @@ static enum node_state idle(struct node *node, uint64_t *until)
 static void run_user(struct node *node, uint64_t budget)
 {
 	struct tcb *tcb = node->running;
+	uint64_t began = node->clock_offset + node->hart->instret; /* virtual time */
+	enum vm_stop stop;
 	struct trap trap;
 
-	switch (vm_run(node->hart, (struct vm_regs *)&tcb->context, budget)) {
+	if (node_debug_steps(node, tcb))
+		budget = 1;
+	if (node->debug.pass && node->debug.pass == machine_ref(tcb)) {
+		node->debug.pass = 0;
+		budget = 1;
+		vm_break_skip(node->hart);
+	}
+	stop = vm_run(node->hart, (struct vm_regs *)&tcb->context, budget);
+	switch (stop) {
 	case VM_STOP_ECALL:
 		node->trap_time = node->clock_offset + node->hart->instret;
 		if (node->trace.on) {
@@ -425,8 +438,21 @@ static void run_user(struct node *node, uint64_t budget)
 		break;
 	case VM_STOP_BUDGET:
 	case VM_STOP_REQUEST:
+	case VM_STOP_BREAK:
+	case VM_STOP_WATCH:
 		break;
 	}
+	if (stop > VM_STOP_REQUEST || node->debug.step)
+		node_debug_ran(node, tcb, stop, began);
+}
+
+/* When a step of this length ends that begins now, or the one that a debugger cut short. */
+static uint64_t step_end(struct node *node, uint64_t budget)
+{
+	uint64_t end = node->debug.end ? node->debug.end : node_time(node) + budget;
+
+	node->debug.end = 0;
+	return end;
 }
 
 enum node_state node_step(struct node *node, uint64_t budget, uint64_t *until)
@@ -434,7 +460,7 @@ enum node_state node_step(struct node *node, uint64_t budget, uint64_t *until)
 	uint64_t end;
 
 	node_select(node);
-	end = node_time(node) + budget;
+	end = step_end(node, budget);
 	for (;;) {
 		uint64_t now = node_time(node), limit;
 
@@ -457,7 +483,13 @@ enum node_state node_step(struct node *node, uint64_t budget, uint64_t *until)
 			node->trace.seen = now;
 			limit = limit < REAL_TIME_SLICE ? limit : REAL_TIME_SLICE;
 		}
-		run_user(node, limit);
+		if (!node->debug.on || !node_debug_begins(node, node->running))
+			run_user(node, limit);
+		if (node->debug.stop) {
+			node->debug.stop = false;
+			node->debug.end = end;
+			return NODE_STOPPED;
+		}
 	}
 }
 
@@ -499,27 +531,6 @@ void node_set_report(struct node *node, node_report_fn *report, void *context)
 {
 	node->report = report;
 	node->report_context = context;
-}
-
-size_t node_read_memory(struct node *node, const struct node_thread *thread, uint64_t vaddr, void *buffer,
-			size_t size)
-{
-	size_t done = 0;
-	uint64_t paddr;
-
-	node_select(node);
-	while (done < size && thread->root_paddr &&
-	       vm_translate(node->vm, thread->root_paddr, vaddr + done, &paddr)) {
-		size_t piece = PAGE_SIZE - (size_t)(paddr % PAGE_SIZE);
-
-		if (piece > size - done)
-			piece = size - done;
-		if (paddr < MACHINE_RAM_BASE || paddr + piece > node->kernel->ram_end)
-			break;
-		memcpy((uint8_t *)buffer + done, machine_pointer(isa_kref(paddr)), piece);
-		done += piece;
-	}
-	return done;
 }
 
 /* --- digest and statistics -------------------------------------------------------------------- */

@@ -39,9 +39,10 @@ struct node_config {
 };
 
 enum node_state {
-	NODE_RAN,    /* the budget is used up; more to do */
-	NODE_IDLE,   /* nothing runnable before guest time *until, unless input arrives */
-	NODE_HALTED, /* the machine was switched off: node_exit_status() */
+	NODE_RAN,     /* the budget is used up; more to do */
+	NODE_IDLE,    /* nothing runnable before guest time *until, unless input arrives */
+	NODE_HALTED,  /* the machine was switched off: node_exit_status() */
+	NODE_STOPPED, /* for the debugger: see debug.h */
 };
 
 #define NODE_FOREVER UINT64_MAX /* of *until: no timer is armed, only input could wake the node */
@@ -93,11 +94,16 @@ struct node_thread {
 	uint64_t x[32];
 	unsigned priority;
 	uint64_t root_paddr; /* of its address space, for vm_translate(); 0: none */
+	uint16_t asid;       /* of that */
+	bool faulted;        /* and nobody has answered the fault yet */
 };
 /* The one on the hart; false while there is none. */
 bool node_running_thread(struct node *node, struct node_thread *thread);
 /* Guest time at which the trap happened that the kernel dealt with last; in real time, now. */
 uint64_t node_trap_time(const struct node *node);
+/* Calls `each` with every thread. */
+void node_threads(struct node *node, void (*each)(void *context, const struct node_thread *thread),
+		  void *context);
 /* Fills `thread` with the index-th TCB; false past the last. */
 bool node_thread(struct node *node, unsigned index, struct node_thread *thread);
 

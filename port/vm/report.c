@@ -61,8 +61,6 @@ static void describe_wait(const struct tcb *tcb, char *text, size_t size)
 
 void node_describe_thread(const struct tcb *tcb, struct node_thread *thread)
 {
-	uint16_t asid;
-
 	memset(thread, 0, sizeof *thread);
 	memcpy(thread->name, tcb->name, TCB_NAME_SIZE - 1);
 	snprintf(thread->state, sizeof thread->state, "%s", state_name(tcb));
@@ -71,26 +69,50 @@ void node_describe_thread(const struct tcb *tcb, struct node_thread *thread)
 	thread->pc = tcb->context.pc;
 	memcpy(thread->x, tcb->context.x, sizeof thread->x);
 	thread->priority = tcb->priority;
-	if (!isa_vspace(tcb->slot[TCB_VSPACE].cap, &thread->root_paddr, &asid))
+	thread->faulted = tcb->fault.type != FAULT_NONE;
+	if (!isa_vspace(tcb->slot[TCB_VSPACE].cap, &thread->root_paddr, &thread->asid))
 		thread->root_paddr = 0;
+}
+
+/* The next TCB on the list of full slots, from behind *slot; NULL: there is no more. */
+static const struct tcb *next_thread(struct node *node, struct slot **slot, kref *last)
+{
+	while ((*slot = slot_next(*slot)) != &node->kernel->derivation) {
+		if (cap_type((*slot)->cap) != CAP_Thread || cap_object((*slot)->cap) == *last)
+			continue;
+		*last = cap_object((*slot)->cap);
+		return tcb_at(*last);
+	}
+	return NULL;
+}
+
+void node_threads(struct node *node, void (*each)(void *context, const struct node_thread *thread),
+		  void *context)
+{
+	struct slot *slot = &node->kernel->derivation;
+	struct node_thread thread;
+	const struct tcb *tcb;
+	kref last = 0;
+
+	node_select(node);
+	while ((tcb = next_thread(node, &slot, &last))) {
+		node_describe_thread(tcb, &thread);
+		each(context, &thread);
+	}
 }
 
 bool node_thread(struct node *node, unsigned index, struct node_thread *thread)
 {
-	struct slot *head = &node->kernel->derivation;
+	struct slot *slot = &node->kernel->derivation;
+	const struct tcb *tcb;
 	kref last = 0;
 
 	node_select(node);
-	for (struct slot *slot = slot_next(head); slot != head; slot = slot_next(slot)) {
-		if (cap_type(slot->cap) != CAP_Thread || cap_object(slot->cap) == last)
-			continue;
-		last = cap_object(slot->cap);
-		if (index-- == 0) {
-			node_describe_thread(tcb_at(last), thread);
-			return true;
-		}
-	}
-	return false;
+	while ((tcb = next_thread(node, &slot, &last)) && index > 0)
+		index--;
+	if (tcb)
+		node_describe_thread(tcb, thread);
+	return tcb;
 }
 
 /*
@@ -231,6 +253,7 @@ void machine_unhandled_fault(struct tcb *tcb, struct lookup_failure failure)
 	size_t length;
 
 	trace_unhandled(node, tcb);
+	node_debug_fault(node, tcb);
 	if (!node->report)
 		return;
 	length = (size_t)describe_fault(tcb, line, sizeof line);

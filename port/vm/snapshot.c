@@ -265,6 +265,8 @@ bool node_snapshot_restore(struct node *node, const struct snapshot *snapshot)
 	derive(node);
 	node->attention = snapshot->attention;
 	node->next_event = snapshot->next_event;
+	node->debug.stop = false;
+	node->debug.end = node->debug.pass = 0;
 	return true;
 }
 

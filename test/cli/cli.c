@@ -52,6 +52,11 @@ static void test_usage(void)
 		{"run good.elf --on xen", "choose vm or qemu"},
 		{"run --stats good.elf --on qemu", "leave out --on qemu"},
 		{"run good.elf --verbose=yes", "takes no value"},
+		{"run good.elf --gdb 65536", "not a port"},
+		{"run good.elf --gdb :1", "not a port"},
+		{"run good.elf -S", "with --gdb PORT"},
+		{"run good.elf --gdb 1 --on qemu", "leave out --on qemu"},
+		{"doctor me", "no argument"},
 		{"inspect", "no image given"},
 		{"inspect --foo", "unknown option"},
 		{"image -o out", "no image given"},
@@ -77,7 +82,8 @@ static void test_usage(void)
 static void test_help(void)
 {
 	static const char *const lines[] = {"--help",    "help",           "run --help", "help run",
-					    "--version", "inspect --help", "run -h"};
+					    "--version", "inspect --help", "run -h",
+					    "debug --help", "doctor --help"};
 
 	for (unsigned i = 0; i < sizeof lines / sizeof lines[0]; i++) {
 		run(lines[i]);

@@ -136,6 +136,7 @@ static void run(struct node *node, uint64_t ns)
 
 		switch (node_step(node, 100000, &until)) {
 		case NODE_RAN:
+		case NODE_STOPPED:
 			break;
 		case NODE_IDLE:
 			board_input(board, board_input_console(board), "x", 1);

@@ -71,7 +71,7 @@ static void live_step(struct journal *journal, struct node *node, bool real_time
 	if (journal_step(journal, 1 + random_below(1000000), &until) == NODE_IDLE) {
 		now = node_time(node);
 		if (real_time)
-			host_wait(false, 100000);
+			host_wait(false, NULL, 100000);
 		else if (until == NODE_FOREVER || random_below(2))
 			journal_skip(journal, now + 1 + random_below(until - now < 900000 ? until - now : 900000), true);
 		else

@@ -48,6 +48,7 @@ static void run_to(struct node *node, uint64_t time)
 
 		switch (node_step(node, time - node_time(node), &until)) {
 		case NODE_RAN:
+		case NODE_STOPPED:
 			break;
 		case NODE_IDLE:
 			node_skip_to(node, until < time ? until : time);

@@ -62,6 +62,7 @@ static void run_to(struct side *side, uint64_t time)
 
 		switch (node_step(side->node, next_budget(side, time - node_time(side->node)), &until)) {
 		case NODE_RAN:
+		case NODE_STOPPED:
 			break;
 		case NODE_IDLE:
 			/* In virtual time nothing can change before. */

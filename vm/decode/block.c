@@ -99,7 +99,7 @@ void vm_written(struct vm *vm, uint64_t paddr, uint64_t size)
 }
 
 /* Drops all blocks at once, and whatever points to them. */
-static void arena_flush(struct vm *vm)
+void vm_blocks_flush(struct vm *vm)
 {
 	for (unsigned i = 0; i < HASH_SIZE; i++) {
 		for (struct block *block = vm->hash[i]; block; block = block->hash_next) {
@@ -354,8 +354,7 @@ static bool build_straddle(struct hart *h, struct block *block, uint64_t pc, uin
 	vm_decode(h->vm, block->straddle_word, &insn);
 	if (block->fp_off && vm_insn_is_fp(&insn))
 		vm_insn_make_illegal(&insn, block->straddle_word);
-	block->ops[0].handler.label = vm_handler(INTERNAL_STRADDLE);
-	block->slots = 1;
+	block->ops[block->slots++].handler.label = vm_handler(INTERNAL_STRADDLE);
 	if (insn_put(block, &insn, 0) != GOES_AWAY) {
 		end_put(block, 4);
 		link_put(block, 4);
@@ -365,7 +364,8 @@ static bool build_straddle(struct hart *h, struct block *block, uint64_t pc, uin
 
 /*
  * Decodes at most `limit` instructions at pc, which lies at `paddr`. A branch forwards stays inside
- * the block; after a branch backwards, likely a loop's, it ends.
+ * the block; after a branch backwards, likely a loop's, it ends. It also ends before a place where a
+ * breakpoint may be, and asks for one if it begins at such a place.
  */
 static bool build(struct hart *h, struct block *block, uint64_t pc, uint64_t paddr, uint64_t limit)
 {
@@ -376,8 +376,10 @@ static bool build(struct hart *h, struct block *block, uint64_t pc, uint64_t pad
 	memset(block, 0, sizeof(*block));
 	block->paddr = paddr;
 	block->fp_off = h->space->fp_off;
+	if (vm_break_offset(h->vm, paddr))
+		block->ops[block->slots++].handler.label = vm_handler(INTERNAL_BREAK);
 	while (goes == GOES_ON && at < room && (uint64_t)block->count < limit &&
-	       block->slots <= BLOCK_SLOTS - 2) {
+	       block->slots <= BLOCK_SLOTS - 2 && !(at > 0 && vm_break_offset(h->vm, paddr + (uint64_t)at))) {
 		uint16_t low, high = 0;
 		struct insn insn;
 
@@ -431,7 +433,7 @@ static struct block *keep(struct vm *vm, const struct block *made)
 
 	size = (size + 15) & ~(size_t)15;
 	if (vm->arena_used + size > ARENA_SIZE)
-		arena_flush(vm);
+		vm_blocks_flush(vm);
 	block = (struct block *)(vm->arena + vm->arena_used);
 	vm->arena_used += size;
 	memcpy(block, made, sizeof(*made) + made->slots * sizeof(struct op));

@@ -163,6 +163,7 @@ static enum vm_flow vm_lr(struct hart *h, uint64_t *x, const struct op *op, unsi
 	h->reserved = true;
 	h->reserved_vaddr = vaddr;
 	x[op->rd] = h->reserved_value = amo_read(host, size);
+	vm_watch(h, vaddr, size, ACCESS_LOAD);
 	return FLOW_NEXT;
 }
 
@@ -237,6 +238,7 @@ static enum vm_flow memory_op(struct hart *h, uint64_t *x, const struct op *op)
 		old = (type)raw, (void)old;                                                                  \
 		if (!vm_store(h, op, vaddr, sizeof(type), (uint64_t)(value)))                                \
 			return FLOW_TRAP;                                                                    \
+		vm_watch(h, vaddr, sizeof(type), ACCESS_LOAD);                                               \
 		x[op->rd] = raw;                                                                             \
 		return FLOW_NEXT;                                                                            \
 	}

@@ -15,10 +15,10 @@ static void entry_clear(struct tlb_entry *e, uint64_t place)
 	e->add = 0;
 }
 
-/* The tag of a page that stores must reach the slow way. */
+/* The tag of a page that accesses must reach the slow way. */
 static uint64_t slow_tag(uint64_t page)
 {
-	return (page ^ TAG_UNMATCHED) | TAG_STORE_SLOWLY;
+	return (page ^ TAG_UNMATCHED) | TAG_SLOWLY;
 }
 
 void vm_space_clear(struct space *space)
@@ -223,7 +223,9 @@ static bool refill(struct hart *h, uint64_t vaddr, enum vm_access access, struct
 		return access == ACCESS_FETCH ? fault(h, access, false, vaddr) : true;
 	e->tag = vaddr & PAGE_MASK;
 	e->add = (uintptr_t)vm_host(vm, mapping.paddr) - (uintptr_t)vaddr;
-	if (access == ACCESS_STORE) {
+	if (unlikely(vm->debug.watches) && vm_watch_page(h, vaddr, access)) {
+		e->tag = slow_tag(e->tag);
+	} else if (access == ACCESS_STORE) {
 		if (vm_page(vm, mapping.paddr)->lines)
 			e->tag = slow_tag(e->tag);
 		else
@@ -288,18 +290,21 @@ bool vm_load(struct hart *h, const struct op *op, uint64_t vaddr, unsigned size,
 			return false;
 		memcpy(value, host[0], first);
 		memcpy((uint8_t *)value + first, host[1], size - first);
+		vm_watch(h, vaddr, size, ACCESS_LOAD);
 		return true;
 	}
 	if (!vm_access(h, vaddr, ACCESS_LOAD, &host[0], &paddr[0]))
 		return false;
 	if (host[0]) {
 		memcpy(value, host[0], size);
+		vm_watch(h, vaddr, size, ACCESS_LOAD);
 		return true;
 	}
 	vm_fp_leave(h, (uint64_t *)h->regs);
 	vm_instret_sync(h, op);
 	if ((vaddr & (size - 1)) || !bus->load || !bus->load(bus->context, paddr[0], size, value))
 		return fault(h, ACCESS_LOAD, false, vaddr);
+	vm_watch(h, vaddr, size, ACCESS_LOAD);
 	return true;
 }
 
@@ -311,7 +316,8 @@ static void stored(struct hart *h, uint64_t vaddr, uint64_t paddr, unsigned size
 
 	if (page->lines)
 		vm_code_store(h->vm, paddr, size);
-	if (!page->lines && e->tag == slow_tag(vaddr & PAGE_MASK)) {
+	if (!page->lines && e->tag == slow_tag(vaddr & PAGE_MASK) &&
+	    !(h->vm->debug.watches && vm_watch_page(h, vaddr, ACCESS_STORE))) {
 		e->tag = vaddr & PAGE_MASK;
 		page->stored = 1;
 	}
@@ -331,6 +337,7 @@ bool vm_store(struct hart *h, const struct op *op, uint64_t vaddr, unsigned size
 		memcpy(host[1], (uint8_t *)&value + first, size - first);
 		stored(h, vaddr, paddr[0], first);
 		stored(h, vaddr + first, paddr[1], size - first);
+		vm_watch(h, vaddr, size, ACCESS_STORE);
 		return true;
 	}
 	if (!vm_access(h, vaddr, ACCESS_STORE, &host[0], &paddr[0]))
@@ -338,11 +345,13 @@ bool vm_store(struct hart *h, const struct op *op, uint64_t vaddr, unsigned size
 	if (host[0]) {
 		memcpy(host[0], &value, size);
 		stored(h, vaddr, paddr[0], size);
+		vm_watch(h, vaddr, size, ACCESS_STORE);
 		return true;
 	}
 	vm_fp_leave(h, (uint64_t *)h->regs);
 	vm_instret_sync(h, op);
 	if ((vaddr & (size - 1)) || !bus->store || !bus->store(bus->context, paddr[0], size, value))
 		return fault(h, ACCESS_STORE, false, vaddr);
+	vm_watch(h, vaddr, size, ACCESS_STORE);
 	return true;
 }
