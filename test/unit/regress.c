@@ -202,6 +202,26 @@ static void test_interrupt_without_driver_is_masked(void)
 	CHECK_THAT(!(stub.masked[0] & 1ull << irq));
 }
 
+/* Of two threads of one priority each runs five ticks at a time, not only the first time. */
+static void test_time_slices_are_renewed(void)
+{
+	struct tcb *running;
+
+	begin();
+	CHECK_OK(retype(memory, seL4_TCBObject, 0, base, 1));
+	CHECK_OK(INVOKE(base, TCBSetPriority, ARGS(seL4_MaxPrio), CAPS(seL4_CapInitThreadTCB)));
+	CHECK_OK(INVOKE(base, TCBResume, ARGS()));
+	for (unsigned round = 0; round < 6; round++) {
+		running = world_current();
+		for (unsigned tick = 1; tick < TIME_SLICE_TICKS; tick++) {
+			world_interrupt(STUB_IRQ_MAX);
+			CHECK_THAT(world_current() == running);
+		}
+		world_interrupt(STUB_IRQ_MAX);
+		CHECK_THAT(world_current() != running);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	test_only = argc > 1 ? argv[1] : NULL;
@@ -212,5 +232,6 @@ int main(int argc, char **argv)
 	test_run("yield-to-newcomer-in-domain", test_yield_to_newcomer_in_domain);
 	test_run("running-vspace-is-left-before-flush", test_running_vspace_is_left_before_flush);
 	test_run("interrupt-without-driver-is-masked", test_interrupt_without_driver_is_masked);
+	test_run("time-slices-are-renewed", test_time_slices_are_renewed);
 	return test_end();
 }
