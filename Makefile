@@ -6,6 +6,7 @@
 #   make run-metal  the examples and conformance programs on bare metal, under QEMU
 #   make test       every test (`./check` installs what it needs and then runs this)
 #   make test-NAME  one group: NAME is cli, conform, device, examples, unit, ... (doc/TESTING.md)
+#   make hunt MINUTES=N  every fuzzer in turn, N minutes each  [TARGET="NAME..."]  (doc/TESTING.md)
 #   make hunt       random system calls for as long as one likes  [HUNT_SEED=N HUNT_WORLDS=N]
 #   make hunt-snapshot  snapshots and recordings that were tampered with  [HUNT_SEED=N HUNT_SECONDS=N]
 #   make hunt-metal  the same by a guest, hosted and on bare metal  [HUNT_SEED=N HUNT_SECONDS=N]

@@ -214,7 +214,8 @@ static void sections_read(struct image *image, const Elf64_Ehdr *elf)
 	static const char debug[] = ".debug_info";
 	Elf64_Shdr names, section;
 
-	if (!section_read(image->user, elf, elf->e_shstrndx, &names))
+	/* Names that take no bytes of the file are not in it. */
+	if (!section_read(image->user, elf, elf->e_shstrndx, &names) || names.sh_type == SHT_NOBITS)
 		return;
 	for (unsigned i = 0; i < elf->e_shnum; i++) {
 		if (!section_read(image->user, elf, i, &section))

@@ -24,6 +24,8 @@
 #define CPIO_NAME_MAX  4096
 #define CPIO_END       "TRAILER!!!"
 
+#define FDT_VERSION 17 /* of device trees, since 2006 */
+
 static bool cpio_field(const uint8_t *header, unsigned field, uint64_t *value)
 {
 	const uint8_t *digits = header + strlen(CPIO_MAGIC) + 8 * (size_t)field;
@@ -195,6 +197,17 @@ void image_close(struct image *image)
 	memset(image, 0, sizeof *image);
 }
 
+bool image_tree_valid(struct span tree)
+{
+	struct fdt_header header; /* by value: in an archive it may lie anywhere */
+
+	if (tree.size < sizeof header)
+		return false;
+	memcpy(&header, tree.data, sizeof header);
+	/* The library's check falls over trees of versions that nobody writes any more. */
+	return fdt32_to_cpu(header.version) >= FDT_VERSION && fdt_check_full(tree.data, tree.size) == 0;
+}
+
 uint64_t image_ram_size(const struct image *image)
 {
 	const void *tree;
@@ -204,7 +217,7 @@ uint64_t image_ram_size(const struct image *image)
 	if (!image->device_tree)
 		return 0;
 	tree = image->device_tree->bytes.data;
-	if (fdt_check_full(tree, image->device_tree->bytes.size) != 0)
+	if (!image_tree_valid(image->device_tree->bytes))
 		return 0;
 	node = fdt_node_offset_by_prop_value(tree, -1, "device_type", "memory", sizeof "memory");
 	reg = node >= 0 ? fdt_getprop(tree, node, "reg", &length) : NULL;

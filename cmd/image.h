@@ -64,6 +64,9 @@ void image_close(struct image *image);
 /* Does it fit into `ram_size` bytes? Otherwise says why not. */
 bool image_fits(const struct image *image, uint64_t ram_size, char *error, size_t error_size);
 
+/* Is that a device tree that libfdt can be asked about? */
+bool image_tree_valid(struct span tree);
+
 /* The memory an image made for QEMU expects, as its device tree says; 0: it does not say. */
 uint64_t image_ram_size(const struct image *image);
 

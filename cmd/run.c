@@ -3,7 +3,6 @@
  * something ends the run.
  */
 #include <inttypes.h>
-#include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +96,7 @@ static bool dtb_prepare(struct run *run)
 		}
 	}
 	run->fdt_size = size;
-	if (fdt_check_full(run->fdt, size) != 0) {
+	if (!image_tree_valid((struct span){run->fdt, size})) {
 		complain("%s is not a device tree blob (make one with: dtc -O dtb)", from);
 		return false;
 	}

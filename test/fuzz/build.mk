@@ -1,9 +1,9 @@
 # Random system calls against the kernel on the stub machine.
 #
-#   build/test/fuzz/syscall [--seed S] [--worlds N] [--calls M] [--verbose]
+#   build/test/fuzz/syscall [--seed S] [--worlds N] [--calls M] [--seconds T] [--verbose]
 include test/unit/stub.mk
 
-$(BUILD)/test/fuzz/syscall: $(BUILD)/stub/test/fuzz/syscall.o $(STUB_OBJ)
+$(BUILD)/test/fuzz/syscall: $(BUILD)/stub/test/fuzz/syscall.o $(BUILD)/stub/test/fuzz/calls.o $(STUB_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^
 
@@ -15,11 +15,18 @@ TESTS += test-fuzz
 test-fuzz: $(BUILD)/test/fuzz/syscall
 	timeout -k 1 300 $< --seed 1 --worlds $(FUZZ_WORLDS) --calls 3000
 
-# As long as one likes: make hunt HUNT_SEED=… HUNT_WORLDS=…
+# As long as one likes. With MINUTES or TARGET it is all hunters in turn (coverage.mk), without them random
+# calls alone: make hunt HUNT_SEED=… HUNT_WORLDS=…
+ifeq ($(MINUTES)$(TARGET),)
 hunt: $(BUILD)/test/fuzz/syscall
 	$< --seed $(HUNT_SEED) --worlds $(HUNT_WORLDS) --calls 10000
+else
+hunt: hunt-all
+endif
 
 .PHONY: test-fuzz hunt
+
+include test/fuzz/coverage.mk
 
 # Random system calls by a guest, hosted and on bare metal: the same must be seen; hosted and on upstream's kernel,
 # too, but for what upstream-*.elf avoids (test/fuzz/guest_avoid.c). A program's name says what

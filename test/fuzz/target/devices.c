@@ -1,0 +1,277 @@
+/*
+ * The board driven by bytes, as a hostile driver would: registers of all devices, rings and buffers in
+ * memory, time and input between. Each record of eight bytes is one act.
+ *
+ * The memory that a device asks for is given to it as a copy of exactly that size, which ends with the next
+ * request: an access outside of it, or kept for later, is seen.
+ */
+#include <linux/virtio_mmio.h>
+#include <linux/virtio_ring.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vm/device/board.h"
+
+#define RAM_SIZE  0x10000ull
+#define PAGE      4096ull
+#define DISK_SIZE 8192
+#define UART      0x10000000ull
+#define RTC       0x00101000ull
+#define FINISHER  0x00100000ull
+#define VIRTIO    0x10001000ull
+#define BLOCK     0x10008000ull
+#define CONSOLE   0x10007000ull
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct {
+	uint64_t now;
+	uint8_t ram[RAM_SIZE], disk[DISK_SIZE];
+	uint64_t forbidden; /* a page that no device may touch; 0: none */
+	bool disk_fails;
+	uint8_t *lent; /* what a device has of `ram` */
+	uint64_t lent_at, lent_size;
+	bool lent_write;
+	uint64_t printed;
+} world;
+
+static struct board *board;
+
+/* --- the machine around the board ---------------------------------------------------------------------- */
+
+static void take_back(void)
+{
+	if (world.lent && world.lent_write)
+		memcpy(world.ram + world.lent_at, world.lent, world.lent_size);
+	free(world.lent);
+	world.lent = NULL;
+}
+
+static void *dma(void *machine, uint64_t paddr, uint64_t size, bool write)
+{
+	uint64_t at = paddr - BOARD_RAM_BASE;
+
+	(void)machine;
+	take_back();
+	if (size == 0)
+		abort();
+	if (paddr < BOARD_RAM_BASE || size > RAM_SIZE || at > RAM_SIZE - size)
+		return NULL;
+	if (world.forbidden && at < world.forbidden + PAGE && at + size > world.forbidden)
+		return NULL;
+	world.lent = malloc(size);
+	if (!world.lent)
+		abort();
+	memcpy(world.lent, world.ram + at, size);
+	world.lent_at = at;
+	world.lent_size = size;
+	world.lent_write = write;
+	return world.lent;
+}
+
+static uint64_t now_ns(void *machine)
+{
+	(void)machine;
+	return world.now;
+}
+
+static void changed(void *machine)
+{
+	(void)machine;
+}
+
+static void output(void *context, unsigned console, const void *bytes, size_t size)
+{
+	(void)context;
+	if (console > 1)
+		abort();
+	for (size_t i = 0; i < size; i++)
+		world.printed += ((const uint8_t *)bytes)[i];
+}
+
+static bool disk_read(void *context, uint64_t offset, void *buffer, size_t size)
+{
+	(void)context;
+	if (offset > DISK_SIZE || size > DISK_SIZE - offset)
+		abort();
+	memcpy(buffer, world.disk + offset, size);
+	return !world.disk_fails;
+}
+
+static bool disk_write(void *context, uint64_t offset, const void *buffer, size_t size)
+{
+	const struct board_disk *disk = context;
+
+	if (disk->read_only || offset > DISK_SIZE || size > DISK_SIZE - offset)
+		abort();
+	memcpy(world.disk + offset, buffer, size);
+	return !world.disk_fails;
+}
+
+static bool disk_flush(void *context)
+{
+	(void)context;
+	return !world.disk_fails;
+}
+
+/* --- acts ------------------------------------------------------------------------------------------------- */
+
+struct act {
+	uint8_t what, where;
+	uint16_t at;
+	uint32_t value;
+};
+
+static const unsigned sizes[] = {4, 1, 2, 8};
+
+static uint64_t address(const struct act *act)
+{
+	static const uint64_t bases[] = {BLOCK, CONSOLE, UART, RTC, FINISHER, VIRTIO};
+	uint64_t base = bases[act->where / 4 % 6];
+
+	return base == VIRTIO ? base + act->at : base + act->at % (base == UART ? 16 : 0x300);
+}
+
+static void load(uint64_t paddr, unsigned size)
+{
+	uint64_t value = 0;
+
+	(void)board_load(board, paddr, size, &value);
+	if (size < 8 && value >> 8 * size)
+		abort();
+	take_back();
+}
+
+static void store(uint64_t paddr, unsigned size, uint64_t value)
+{
+	(void)board_store(board, paddr, size, value);
+	take_back();
+}
+
+/* What a driver does to a queue before it uses it; its rings lie in page `where`. */
+static void start_queue(const struct act *act)
+{
+	uint64_t base = act->where & 1 ? CONSOLE : BLOCK, rings = BOARD_RAM_BASE + (act->where >> 4) * PAGE;
+	const struct {
+		unsigned offset;
+		uint64_t value;
+	} steps[] = {{VIRTIO_MMIO_STATUS, 3},
+		     {VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1},
+		     {VIRTIO_MMIO_DRIVER_FEATURES, 1},
+		     {VIRTIO_MMIO_STATUS, 11},
+		     {VIRTIO_MMIO_GUEST_PAGE_SIZE, PAGE},
+		     {VIRTIO_MMIO_QUEUE_SEL, act->where >> 1 & 1},
+		     {VIRTIO_MMIO_QUEUE_NUM, act->at},
+		     {VIRTIO_MMIO_QUEUE_ALIGN, 16},
+		     {VIRTIO_MMIO_QUEUE_DESC_LOW, rings},
+		     {VIRTIO_MMIO_QUEUE_AVAIL_LOW, rings + 1024},
+		     {VIRTIO_MMIO_QUEUE_USED_LOW, rings + 2048},
+		     {VIRTIO_MMIO_QUEUE_READY, 1},
+		     {VIRTIO_MMIO_QUEUE_PFN, rings / PAGE},
+		     {VIRTIO_MMIO_STATUS, 15}};
+
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+		store(base + steps[i].offset, 4, steps[i].value);
+}
+
+/* Descriptor `value` >> 24 of the rings in page `where`: piece of memory, size and flags. */
+static void write_desc(const struct act *act)
+{
+	unsigned index = act->value >> 24 & 63;
+	struct vring_desc desc = {.addr = BOARD_RAM_BASE + act->at,
+				  .len = act->value & 0xfff,
+				  .flags = act->value >> 12 & 7,
+				  .next = (uint16_t)(act->value >> 16 & 63)};
+
+	memcpy(world.ram + act->where % 16 * PAGE + index * sizeof desc, &desc, sizeof desc);
+}
+
+static void do_act(const struct act *act)
+{
+	uint8_t bytes[32];
+	int status;
+
+	switch (act->what % 12) {
+	case 0:
+	case 1:
+		store(address(act), sizes[act->where % 4], act->value);
+		break;
+	case 2:
+		store(address(act), 8, (uint64_t)act->value << 32 | act->at);
+		break;
+	case 3:
+		load(address(act), sizes[act->where % 4]);
+		break;
+	case 4: /* memory, a word; */
+		memcpy(world.ram + (act->at & ~3u), &act->value, 4);
+		break;
+	case 5: /* or half of one: an entry or the index of a ring */
+		memcpy(world.ram + (act->at & ~1u), &act->value, 2);
+		break;
+	case 6:
+		write_desc(act);
+		break;
+	case 7:
+		start_queue(act);
+		break;
+	case 8:
+		store((act->where & 1 ? CONSOLE : BLOCK) + VIRTIO_MMIO_QUEUE_NOTIFY, 4, act->value & 1);
+		break;
+	case 9:
+		memset(bytes, act->where, sizeof bytes);
+		if (board_input(board, act->value & 1, bytes, act->at % 32) > act->at % 32)
+			abort();
+		take_back();
+		break;
+	case 10:
+		if (act->where & 1) {
+			world.now += act->value;
+			board_advance(board, world.now);
+			take_back();
+		} else {
+			board_irq_claim(board, act->at % (BOARD_IRQ_MAX + 1));
+		}
+		break;
+	default:
+		world.forbidden = act->at / PAGE * PAGE;
+		world.disk_fails = act->where & 1;
+		break;
+	}
+	(void)board_next_event(board);
+	(void)board_wants_input(board);
+	take_back();
+	(void)board_halted(board, &status);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct board_disk disk = {
+		.size = DISK_SIZE, .read = disk_read, .write = disk_write, .flush = disk_flush, .context = &disk};
+	struct board_config config = {
+		.output = output,
+		.rtc_base_ns = 1000000000,
+		.virtio_console = true,
+		.ram_size = RAM_SIZE,
+		.now_ns = now_ns,
+		.dma = dma,
+		.changed = changed,
+	};
+
+	if (size == 0)
+		return 0;
+	disk.read_only = *data & 2;
+	config.virtio_modern = *data & 1;
+	config.disk = &disk;
+	memset(&world, 0, sizeof world);
+	board = board_create(&config);
+	if (!board)
+		abort();
+	for (data++, size--; size >= sizeof(struct act); data += sizeof(struct act), size -= sizeof(struct act)) {
+		struct act act;
+
+		memcpy(&act, data, sizeof act);
+		do_act(&act);
+	}
+	board_destroy(board);
+	return 0;
+}

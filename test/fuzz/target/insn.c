@@ -1,0 +1,338 @@
+/*
+ * The processor: bytes as page table entries, registers and code. Each program runs twice, once in one go and
+ * once in small pieces, and the two have to end alike; what lies beside guest memory cannot be touched.
+ *
+ *   byte 0 to 3    first pc, size of a piece, other address space's root, number of table entries
+ *   31 bytes       registers, each one of a few kinds of value
+ *   4 bytes each   table entries: which, which page, rights
+ *   the rest       code
+ */
+#include <sanitizer/asan_interface.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vm/vm.h"
+
+#define RAM_BASE   UINT64_C(0x80000000)
+#define PAGE       UINT64_C(4096)
+#define PAGES      16
+#define RAM_SIZE   (PAGES * PAGE)
+#define TABLES     3 /* pages 0 to 2, one of each level */
+#define CODE_PAGE  4
+#define CODE_MAX   (3 * PAGE)
+#define USER       UINT64_C(0x10000) /* page 0 of memory is mapped here */
+#define DEVICE     UINT64_C(0x10000000)
+#define USER_DEV   UINT64_C(0x30000)
+#define BUDGET     600
+#define STOPS      64
+#define TABLES_MAX 16
+#define HEADER     35 /* bytes before the table entries */
+
+#define PTE_ALL    UINT64_C(0xdf)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct program {
+	uint8_t pc, piece, root, entries;
+	uint8_t reg[31];
+	const uint8_t *entry, *code;
+	size_t code_size;
+};
+
+struct machine {
+	struct vm *vm;
+	struct vm_hart *hart;
+	struct vm_regs regs;
+	uint64_t seen; /* a digest of why it stopped, and of what the bus saw */
+	bool fpu;
+};
+
+/* Memory of the guest with as much on both sides that nobody may touch. */
+static uint8_t *ram;
+
+static void see(struct machine *m, uint64_t value)
+{
+	m->seen = (m->seen ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+	m->seen ^= m->seen >> 29;
+}
+
+static bool bus_load(void *context, uint64_t paddr, unsigned size, uint64_t *value)
+{
+	struct machine *m = context;
+
+	if (paddr - RAM_BASE < RAM_SIZE || paddr % size)
+		abort();
+	if (paddr - DEVICE >= PAGE)
+		return false;
+	see(m, paddr ^ m->hart->instret);
+	*value = size == 8 ? paddr * 0x0101010101010101 : paddr & ((UINT64_C(1) << 8 * size) - 1);
+	return true;
+}
+
+static bool bus_store(void *context, uint64_t paddr, unsigned size, uint64_t value)
+{
+	struct machine *m = context;
+
+	if (paddr - RAM_BASE < RAM_SIZE || paddr % size)
+		abort();
+	if (paddr - DEVICE >= PAGE)
+		return false;
+	see(m, value ^ m->hart->instret);
+	if (paddr == DEVICE)
+		vm_hart_stop(m->hart);
+	return true;
+}
+
+static uint64_t bus_counter(void *context, enum vm_counter which)
+{
+	struct machine *m = context;
+
+	return m->hart->instret * (which + 1);
+}
+
+/* --- making a machine ----------------------------------------------------------------------------------- */
+
+static uint64_t *table_entry(unsigned table, unsigned index)
+{
+	return (uint64_t *)(void *)(ram + table * PAGE) + index;
+}
+
+static uint64_t pte(uint64_t paddr, uint64_t bits)
+{
+	return paddr >> 12 << 10 | bits;
+}
+
+static void tables_make(const struct program *program)
+{
+	*table_entry(0, 0) = pte(RAM_BASE + PAGE, 1);
+	*table_entry(1, 0) = pte(RAM_BASE + 2 * PAGE, 1);
+	for (unsigned i = TABLES; i < PAGES; i++)
+		*table_entry(2, USER / PAGE + i) = pte(RAM_BASE + i * PAGE, PTE_ALL);
+	*table_entry(2, USER_DEV / PAGE) = pte(DEVICE, PTE_ALL);
+	for (unsigned i = 0; i < program->entries; i++) {
+		const uint8_t *bytes = program->entry + 4 * i;
+		unsigned table = bytes[0] % 4 < 2 ? 2 : bytes[0] % 4 - 2, index = bytes[0] / 4;
+		/* Pages of memory, the two on each side of it, the device; far away. */
+		uint64_t page = bytes[1] < 128 ? RAM_BASE / PAGE + bytes[1] % (PAGES + 4) - 2 :
+				bytes[1] < 192 ? DEVICE / PAGE :
+						 (uint64_t)bytes[1] << 36;
+
+		*table_entry(table, table == 2 ? index : index % 4) =
+			page << 10 | bytes[2] | (uint64_t)(bytes[3] & 3) << 8 | (uint64_t)(bytes[3] >> 6) << 53;
+	}
+}
+
+static uint64_t register_value(uint8_t byte)
+{
+	static const uint64_t words[] = {0, 1, ~UINT64_C(0), UINT64_C(1) << 63, INT64_MAX, 0xffffffff, 0x80000000,
+					 UINT64_C(0x3fffffffff), UINT64_C(0x4000000000),
+					 UINT64_C(0x7ff8000000000000), UINT64_C(0xffffffff7f800001),
+					 USER_DEV, USER_DEV + 8, 0x200000, 0x1ffff8, UINT64_C(0x40000000)};
+	uint64_t page = USER + byte % PAGES * PAGE;
+
+	switch (byte / 32) {
+	case 0:
+		return words[byte % (sizeof words / sizeof *words)];
+	case 1:
+		return page + PAGE - 1 - (byte >> 4 & 1) * 4; /* crosses into the next page */
+	case 2:
+		return USER + CODE_PAGE * PAGE + byte % 32 * 4; /* in the code */
+	case 3:
+		return (uint64_t)(int64_t)(int8_t)(byte * 8);
+	default:
+		return page + byte % 3 * 1000;
+	}
+}
+
+/* The vm keeps what it decoded; each run begins with a new one. */
+static void machine_make(struct machine *m, const struct program *program)
+{
+	struct vm_config config = {.ram = ram,
+				   .ram_base = RAM_BASE,
+				   .ram_size = RAM_SIZE,
+				   .harts = 1,
+				   .bus = {m, bus_load, bus_store, bus_counter}};
+
+	memset(m, 0, sizeof *m);
+	memset(ram, 0, RAM_SIZE);
+	tables_make(program);
+	memcpy(ram + CODE_PAGE * PAGE, program->code, program->code_size);
+	m->vm = vm_create(&config);
+	if (!m->vm)
+		abort();
+	m->hart = vm_hart(m->vm, 0);
+	m->fpu = true;
+	m->regs.pc = USER + CODE_PAGE * PAGE + program->pc * 2;
+	for (unsigned i = 0; i < 31; i++) {
+		m->regs.x[i + 1] = register_value(program->reg[i]);
+		m->regs.f[i] = m->regs.x[i + 1] ^ (uint64_t)program->reg[30 - i] << 52;
+	}
+	vm_hart_set_space(m->hart, RAM_BASE, 1);
+}
+
+/* --- running it ------------------------------------------------------------------------------------------- */
+
+/* What a kernel does between two runs of user code. */
+static void do_call(struct machine *m, const struct program *program)
+{
+	uint64_t *x = m->regs.x, paddr = RAM_BASE + (x[10] & (RAM_SIZE - 1) & ~UINT64_C(3));
+	uint32_t word = (uint32_t)x[11];
+
+	switch (x[17] % 8) {
+	case 0:
+		vm_flush_all(m->vm);
+		break;
+	case 1:
+		vm_flush_asid(m->vm, x[10] & 1);
+		break;
+	case 2:
+		vm_flush_page(m->vm, 1, x[10]);
+		break;
+	case 3:
+		vm_hart_set_space(m->hart, x[10] & 1 ? RAM_BASE : program->root % (PAGES + 1) * PAGE + RAM_BASE,
+				  x[11] & 1);
+		break;
+	case 4:
+		m->fpu = !m->fpu;
+		vm_hart_set_fpu(m->hart, m->fpu);
+		break;
+	case 5:
+		vm_hart_clear_reservation(m->hart);
+		break;
+	case 6:
+		/* Not into tables: without a flush, what is seen of them then is not defined. */
+		if (paddr < RAM_BASE + TABLES * PAGE)
+			break;
+		memcpy(ram + (paddr - RAM_BASE), &word, sizeof word);
+		vm_written(m->vm, paddr, sizeof word);
+		break;
+	default:
+		if (vm_translate(m->vm, RAM_BASE, x[10], &paddr))
+			see(m, paddr);
+		break;
+	}
+	m->regs.pc += 4;
+}
+
+static void after_exception(struct machine *m)
+{
+	see(m, m->hart->cause);
+	see(m, m->hart->tval);
+	see(m, m->regs.pc);
+	switch (m->hart->cause) {
+	case VM_CAUSE_FETCH_PAGE:
+	case VM_CAUSE_FETCH_ACCESS:
+		m->regs.pc = USER + CODE_PAGE * PAGE;
+		break;
+	default:
+		m->regs.pc += m->hart->cause == VM_CAUSE_ILLEGAL && (m->hart->tval & 3) != 3 ? 2 : 4;
+		break;
+	}
+}
+
+static void run(struct machine *m, const struct program *program, uint64_t piece)
+{
+	unsigned stops = 0;
+
+	while (m->hart->instret < BUDGET && stops < STOPS) {
+		uint64_t left = BUDGET - m->hart->instret, budget = piece < left ? piece : left;
+		uint64_t before = m->hart->instret, done;
+		enum vm_stop stop = vm_run(m->hart, &m->regs, budget);
+
+		done = m->hart->instret - before;
+		if (done > budget || (stop == VM_STOP_BUDGET && done != budget) || m->regs.x[0] || m->regs.x[32])
+			abort();
+		if (stop == VM_STOP_ECALL)
+			do_call(m, program);
+		else if (stop == VM_STOP_EXCEPTION)
+			after_exception(m);
+		stops += stop == VM_STOP_ECALL || stop == VM_STOP_EXCEPTION;
+	}
+	for (unsigned i = 0; i < sizeof m->regs / 8; i++)
+		see(m, ((const uint64_t *)&m->regs)[i]);
+	see(m, m->hart->instret);
+	for (uint64_t i = 0; i < RAM_SIZE; i += 8) {
+		uint64_t value;
+
+		memcpy(&value, ram + i, 8);
+		if (value)
+			see(m, value + i);
+	}
+}
+
+static bool tables_changed(const struct program *program)
+{
+	static uint8_t now[TABLES * PAGE];
+
+	memcpy(now, ram, sizeof now);
+	memset(ram, 0, sizeof now);
+	tables_make(program);
+	return memcmp(now, ram, sizeof now) != 0;
+}
+
+static void disassemble(const struct program *program)
+{
+	char text[24];
+
+	for (size_t i = 0; i + 4 <= program->code_size && i < 64; i += 2) {
+		uint32_t word;
+		unsigned length;
+
+		memcpy(&word, program->code + i, 4);
+		length = vm_disassemble(USER + i, word, text, sizeof text);
+		if ((length != 2 && length != 4) || !memchr(text, 0, sizeof text))
+			abort();
+	}
+}
+
+static bool parse(const uint8_t *data, size_t size, struct program *program)
+{
+	if (size < HEADER)
+		return false;
+	program->pc = data[0] % 8;
+	program->piece = data[1] % 16;
+	program->root = data[2];
+	program->entries = data[3] % (TABLES_MAX + 1);
+	memcpy(program->reg, data + 4, sizeof program->reg);
+	size -= HEADER;
+	if (size < 4u * program->entries)
+		return false;
+	program->entry = data + HEADER;
+	program->code = program->entry + 4 * program->entries;
+	program->code_size = size - 4u * program->entries;
+	if (program->code_size > CODE_MAX)
+		program->code_size = CODE_MAX;
+	return true;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct program program;
+	struct machine m;
+	uint64_t seen;
+	bool comparable;
+
+	if (!ram) {
+		uint8_t *memory = aligned_alloc(PAGE, 3 * RAM_SIZE);
+
+		if (!memory)
+			abort();
+		ram = memory + RAM_SIZE;
+		__asan_poison_memory_region(memory, RAM_SIZE);
+		__asan_poison_memory_region(ram + RAM_SIZE, RAM_SIZE);
+	}
+	if (!parse(data, size, &program))
+		return -1;
+	disassemble(&program);
+	machine_make(&m, &program);
+	run(&m, &program, BUDGET);
+	seen = m.seen;
+	comparable = !tables_changed(&program);
+	vm_destroy(m.vm);
+	machine_make(&m, &program);
+	run(&m, &program, program.piece + 1);
+	vm_destroy(m.vm);
+	if (comparable && m.seen != seen)
+		abort();
+	return 0;
+}
