@@ -244,7 +244,7 @@ static void respawn(unsigned process)
 	for (unsigned i = 0; i < CSPACES; i++)
 		restore(i);
 	for (unsigned i = 0; i < WORKERS; i++)
-		if (fuzz.worker[i].process == process && chance(90))
+		if (is_avoiding() || (fuzz.worker[i].process == process && chance(90)))
 			worker_configure(i);
 }
 

@@ -5,7 +5,8 @@
  *   a worker does not suspend itself when an action has ended, but calls an endpoint, and the director takes the
  *   message. Who has not called may have faulted, and a new thread takes its place before it is resumed. Faults
  *   go to one endpoint that is never deleted, through a capability with which CancelBadgedSends is refused.
- * - No worker changes its own address space (guest_call.c).
+ * - No worker changes its own address space (guest_call.c), nor has one without anybody noticing: a debug kernel
+ *   stops with a failed assertion when a message goes to a thread whose address space is gone.
  * - No stack pointer lies in the kernel's half, of which 39 bits decide. When a fault cannot be delivered, the
  *   debug kernel prints what lies on the thread's stack, and hangs if that is where there is no memory.
  * - The one interrupt that comes always has a notification (guest_world.c).

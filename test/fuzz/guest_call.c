@@ -198,7 +198,8 @@ static void make_tcb(struct call *call)
 			word(call, buffer_word());
 		call->cap[call->caps++] = node(call);
 		call->cap[call->caps++] =
-			chance(80) ? SLOT_VSPACE + below(PROCESSES) : pick_for(call, TYPE_PageTable);
+			chance(80) ? SLOT_VSPACE + below(PROCESSES)
+				   : pick_for(call, is_avoiding() ? TYPE_Frame : TYPE_PageTable);
 		if (label == TCBConfigure)
 			extra(call, TYPE_Frame);
 		break;
