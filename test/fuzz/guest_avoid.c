@@ -7,6 +7,7 @@
  *   go to one endpoint that is never deleted, through a capability with which CancelBadgedSends is refused.
  * - No worker changes its own address space (guest_call.c), nor has one without anybody noticing: a debug kernel
  *   stops with a failed assertion when a message goes to a thread whose address space is gone.
+ * - Only the director makes TCBs, so no CNode that is deleted has the last capability for one.
  * - No stack pointer lies in the kernel's half, of which 39 bits decide. When a fault cannot be delivered, the
  *   debug kernel prints what lies on the thread's stack, and hangs if that is where there is no memory.
  * - The one interrupt that comes always has a notification (guest_world.c).

@@ -373,6 +373,8 @@ static void avoid_differences(struct call *call)
 		call->cptr = SLOT_TCB + below(WORKERS);
 		avoid_before_resuming(self);
 	}
+	if (call->label == UntypedRetype && call->word[0] == seL4_TCBObject)
+		call->word[0] = seL4_EndpointObject;
 	if (call->label == TCBConfigure || call->label == TCBSetSpace)
 		call->cptr = SLOT_TCB + (self + 1 + below(WORKERS - 1)) % WORKERS;
 }

@@ -266,7 +266,8 @@ static seL4_Error refill_object(unsigned cspace, seL4_Word to)
 		      {seL4_RISCV_4K_Page, 0}, {seL4_RISCV_Mega_Page, seL4_LargePageBits}, {seL4_TCBObject, 0}};
 	unsigned i = (unsigned)below(sizeof object / sizeof object[0]);
 
-	if (object[i].bits == seL4_LargePageBits && chance(80))
+	if ((object[i].bits == seL4_LargePageBits && chance(80)) ||
+	    (object[i].type == seL4_TCBObject && is_avoiding()))
 		i = 0;
 	return make(object[i].type, object[i].bits, slot.cspace + cspace, to, 1);
 }
