@@ -8,11 +8,11 @@ HUNT        := $(BUILD)/hunt
 HUNT_CC     := clang
 HUNT_CFLAGS := -std=gnu11 -O1 -g $(WARN) -fno-strict-aliasing -MMD -MP -fno-omit-frame-pointer \
                -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-# Clang takes minutes to optimise one function with a case for each handler.
+# Clang takes minutes to optimise one function with a case for each handler; without that there are few pairs.
 HUNT_FLAGS_vm/interp/interp.c := -O0
 HUNT_LINK    = $(HUNT_CC) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.o,$^)
 
-HUNT_TARGETS := image fdt insn syscalls devices
+HUNT_TARGETS := image fdt insn syscalls devices gdb
 HUNT_BIN     := $(HUNT_TARGETS:%=$(HUNT)/%)
 
 # One flavour of objects: its folder and flags.
@@ -21,7 +21,7 @@ $$(HUNT)/obj-$(1)/%.o: %.c
 	@mkdir -p $$(@D)
 	$$(HUNT_CC) $$(HUNT_CFLAGS) $$(HUNT_FLAGS_$$(<)) $(2) -DSKERRY_CHECK=0 -DSKERRY_DEBUG=1 -c -o $$@ $$<
 endef
-$(eval $(call hunt_flavour,host,$(HOSTINC)))
+$(eval $(call hunt_flavour,host,$(HOSTINC) -DVM_FEW_PAIRS))
 $(eval $(call hunt_flavour,small,-I. -DVM_SMALL -DVM_FEW_PAIRS))
 $(eval $(call hunt_flavour,stub,$(STUBINC)))
 $(eval $(call hunt_flavour,metal,-I. -Iabi -Iabi/riscv64 -Iport/isa-riscv64 -Iport/metal-riscv64))
@@ -43,12 +43,16 @@ $(HUNT)/syscalls: $(call hunt_objects,stub,test/fuzz/target/syscalls.c test/fuzz
 $(HUNT)/devices: $(call hunt_objects,host,test/fuzz/target/devices.c $(wildcard vm/device/*.c))
 	$(HUNT_LINK) -lfdt
 
+$(HUNT)/gdb: $(call hunt_objects,host,test/fuzz/target/gdb.c cmd/elf.c cmd/image.c cmd/place.c $(filter-out cmd/gdb_server.c,$(wildcard cmd/gdb*.c)) \
+             $(filter-out cmd/%,$(SKERRY_SRC)))
+	$(HUNT_LINK) $(LDLIBS)
+
 -include $(wildcard $(HUNT)/obj-*/*.d $(HUNT)/obj-*/*/*.d $(HUNT)/obj-*/*/*/*.d)
 
 # The kept inputs, those that found something among them; then some seconds of fuzzing, each time the same.
 TESTS += test-fuzz-corpus
 test-fuzz-corpus: $(HUNT_BIN)
-	@test/fuzz/replay $(HUNT) image=8000 fdt=30000 insn=700 syscalls=60 devices=10000
+	@test/fuzz/replay $(HUNT) image=8000 fdt=30000 insn=700 syscalls=60 devices=10000 gdb=300
 
 # As long as one likes, all hunters in turn: make hunt MINUTES=… [TARGET=…]
 HUNTERS := $(HUNT_TARGETS) random-calls instructions snapshot guest
