@@ -326,9 +326,9 @@ static void spoil(struct call *call)
 		call->cptr = pick_for(call, TYPE_ANY);
 	if (chance(3))
 		call->cap[below(seL4_MsgMaxExtraCaps)] = pick_for(call, TYPE_ANY);
-	/* Who resumes itself with the registers of a system call makes that call for ever. */
+	/* Who resumes itself with the registers of a system call, or takes another's, makes that call for ever. */
 	if (call->label == TCBCopyRegisters && !is_other_worker(call))
-		call->word[0] &= ~2ul;
+		call->word[0] &= ~14ul;
 	/* Priorities and the director: see guest.h. */
 	if (call->label >= TCBSetPriority && call->label <= TCBSetSchedParams)
 		for (unsigned i = 0; i < call->words; i++)
