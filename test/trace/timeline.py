@@ -1,13 +1,12 @@
 """Trace files as lists of events, read by decoders that are not ours, and what must hold of every one.
 
-A native file is decoded by protoc, which learns what the fields are from the table in doc/TRACE.md; what is not in
-that table is wrong. A JSON file is read by Python's json.
+A native file is decoded by `protoc --decode_raw`, which knows of no message; what its numbers are says the table in
+doc/TRACE.md, and what is not in that table is wrong. A JSON file is read by Python's json.
 """
 
 import json
 import re
 import subprocess
-import tempfile
 from collections import namedtuple
 
 # kind: begin, end, instant. flows: list of (id, ends). track: (process name, thread name).
@@ -26,56 +25,91 @@ def need(condition, why):
 # --- the native format ------------------------------------------------------------------------------
 
 def field_table(page):
-    """[(message, field, number, encoding)] from the rows of doc/TRACE.md."""
+    """{(message, number): (field, encoding)} from the rows of doc/TRACE.md."""
     row = re.compile(r'\| (\w+) \| (\w+) \| (\d+) \| (\w+) \|\n')
-    table = [match.groups() for match in map(row.fullmatch, open(page)) if match]
-    need(table, page + ' has no table of fields')
+    rows = [match.groups() for match in map(row.fullmatch, open(page)) if match]
+    table = {(message, int(number)): (field, encoding) for message, field, number, encoding in rows}
+    need(table and len(table) == len(rows), page + ' has no table of fields, or one that contradicts itself')
     return table
 
 
-def schema(table):
-    """The table as protoc reads it. A field that it lacks, or with another encoding, is printed as a number."""
-    types = {'varint': 'uint64', 'fixed64': 'fixed64', 'string': 'string'}
-    text = 'syntax = "proto2";\n'
-    for message in dict.fromkeys(row[0] for row in table):
-        text += 'message %s {\n' % message
-        for _, field, number, encoding in [row for row in table if row[0] == message]:
-            text += '  repeated %s %s = %s;\n' % (types.get(encoding, encoding), field, number)
-        text += '}\n'
-    return text
+def tag(number, wire):
+    """The key of a field as it is in the file, a varint."""
+    key = number << 3 | wire
+    return bytes([key]) if key < 128 else bytes([key & 127 | 128, key >> 7])
 
 
-def parse_text(text):
-    """protoc's output as {field: [values]}: numbers, texts, or the same again."""
-    stack = [{}]
+# A value as protoc prints it without knowing the message: it sees only how it is encoded.
+Raw = namedtuple('Raw', 'encoding value')
+
+
+def raw_bytes(number, raw):
+    """A field inside of a text that protoc took for a message ('interrupt' is one), back as it was."""
+    if raw.encoding == 'varint':
+        return tag(number, 0) + bytes([raw.value])
+    if raw.encoding in ('fixed64', 'fixed32'):
+        size = 8 if raw.encoding == 'fixed64' else 4
+        return tag(number, 1 if size == 8 else 5) + raw.value.to_bytes(size, 'little')
+    inside = as_text(raw)
+    if raw.encoding == 'message' and len(inside) < 32: # no letter is a length of less
+        return tag(number, 3) + inside + tag(number, 4)
+    return tag(number, 2) + bytes([len(inside)]) + inside
+
+
+def as_text(raw):
+    if raw.encoding == 'string':
+        return raw.value
+    return b''.join(raw_bytes(number, inside) for number, inside in raw.value)
+
+
+def parse_raw(text):
+    """What `protoc --decode_raw` printed, as [(field number, Raw)]."""
+    stack = [[]]
     for line in text.splitlines():
         line = line.strip()
         if line == '}':
             stack.pop()
             continue
-        field = line.split(' ', 1)[0].rstrip(':')
-        need(not field.isdigit(), 'there is a field %s that the table of field numbers lacks' % field)
-        if line.endswith('{'):
-            value = {}
-        elif line.endswith('"'):
-            value = re.sub(r'\\(.)', r'\1', line.split(': ', 1)[1][1:-1])
+        number, printed = (line[:-2], None) if line.endswith(' {') else line.split(': ', 1)
+        if printed is None:
+            raw = Raw('message', [])
+        elif printed.startswith('"'):
+            raw = Raw('string', printed[1:-1].encode('latin1').decode('unicode_escape').encode('latin1'))
+        elif printed.startswith('0x'):
+            raw = Raw('fixed64' if len(printed) == 18 else 'fixed32', int(printed, 16))
         else:
-            value = int(line.split(': ', 1)[1])
-        stack[-1].setdefault(field, []).append(value)
-        if line.endswith('{'):
-            stack.append(value)
+            raw = Raw('varint', int(printed))
+        stack[-1].append((int(number), raw))
+        if printed is None:
+            stack.append(raw.value)
     need(len(stack) == 1, 'protoc printed something unbalanced')
     return stack[0]
 
 
+def interpret(raw, message, table):
+    """{field: [values]} of a message, numbers, texts or the same again, as the table says and in no other way."""
+    fields = {}
+    for number, inside in raw:
+        need((message, number) in table, 'the table of field numbers has no field %d of %s' % (number, message))
+        name, encoding = table[message, number]
+        if encoding == 'string':
+            need(inside.encoding in ('string', 'message'), '%s is no text' % name)
+            value = as_text(inside).decode()
+        elif encoding in ('varint', 'fixed64'):
+            need(inside.encoding == encoding, '%s is encoded as %s' % (name, inside.encoding))
+            value = inside.value
+        else:
+            need(inside == Raw('string', b'') or inside.encoding == 'message', '%s is no message' % name)
+            value = interpret(inside.value or [], encoding, table)
+        fields.setdefault(name, []).append(value)
+    return fields
+
+
 def decode(path, page):
-    with tempfile.TemporaryDirectory() as folder, open(path, 'rb') as file:
-        with open(folder + '/trace.proto', 'w') as proto:
-            proto.write(schema(field_table(page)))
-        result = subprocess.run(['protoc', '--decode=Trace', '-I', folder, 'trace.proto'], stdin=file,
-                                capture_output=True, text=True)
+    with open(path, 'rb') as file:
+        result = subprocess.run(['protoc', '--decode_raw'], stdin=file, capture_output=True, text=True)
     need(result.returncode == 0, 'protoc cannot decode it: ' + result.stderr)
-    return parse_text(result.stdout)['packet']
+    return interpret(parse_raw(result.stdout), 'Trace', field_table(page))['packet']
 
 
 def one(fields, name, default=None):
