@@ -1,9 +1,12 @@
 /* The stub's half of port/machine.h: it does what must be done, and counts the rest. */
+#define _GNU_SOURCE
 #include "isa_vspace.h"
 #include "port/stub/stub.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* Bytes behind the window, so that an object at its very end can be read whole. */
 #define WINDOW_SLACK 0x10000ull
@@ -12,13 +15,15 @@ _Static_assert(KERNEL_STATE_PADDR - STUB_RAM_BASE == 0x300000, "where machine_ke
 
 struct stub_window stub_window;
 struct stub stub;
+static uint8_t *created; /* memory of stub_create(), or NULL */
 
 bool stub_create(uint64_t ram_size)
 {
 	stub_destroy();
-	stub_window.ram = calloc(1, ram_size + WINDOW_SLACK);
-	if (!stub_window.ram)
+	created = calloc(1, ram_size + WINDOW_SLACK);
+	if (!created)
 		return false;
+	stub_window.ram = created;
 	stub_window.mask = ram_size - 1;
 	stub = (struct stub){.ram_size = ram_size};
 	return true;
@@ -26,8 +31,35 @@ bool stub_create(uint64_t ram_size)
 
 void stub_destroy(void)
 {
-	free(stub_window.ram);
+	free(created);
+	created = NULL;
 	stub_window.ram = NULL;
+}
+
+bool stub_save(struct stub_saved *saved)
+{
+	uint64_t size = stub.ram_size + WINDOW_SLACK;
+	int file = memfd_create("stub", 0);
+	uint8_t *room = mmap(NULL, size + WINDOW_SLACK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool kept = file >= 0 && room != MAP_FAILED && write(file, stub_window.ram, size) == (ssize_t)size &&
+		    mmap(room, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file, 0) != MAP_FAILED;
+
+	if (file >= 0)
+		close(file);
+	if (!kept)
+		return false;
+	*saved = (struct stub_saved){.ram = room, .size = size, .mask = stub_window.mask, .stub = stub};
+	return true;
+}
+
+void stub_restore(const struct stub_saved *saved)
+{
+	stub_destroy();
+	/* What was written since goes, and the file shows again. */
+	madvise(saved->ram, saved->size, MADV_DONTNEED);
+	stub_window.ram = saved->ram;
+	stub_window.mask = saved->mask;
+	stub = saved->stub;
 }
 
 void stub_raise(unsigned irq)

@@ -39,6 +39,19 @@ extern struct stub stub;
 bool stub_create(uint64_t ram_size);
 void stub_destroy(void);
 
+/*
+ * All there is, to go back to any number of times; what that costs is what was touched in between. The memory
+ * lies elsewhere then, with nothing behind it that can be accessed, and is never given back. False: the host
+ * has not enough.
+ */
+struct stub_saved {
+	uint8_t *ram;
+	uint64_t size, mask;
+	struct stub stub;
+};
+bool stub_save(struct stub_saved *saved);
+void stub_restore(const struct stub_saved *saved);
+
 void stub_raise(unsigned irq);
 
 #endif

@@ -10,6 +10,9 @@ HUNT_CFLAGS := -std=gnu11 -O1 -g $(WARN) -fno-strict-aliasing -MMD -MP -fno-omit
                -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 # Clang takes minutes to optimise one function with a case for each handler; without that there are few pairs.
 HUNT_FLAGS_vm/interp/interp.c := -O0
+# What judges and what throws the dice is not what inputs are to reach.
+$(foreach s,kernel/core/check.c test/unit/audit.c test/unit/harness.c test/fuzz/calls.c,\
+	$(eval HUNT_FLAGS_$(s) := -O2 -fno-sanitize=fuzzer-no-link))
 HUNT_LINK    = $(HUNT_CC) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.o,$^)
 
 HUNT_TARGETS := image fdt insn syscalls devices gdb
@@ -21,8 +24,8 @@ $$(HUNT)/obj-$(1)/%.o: %.c
 	@mkdir -p $$(@D)
 	$$(HUNT_CC) $$(HUNT_CFLAGS) $$(HUNT_FLAGS_$$(<)) $(2) -DSKERRY_CHECK=0 -DSKERRY_DEBUG=1 -c -o $$@ $$<
 endef
-$(eval $(call hunt_flavour,host,$(HOSTINC) -DVM_FEW_PAIRS))
-$(eval $(call hunt_flavour,small,-I. -DVM_SMALL -DVM_FEW_PAIRS))
+# The machine with tiny caches: it is made for each input, and meets every rare path.
+$(eval $(call hunt_flavour,host,$(HOSTINC) -DVM_SMALL -DVM_FEW_PAIRS))
 $(eval $(call hunt_flavour,stub,$(STUBINC)))
 $(eval $(call hunt_flavour,metal,-I. -Iabi -Iabi/riscv64 -Iport/isa-riscv64 -Iport/metal-riscv64))
 hunt_objects = $(patsubst %.c,$(HUNT)/obj-$(1)/%.o,$(2))
@@ -34,7 +37,7 @@ $(HUNT)/fdt: $(call hunt_objects,metal,test/fuzz/target/fdt.c port/metal-riscv64
              $(call hunt_objects,host,cmd/image.c cmd/elf.c $(wildcard host/linux/*.c))
 	$(HUNT_LINK) -lfdt
 
-$(HUNT)/insn: $(call hunt_objects,small,test/fuzz/target/insn.c $(filter-out vm/device/%,$(VM_SRC)))
+$(HUNT)/insn: $(call hunt_objects,host,test/fuzz/target/insn.c $(filter-out vm/device/%,$(VM_SRC)))
 	$(HUNT_LINK) -lm
 
 $(HUNT)/syscalls: $(call hunt_objects,stub,test/fuzz/target/syscalls.c test/fuzz/calls.c $(STUB_SRC))

@@ -12,6 +12,7 @@
 #define VADDR    0x10000
 #define STEP_NS  500
 #define FRAME    4 /* bytes around the contents */
+#define FDT_SIZE 0x4000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -72,17 +73,32 @@ static void run(struct node *node, struct gdb *gdb)
 	gdb_observe(gdb);
 }
 
+/* The board's device tree, which takes longer to make than the node to boot. */
+static size_t device_tree(const void **fdt)
+{
+	static uint8_t tree[FDT_SIZE];
+	static size_t size;
+	const struct board_config board = {.ram_size = RAM_SIZE};
+
+	if (size == 0)
+		size = board_make_fdt(&board, tree, sizeof tree);
+	*fdt = tree;
+	return size;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	/* A loop that counts in memory. */
 	static const uint32_t code[] = {0x00000297, 0x0402b303, 0x00130313, 0x0462b023, 0xff1ff06f};
 	const struct node_segment segment = {VADDR, code, sizeof code, 0x2000};
-	const struct node_config config = {
-		.ram_size = RAM_SIZE, .entry = VADDR, .segment = &segment, .segments = 1};
+	struct node_config config = {.ram_size = RAM_SIZE, .entry = VADDR, .segment = &segment, .segments = 1};
 	char error[256];
-	struct node *node = node_create(&config, error, sizeof error);
-	struct gdb *gdb = node ? gdb_create(node, NULL, send_bytes, NULL) : NULL;
+	struct node *node;
+	struct gdb *gdb;
 
+	config.fdt_size = device_tree(&config.fdt);
+	node = node_create(&config, error, sizeof error);
+	gdb = node ? gdb_create(node, NULL, send_bytes, NULL) : NULL;
 	if (!gdb)
 		abort();
 	gdb_connected(gdb);
