@@ -157,7 +157,8 @@ static void fill_config(struct metal_config *config, const struct metal_choices 
 
 uint8_t *metal_image_make(const struct image *image, const struct metal_choices *choices, uint64_t *size)
 {
-	bool release = choices->abi && strcmp(choices->abi, "release") == 0;
+	struct profile profile;
+	bool release = choices->abi && profile_find(choices->abi, &profile) && !profile_needs_debug(&profile);
 	const uint8_t *source = release ? metal_release_kernel : metal_kernel;
 	size_t kernel_size = (size_t)((release ? metal_release_kernel_end : metal_kernel_end) - source);
 	uint8_t *kernel = malloc(kernel_size), *pages = image ? flatten(image) : NULL, *file = NULL;

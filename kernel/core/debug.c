@@ -75,9 +75,9 @@ static void dump_scheduler(struct kernel *kernel)
 	}
 }
 
-static const char *cap_name(struct cap cap)
+const char *cap_type_name(enum cap_type type)
 {
-	switch (cap_type(cap)) {
+	switch (type) {
 #define CAP_NAME(name, number)                                                                               \
 	case CAP_##name:                                                                                     \
 		return #name;
@@ -97,7 +97,7 @@ static void snapshot(struct kernel *kernel)
 
 		print_number(machine_ref(slot), 16, 16);
 		print(" ");
-		print_padded(cap_name(slot->cap), 13);
+		print_padded(cap_type_name(cap_type(slot->cap)), 13);
 		if (cap_memory(slot->cap, &start, &size)) {
 			print(" 0x");
 			print_number(start, 16, 0);

@@ -108,19 +108,11 @@ FAST void take_reply(struct tcb *server, struct tcb *client)
 static __attribute__((noinline)) bool look_up(const struct tcb *sender, bool is_call, struct extra *extra)
 {
 	const uint64_t *buffer = lookup_buffer(sender, false);
-	struct lookup_failure failure;
-	uint64_t missing;
 
 	extra->count = 0;
-	if (!buffer)
+	if (!buffer || extra_look_up_flat(sender, buffer, info_extra_caps(isa_info(&sender->context)), extra))
 		return true;
-	if (!cap_is_flat_cnode(sender->slot[TCB_CSPACE].cap))
-		return false;
-	if (extra_look_up(sender, buffer, info_extra_caps(isa_info(&sender->context)), extra, &missing,
-			  &failure))
-		return true;
-	extra->count = 0;
-	return !is_call;
+	return cap_is_flat_cnode(sender->slot[TCB_CSPACE].cap) && !is_call;
 }
 
 /* Finds all that is to be moved; false: the slow path must. */

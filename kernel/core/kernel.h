@@ -340,7 +340,7 @@ MUST_USE enum outcome reply_send(struct kernel *kernel, struct tcb *sender, stru
  */
 bool extra_look_up(const struct tcb *tcb, const uint64_t *buffer, unsigned count, struct extra *extra,
 		   uint64_t *missing, struct lookup_failure *failure);
-/* The same where every look-up is one step; false: it is not, or something is not there. */
+/* The same in a flat CSpace, where each look-up is one step. False: it is none, or something is not there. */
 static inline bool extra_look_up_flat(const struct tcb *tcb, const uint64_t *buffer, unsigned count,
 				      struct extra *extra)
 {
@@ -415,5 +415,7 @@ void irq_release(struct kernel *kernel, unsigned irq);
 __attribute__((noinline)) struct tcb *enter_slow_syscall(struct kernel *kernel, struct tcb *current);
 /* One of the eight system calls; FAILED does not come out. */
 MUST_USE enum outcome syscall_slow(struct kernel *kernel, int64_t number);
+/* The name of a type, as the interface has it. */
+const char *cap_type_name(enum cap_type type);
 /* The unknown-syscall path: debug calls. False: it is to be a fault. */
 bool debug_syscall(struct kernel *kernel, struct tcb *caller, int64_t number);

@@ -32,6 +32,11 @@ struct profile {
  * Makefile: are the calls for debugging and benchmarks in it? Without them it has the one profile that has
  * none.) */
 bool profile_find(const char *name, struct profile *profile);
+/* Does it have calls that a kernel without the debug calls lacks? */
+static inline bool profile_needs_debug(const struct profile *profile)
+{
+	return profile->printing || profile->debug || profile->benchmark;
+}
 /* The names, for help texts; NULL past the last. */
 const char *profile_name(unsigned index);
 const char *profile_summary(unsigned index);

@@ -27,14 +27,7 @@ const char *trace_syscall_name(int number)
 
 const char *trace_capability_name(uint64_t word0)
 {
-	switch (cap_type((struct cap){{word0, 0}})) {
-#define NAME(name, value)                                                                                    \
-	case CAP_##name:                                                                                     \
-		return #name;
-		SEL4_CAP_TYPES(NAME)
-#undef NAME
-	}
-	return "?";
+	return cap_type_name(cap_type((struct cap){{word0, 0}}));
 }
 
 const char *trace_error_name(uint64_t number)

@@ -308,6 +308,17 @@ static void finish_scene(const struct scenario *scene)
 	set_buffers(scene);
 }
 
+/* All up to the call. */
+static void begin_scene(const struct scenario *scene)
+{
+	set_scene(scene);
+	if (scene->reply_recv)
+		set_reply(scene);
+	else
+		set_call(scene);
+	finish_scene(scene);
+}
+
 /* Extra capabilities that take long to look up, or of which one is not there (a fault, if it is a Call). */
 static bool extra_caps_slow(const struct scenario *scene)
 {
@@ -384,12 +395,7 @@ static void run_scene(const struct scenario *scene, const char *name)
 	struct stub before, after_fast;
 	bool was_fast;
 
-	set_scene(scene);
-	if (scene->reply_recv)
-		set_reply(scene);
-	else
-		set_call(scene);
-	finish_scene(scene);
+	begin_scene(scene);
 	if (world_current() != thread(scene->reply_recv ? SERVER : CLIENT))
 		test_fail("%s: the scene is not set", name);
 	world_check = CHECK_AUDIT;
@@ -460,12 +466,7 @@ static void run_interrupted(const struct scenario *scene, unsigned nth, unsigned
 	struct tcb *self;
 	uint64_t pc;
 
-	set_scene(scene);
-	if (scene->reply_recv)
-		set_reply(scene);
-	else
-		set_call(scene);
-	finish_scene(scene);
+	begin_scene(scene);
 	self = world_current();
 	pc = self->context.pc;
 	memcpy(saved, stub_window.ram, RAM_SIZE);

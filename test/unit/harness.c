@@ -120,12 +120,8 @@ uint64_t put_args(struct tcb *tcb, unsigned label, const struct args *args)
 	return info_make(label, 0, args->caps, args->words);
 }
 
-bool invoke_once(uint64_t cptr, unsigned label, const struct args *args, seL4_Error *error)
+bool call_ended(struct tcb *tcb, uint64_t pc, seL4_Error *error)
 {
-	struct tcb *tcb = world_current();
-	uint64_t pc = tcb->context.pc;
-
-	world_syscall(seL4_SysCall, cptr, put_args(tcb, label, args));
 	if (world_current() != tcb)
 		test_fail("the caller does not run any more");
 	if (tcb->context.pc == pc)
@@ -133,6 +129,15 @@ bool invoke_once(uint64_t cptr, unsigned label, const struct args *args, seL4_Er
 	tcb->context.pc = pc;
 	*error = (seL4_Error)info_label(isa_info(&tcb->context));
 	return true;
+}
+
+bool invoke_once(uint64_t cptr, unsigned label, const struct args *args, seL4_Error *error)
+{
+	struct tcb *tcb = world_current();
+	uint64_t pc = tcb->context.pc;
+
+	world_syscall(seL4_SysCall, cptr, put_args(tcb, label, args));
+	return call_ended(tcb, pc, error);
 }
 
 seL4_Error invoke(uint64_t cptr, unsigned label, const struct args *args, uint64_t *result)

@@ -58,6 +58,8 @@ struct args {
 };
 /* The error; MR0 is in *result if that is not NULL. */
 seL4_Error invoke(uint64_t cptr, unsigned label, const struct args *args, uint64_t *result);
+/* After the caller's entry: false if its call was preempted; else it is back at `pc`, with the answer's error. */
+bool call_ended(struct tcb *tcb, uint64_t pc, seL4_Error *error);
 /* As invoke(), but one entry only: false if it was preempted and is to be done again. */
 bool invoke_once(uint64_t cptr, unsigned label, const struct args *args, seL4_Error *error);
 /* Puts the arguments where the kernel will look for them; returns the information word. */

@@ -120,13 +120,7 @@ static bool restart_once(uint64_t pc, seL4_Error *error)
 	struct tcb *tcb = world_current();
 
 	world_enter(&(struct trap){.kind = TRAP_SYSCALL});
-	if (world_current() != tcb)
-		test_fail("the caller does not run any more");
-	if (tcb->context.pc == pc)
-		return false;
-	tcb->context.pc = pc;
-	*error = (seL4_Error)info_label(isa_info(&tcb->context));
-	return true;
+	return call_ended(tcb, pc, error);
 }
 
 /* With an interrupt at every step; each entry does one step's work at least. */
