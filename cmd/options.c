@@ -26,6 +26,7 @@ enum {
 	OPT_DTB,
 	OPT_VIRTIO,
 	OPT_STATS,
+	OPT_TIER,
 	OPT_ON,
 	OPT_SNAPSHOT,
 	OPT_RESTORE,
@@ -50,6 +51,7 @@ static const struct option long_options[] = {
 	{"dtb", required_argument, NULL, OPT_DTB},
 	{"virtio", required_argument, NULL, OPT_VIRTIO},
 	{"stats", optional_argument, NULL, OPT_STATS},
+	{"tier", required_argument, NULL, OPT_TIER},
 	{"on", required_argument, NULL, OPT_ON},
 	{"snapshot", required_argument, NULL, OPT_SNAPSHOT},
 	{"restore", required_argument, NULL, OPT_RESTORE},
@@ -373,6 +375,17 @@ static bool gdb_parse(char *text, struct run_options *options)
 	return true;
 }
 
+static bool tier_parse(const char *text, enum vm_tier *tier)
+{
+	static const char *const names[] = {"interp", "jit", "auto"};
+	unsigned i = 0;
+
+	while (i < 3 && strcmp(text, names[i]) != 0)
+		i++;
+	*tier = (enum vm_tier)i;
+	return i < 3 || mistake("--tier %s: give interp, jit or auto", text);
+}
+
 static bool option_parse(int option, char *text, struct run_options *options)
 {
 	switch (option) {
@@ -426,6 +439,8 @@ static bool option_parse(int option, char *text, struct run_options *options)
 	case OPT_RECORD:
 		options->record = text;
 		return true;
+	case OPT_TIER:
+		return tier_parse(text, &options->tier);
 	case OPT_TO:
 		return to_parse(text, &options->to_ns);
 	default:

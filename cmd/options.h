@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vm/vm.h"
+
 #define MIB         (1ull << 20)
 #define RAM_MIN     (16 * MIB)
 #define RAM_MAX     (65536 * MIB)
@@ -52,6 +54,7 @@ struct run_options {
 	const char *trace; /* NULL: none */
 	uint64_t trace_buffer;
 	const char *control; /* path of the socket; NULL: none */
+	enum vm_tier tier;
 	bool verbose;
 	const char *gdb_host; /* NULL: no debugger */
 	uint16_t gdb_port;    /* 0: any */

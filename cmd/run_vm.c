@@ -75,6 +75,7 @@ static bool vm_start(struct run *run)
 		.profile = options->abi,
 		.root_cnode_bits = options->root_cnode_bits,
 		.domains = options->domains,
+		.tier = options->tier,
 		.real_time = options->real_time,
 		.fdt = run->fdt,
 		.fdt_size = run->fdt_size,

@@ -47,6 +47,13 @@ void host_watch_touch(struct host_watch *watch, uint64_t offset, uint64_t size);
 void host_watch_collect(struct host_watch *watch, void (*visit)(void *context, uint64_t offset, uint64_t size),
 			void *context);
 
+/*
+ * Memory for code that we make: zeros, seen at two addresses, at one to be written and at the other to be run, and
+ * never both at one. `size` is a multiple of the page size. False if the host does not let us.
+ */
+bool host_code_reserve(uint64_t size, void **write, void **run);
+void host_code_release(uint64_t size, void *write, void *run);
+
 /* --- threads --------------------------------------------------------------------------------- */
 
 struct host_thread;

@@ -50,6 +50,8 @@
 #define ARENA_SIZE  (4096)
 #define HASH_SIZE   4
 #define SLICE       3
+#define CODE_SIZE   (64u << 10)
+#define HEAT        2
 #else
 #define TLB_SIZE    256
 #define JUMP_SIZE   1024
@@ -58,6 +60,8 @@
 #define ARENA_SIZE  (8u << 20)
 #define HASH_SIZE   16384
 #define SLICE       16384
+#define CODE_SIZE   (32u << 20)
+#define HEAT        50
 #endif
 
 /* Two at least: see struct tlb_entry. */
@@ -85,6 +89,9 @@ enum vm_flow {
 };
 
 struct block;
+struct code;
+struct jit;
+struct link_site;
 struct op;
 struct space;
 
@@ -126,6 +133,7 @@ struct block {
 	uint64_t paddr;          /* of the first byte */
 	struct block *hash_next; /* in vm->hash */
 	struct block *page_next; /* in its code page */
+	struct code *codes;      /* compiled */
 	uint16_t slots;
 	uint16_t bytes;         /* in its page */
 	bool fp_off;            /* made for a thread without floating point */
@@ -164,6 +172,8 @@ struct tlb_entry {
 struct jump_entry {
 	uint64_t pc; /* all ones (odd): empty */
 	struct block *block;
+	const uint8_t *native; /* its code, or where code goes that has none */
+	uintptr_t unused;      /* compiled code likes powers of two */
 };
 
 enum vm_access { ACCESS_LOAD, ACCESS_STORE, ACCESS_FETCH };
@@ -176,6 +186,8 @@ struct space {
 	const struct block *block; /* while it runs: the block */
 	bool fp_ready;       /* while it runs: the host's unit computes, flags collect there, frm is RNE */
 	uint64_t jump_pages; /* bit by page number mod 64: the jump cache may hold such a page */
+	uint64_t code_pages; /* the same of compiled code */
+	struct code *codes;
 	uint64_t root;
 	uint16_t asid;
 	bool fp_off; /* jumps lead to blocks without floating point */
@@ -208,6 +220,10 @@ struct hart {
 	/* The running thread, and what is left of its slice when vm_op_slow() is called. */
 	struct vm_regs *regs;
 	int64_t budget;
+
+	/* Between compiled code and C: see jit/jit.h. */
+	uint64_t native_pc;
+	struct link_site *native_link;
 
 	union block_buffer scratch; /* block made to measure */
 };
@@ -243,6 +259,7 @@ struct vm {
 	uint8_t first[256], chain[ID_COUNT]; /* decoder: by opcode and funct3 */
 	uint16_t pair_first[ID_COUNT], *pair_next; /* pairs by first instruction */
 	struct hart *harts;
+	struct jit *jit; /* NULL: only the interpreter */
 };
 
 #if defined(__SANITIZE_ADDRESS__) || !defined(__OPTIMIZE__)
@@ -257,6 +274,8 @@ enum vm_internal {
 	INTERNAL_SLOW,     /* what only vm_op_slow() knows */
 	INTERNAL_STRADDLE, /* checks the second half of an instruction that crosses pages */
 	INTERNAL_BREAK,    /* leaves if there is a breakpoint at the block's start */
+	INTERNAL_WARM,     /* counts in imm how often the block is still to be interpreted */
+	INTERNAL_NATIVE,   /* goes over to compiled code */
 	INTERNAL_COUNT,
 	PAIR_FIRST = INTERNAL_COUNT - 1,
 #define PAIR(form, first, second) PAIR_##form##_##first##_##second,
@@ -313,6 +332,19 @@ bool vm_watch_page(const struct hart *h, uint64_t vaddr, enum vm_access access);
 /* The running operation did an access: notes if it is watched, and has the hart stop after it. */
 void vm_watch_note(struct hart *h, uint64_t vaddr, unsigned size, enum vm_access access);
 
+/* --- jit/jit.c --- */
+bool vm_jit_create(struct vm *vm);
+void vm_jit_destroy(struct vm *vm);
+/* What a new block begins with: INTERNAL_WARM, INTERNAL_NATIVE, or 0 for neither; *heat is for its imm. */
+unsigned vm_jit_first(const struct vm *vm, int32_t *heat);
+/* The code at `pc`, or what leads back to C; for jump_entry.native. */
+const uint8_t *vm_jit_entry(const struct hart *h, struct block *block, uint64_t pc);
+/* Takes code out of use: of a block, of a space, of one page of a space, all. */
+void vm_jit_kill_block(struct vm *vm, struct block *block);
+void vm_jit_kill_space(struct space *space);
+void vm_jit_kill_page(struct space *space, uint64_t vaddr);
+void vm_jit_flush(struct vm *vm);
+
 /* --- interp/interp.c --- */
 enum vm_stop vm_interpret(struct hart *h);
 const void *vm_handler(unsigned id);
@@ -362,12 +394,24 @@ static inline int64_t vm_block_rest(const struct block *block, const struct op *
 	return vm_popcount(block->starts >> (op - block->ops));
 }
 
+/* Is the operation an instruction? */
+static inline bool vm_is_insn(const struct block *block, const struct op *op)
+{
+	return block->starts >> (op - block->ops) & 1;
+}
+
 /* The operation's address, from the block's start. */
 static inline uint64_t vm_block_offset(const struct block *block, const struct op *op)
 {
 	uint64_t before = (UINT64_C(1) << (op - block->ops)) - 1;
 
 	return 2 * (vm_popcount(block->starts & before) + vm_popcount(block->wide & before));
+}
+
+/* The address after it. */
+static inline uint64_t vm_block_after(const struct block *block, const struct op *op)
+{
+	return vm_block_offset(block, op) + (block->wide >> (op - block->ops) & 1 ? 4 : 2);
 }
 
 #endif

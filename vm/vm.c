@@ -28,7 +28,7 @@ struct vm *vm_create(const struct vm_config *config)
 	vm->config = *config;
 	vm_decode_init(vm);
 	vm->harts = calloc(config->harts, sizeof(*vm->harts));
-	made = vm_blocks_create(vm) && vm->harts;
+	made = vm_blocks_create(vm) && vm->harts && vm_jit_create(vm);
 	for (unsigned i = 0; i < config->harts && made; i++) {
 		vm->harts[i].vm = vm;
 		made = vm_spaces_create(&vm->harts[i]);
@@ -47,6 +47,7 @@ void vm_destroy(struct vm *vm)
 	for (unsigned i = 0; i < vm->config.harts && vm->harts; i++)
 		free(vm->harts[i].spaces);
 	free(vm->harts);
+	vm_jit_destroy(vm);
 	vm_blocks_destroy(vm);
 	free(vm);
 }

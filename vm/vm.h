@@ -71,12 +71,16 @@ struct vm_bus {
 	uint64_t (*counter)(void *context, enum vm_counter which); /* csrr of cycle, time, instret */
 };
 
+/* Who executes: the interpreter, the compiler, or the compiler what is executed often. */
+enum vm_tier { VM_TIER_INTERP, VM_TIER_JIT, VM_TIER_AUTO };
+
 struct vm_config {
 	uint8_t *ram;      /* host address of guest-physical ram_base; page aligned */
 	uint64_t ram_base; /* physical, page aligned */
 	uint64_t ram_size; /* bytes, page multiple */
 	unsigned harts;
 	struct vm_bus bus;
+	enum vm_tier tier; /* VM_TIER_INTERP where the host has no compiler: what runs is the same */
 };
 
 /* Accesses of user code that a watchpoint waits for. */
@@ -102,6 +106,9 @@ struct vm_hart {
 struct vm_stats {
 	uint64_t tlb_misses[3]; /* load, store, fetch */
 	uint64_t blocks_decoded, blocks_invalidated;
+	uint64_t blocks_compiled, code_bytes; /* since the machine was made */
+	uint64_t code_flushes;                /* how often the code cache was full */
+	uint64_t native_entries;              /* how often the interpreter went over to code */
 };
 
 /* Makes a machine; NULL when the host has no memory for it. */

@@ -171,6 +171,7 @@ static bool make_machine(struct node *node, char *error, size_t error_size)
 		.ram_base = MACHINE_RAM_BASE,
 		.ram_size = node->config.ram_size,
 		.harts = 1,
+		.tier = node->config.tier,
 		.bus = {.context = node, .load = bus_load, .store = bus_store, .counter = read_counter},
 	};
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "vm/device/board.h"
+#include "vm/vm.h"
 
 struct node;
 
@@ -34,6 +35,8 @@ struct node_config {
 
 	const void *fdt; /* device tree for the boot information; NULL: the board's own */
 	size_t fdt_size;
+
+	enum vm_tier tier; /* who executes: what runs is the same */
 
 	struct board_config board; /* consoles, disks; ram, DMA and interrupt fields are the node's */
 };

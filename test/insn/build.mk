@@ -11,7 +11,7 @@ INSN_SEEDS_small     := --seeds 101 20
 INSN_SEEDS_switch    := --seeds 201 20
 INSN_SEEDS_sanitized := --seeds 301 6
 
-INSN_VM_SRC   := $(filter-out vm/device/%,$(VM_SRC))
+INSN_VM_SRC   := $(filter-out vm/device/%,$(VM_SRC)) host/linux/code.c host/linux/memory.c
 INSN_TEST_SRC := $(wildcard test/insn/*.c)
 
 define insn_variant
@@ -31,6 +31,8 @@ $$(BUILD)/insn/$(1)/cases: $$(INSN_OBJ_$(1)) $$(filter %/cases.o %/machine.o,$$(
 test-insn-$(1): $$(BUILD)/insn/$(1)/differ $$(BUILD)/insn/$(1)/cases
 	@$$(BUILD)/insn/$(1)/cases
 	@$$(BUILD)/insn/$(1)/differ $$(INSN_SEEDS_$(1))
+	@$$(BUILD)/insn/$(1)/cases --tier jit | sed 's/^\(not \)\?ok /&compiled: /'
+	@$$(BUILD)/insn/$(1)/differ --tier jit $$(INSN_SEEDS_$(1)) | sed 's/^\(not \)\?ok /&compiled: /'
 
 -include $$(INSN_OBJ_$(1):.o=.d) $$(INSN_TEST_OBJ_$(1):.o=.d)
 TESTS += test-insn-$(1)

@@ -787,8 +787,12 @@ static void case_run(const char *name, bool (*function)(struct machine *m))
 								DO(many_spaces) DO(much_code)                \
 									DO(disassembles)
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (!machine_tier_take(&argc, argv) || argc > 1) {
+		fprintf(stderr, "usage: cases [--tier TIER]\n");
+		return 2;
+	}
 #define RUN(name) case_run(#name, name);
 	CASES(RUN)
 	return failures != 0;

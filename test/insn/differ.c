@@ -294,6 +294,13 @@ static void seed_run(uint64_t seed, unsigned sequences, bool qemu, const char *p
 	program_free(&program);
 }
 
+static int usage(void)
+{
+	fprintf(stderr, "usage: differ [--tier TIER] [--seeds FIRST COUNT] [--sequences N] [--fresh] "
+			"[--keep FILE]\n");
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t first = 1, count = 6;
@@ -302,6 +309,8 @@ int main(int argc, char **argv)
 	char path[64];
 	const char *keep = NULL, *missing[16];
 
+	if (!machine_tier_take(&argc, argv))
+		return usage();
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--seeds") && i + 2 < argc) {
 			first = strtoull(argv[++i], NULL, 0);
@@ -313,9 +322,7 @@ int main(int argc, char **argv)
 		} else if (!strcmp(argv[i], "--keep") && i + 1 < argc) {
 			keep = argv[++i];
 		} else {
-			fprintf(stderr, "usage: differ [--seeds FIRST COUNT] [--sequences N] [--fresh] "
-					"[--keep FILE]\n");
-			return 2;
+			return usage();
 		}
 	}
 	snprintf(path, sizeof(path), "/tmp/skerry-insn-%d.elf", (int)getpid());

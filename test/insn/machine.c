@@ -49,10 +49,26 @@ static uint64_t bus_counter(void *context, enum vm_counter which)
 	return which == VM_COUNTER_TIME ? m->hart->instret / 100 : m->hart->instret;
 }
 
+enum vm_tier machine_tier;
+
+bool machine_tier_take(int *argc, char **argv)
+{
+	static const char *const names[] = {"interp", "jit", "auto"};
+
+	if (*argc < 3 || strcmp(argv[1], "--tier") != 0)
+		return true;
+	while (machine_tier < 3 && strcmp(argv[2], names[machine_tier]) != 0)
+		machine_tier++;
+	*argc -= 2;
+	for (int i = 1; i <= *argc; i++)
+		argv[i] = argv[i + 2];
+	return machine_tier < 3;
+}
+
 struct machine *machine_create(void)
 {
 	struct machine *m = calloc(1, sizeof(*m));
-	struct vm_config config = {.ram_base = RAM_BASE, .ram_size = RAM_SIZE, .harts = 1};
+	struct vm_config config = {.ram_base = RAM_BASE, .ram_size = RAM_SIZE, .harts = 1, .tier = machine_tier};
 
 	if (!m)
 		abort();

@@ -39,6 +39,10 @@ struct machine {
 	uint32_t bus_write_value;
 };
 
+extern enum vm_tier machine_tier; /* of the machines that are made */
+/* Takes "--tier interp|jit|auto" from the arguments; false if there is something wrong with it. */
+bool machine_tier_take(int *argc, char **argv);
+
 struct machine *machine_create(void);
 void machine_destroy(struct machine *m);
 

@@ -45,6 +45,7 @@ static void kill_page(struct vm *vm, struct page *page)
 		*place = block->hash_next;
 		block->count = 0;
 		block->ops[0].handler.label = vm_handler(INTERNAL_DEAD);
+		vm_jit_kill_block(vm, block);
 		vm->stats.blocks_invalidated++;
 	}
 	page->blocks = NULL;
@@ -111,6 +112,7 @@ void vm_blocks_flush(struct vm *vm)
 	vm->arena_used = 0;
 	vm->epoch++;
 	vm->flushes++;
+	vm_jit_flush(vm);
 	vm_jumps_clear(vm);
 }
 
@@ -185,6 +187,12 @@ static void end_put(struct block *block, int32_t imm)
 	*op = (struct op){.imm = imm};
 	op->handler.label = vm_handler(INTERNAL_END);
 	block->slots++;
+}
+
+static void first_put(struct block *block, unsigned handler, int32_t heat)
+{
+	block->ops[block->slots] = (struct op){.imm = heat};
+	block->ops[block->slots++].handler.label = vm_handler(handler);
 }
 
 static void link_put(struct block *block, int32_t target)
@@ -365,9 +373,10 @@ static bool build_straddle(struct hart *h, struct block *block, uint64_t pc, uin
 /*
  * Decodes at most `limit` instructions at pc, which lies at `paddr`. A branch forwards stays inside
  * the block; after a branch backwards, likely a loop's, it ends. It also ends before a place where a
- * breakpoint may be, and asks for one if it begins at such a place.
+ * breakpoint may be, and asks for one if it begins at such a place; else with what `first` says, if anything.
  */
-static bool build(struct hart *h, struct block *block, uint64_t pc, uint64_t paddr, uint64_t limit)
+static bool build(struct hart *h, struct block *block, uint64_t pc, uint64_t paddr, uint64_t limit,
+		  unsigned first, int32_t heat)
 {
 	const uint8_t *host = vm_host(h->vm, paddr);
 	int32_t room = (int32_t)(PAGE_SIZE - (paddr & ~PAGE_MASK)), at = 0;
@@ -378,6 +387,8 @@ static bool build(struct hart *h, struct block *block, uint64_t pc, uint64_t pad
 	block->fp_off = h->space->fp_off;
 	if (vm_break_offset(h->vm, paddr))
 		block->ops[block->slots++].handler.label = vm_handler(INTERNAL_BREAK);
+	else if (first)
+		first_put(block, first, heat);
 	while (goes == GOES_ON && at < room && (uint64_t)block->count < limit &&
 	       block->slots <= BLOCK_SLOTS - 2 && !(at > 0 && vm_break_offset(h->vm, paddr + (uint64_t)at))) {
 		uint16_t low, high = 0;
@@ -462,13 +473,17 @@ struct block *vm_block_find(struct hart *h, uint64_t pc)
 	while (block && (block->paddr != paddr || block->fp_off != h->space->fp_off))
 		block = block->hash_next;
 	if (!block) {
-		if (!build(h, &h->scratch.block, pc, paddr, BLOCK_INSNS))
+		int32_t heat = 0;
+		unsigned first = vm_jit_first(vm, &heat);
+
+		if (!build(h, &h->scratch.block, pc, paddr, BLOCK_INSNS, first, heat))
 			return NULL;
 		finish(vm, &h->scratch.block);
 		block = keep(vm, &h->scratch.block);
 	}
 	entry->pc = pc;
 	entry->block = block;
+	entry->native = vm_jit_entry(h, block, pc);
 	h->space->jump_pages |= UINT64_C(1) << (pc >> PAGE_BITS & 63);
 	return block;
 }
@@ -481,7 +496,7 @@ struct block *vm_block_measured(struct hart *h, uint64_t pc, uint64_t count)
 	uint64_t paddr;
 
 	if (!vm_access(h, pc, ACCESS_FETCH, &host, &paddr) ||
-	    !build(h, block, pc, paddr, count < BLOCK_INSNS ? count : BLOCK_INSNS))
+	    !build(h, block, pc, paddr, count < BLOCK_INSNS ? count : BLOCK_INSNS, 0, 0))
 		return NULL;
 	finish(h->vm, block);
 	mark(h->vm, block);

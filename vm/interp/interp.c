@@ -27,6 +27,7 @@
 #include "vm/internal.h"
 #include "vm/interp/arith.h"
 #include "vm/interp/host_fp.h"
+#include "vm/jit/jit.h"
 
 #define A    a_value
 #define B    b_value
@@ -228,12 +229,6 @@ static int64_t slice_refill(struct hart *h)
 	h->reserve -= more;
 	h->slice_end += more;
 	return (int64_t)more;
-}
-
-/* The address after a finished operation. */
-static uint64_t after(const struct block *block, const struct op *done, uint64_t start)
-{
-	return start + vm_block_offset(block, done) + (block->wide >> (done - block->ops) & 1 ? 4 : 2);
 }
 
 /* Hands the thread back to the owner, as it is before the instruction at `at`. */

@@ -28,6 +28,7 @@ void vm_space_clear(struct space *space)
 			entry_clear(&space->tlb[access][i], i);
 	memset(space->jump, 0xff, sizeof(space->jump));
 	space->jump_pages = 0;
+	vm_jit_kill_space(space);
 }
 
 bool vm_spaces_create(struct hart *h)
@@ -124,6 +125,8 @@ static void space_flush_page(struct space *space, uint64_t vaddr)
 
 	for (unsigned access = 0; access < 3; access++)
 		entry_clear(&space->tlb[access][page % TLB_SIZE], page % TLB_SIZE);
+	if (space->code_pages & bit)
+		vm_jit_kill_page(space, vaddr);
 	if (space->jump_pages & bit) {
 		memset(space->jump, 0xff, sizeof(space->jump));
 		space->jump_pages = 0;
@@ -154,7 +157,7 @@ static void flush_spaces(struct vm *vm, bool all, uint16_t asid)
 			if (space == vm->harts[n].space)
 				vm_space_clear(space);
 			else
-				space->used = false;
+				space->used = false, vm_jit_kill_space(space);
 		}
 	}
 }

@@ -1,0 +1,317 @@
+/*
+ * The code cache: what code there is, how it is found, linked and taken out of use, and how it is run. See
+ * jit.h. Nothing here knows the host's instructions.
+ */
+#include <stdlib.h>
+
+#include "host/host.h"
+#include "vm/interp/arith.h"
+#include "vm/jit/jit.h"
+
+/* A record for every 64 bytes of code is more than enough: a link's jump and its way back take 15. */
+#define RECORDS_SIZE CODE_SIZE
+
+typedef int native_enter(struct hart *h, const uint8_t *entry);
+
+/* --- life --- */
+
+static void begin(struct jit *jit)
+{
+	jit->used = jit->records_used = 0;
+	vm_translator_begin(jit);
+	jit->fixed = jit->used;
+}
+
+/* Where the host has no translator or gives no memory for code, all is interpreted. */
+bool vm_jit_create(struct vm *vm)
+{
+	struct jit *jit;
+	void *write, *run;
+
+	if (vm->config.tier == VM_TIER_INTERP || !vm_translator_usable())
+		return true;
+	jit = calloc(1, sizeof(*jit));
+	if (!jit)
+		return false;
+	jit->records = host_memory_reserve(RECORDS_SIZE);
+	if (!jit->records || !host_code_reserve(CODE_SIZE, &write, &run)) {
+		host_memory_release(jit->records, jit->records ? RECORDS_SIZE : 0);
+		free(jit);
+		return true;
+	}
+	jit->write = write;
+	jit->run = run;
+	jit->size = CODE_SIZE;
+	jit->records_size = RECORDS_SIZE;
+	begin(jit);
+	vm->jit = jit;
+	return true;
+}
+
+void vm_jit_destroy(struct vm *vm)
+{
+	struct jit *jit = vm->jit;
+
+	if (!jit)
+		return;
+	host_code_release(jit->size, jit->write, (void *)(uintptr_t)jit->run);
+	host_memory_release(jit->records, jit->records_size);
+	free(jit);
+}
+
+static void *record(struct jit *jit, size_t size)
+{
+	void *made = jit->records + jit->records_used;
+
+	jit->records_used += (size + 15) & ~(size_t)15;
+	memset(made, 0, size);
+	return made;
+}
+
+struct link_site *vm_jit_link(struct jit *jit, uint64_t pc)
+{
+	struct link_site *link = record(jit, sizeof(*link));
+
+	link->pc = pc;
+	return link;
+}
+
+unsigned vm_jit_first(const struct vm *vm, int32_t *heat)
+{
+	*heat = HEAT;
+	if (!vm->jit)
+		return 0;
+	return vm->config.tier == VM_TIER_JIT ? INTERNAL_NATIVE : INTERNAL_WARM;
+}
+
+/* --- out of use --- */
+
+static struct jump_entry *jump_entry(struct space *space, uint64_t pc)
+{
+	return &space->jump[(pc >> 1) % JUMP_SIZE];
+}
+
+static void kill(struct jit *jit, struct code *code)
+{
+	struct jump_entry *entry = jump_entry(code->space, code->pc);
+
+	if (!code->entry)
+		return;
+	code->entry = NULL;
+	for (struct link_site *link = code->incoming; link; link = link->next)
+		vm_translator_aim(link, link->unlinked);
+	code->incoming = NULL;
+	if (entry->pc == code->pc)
+		entry->native = jit->find;
+}
+
+void vm_jit_kill_block(struct vm *vm, struct block *block)
+{
+	for (struct code *code = block->codes; code; code = code->block_next)
+		kill(vm->jit, code);
+	block->codes = NULL;
+}
+
+void vm_jit_kill_space(struct space *space)
+{
+	for (struct code *code = space->codes; code; code = code->space_next)
+		kill(space->hart->vm->jit, code);
+	space->codes = NULL;
+	space->code_pages = 0;
+}
+
+void vm_jit_kill_page(struct space *space, uint64_t vaddr)
+{
+	struct code **place = &space->codes;
+
+	while (*place) {
+		struct code *code = *place;
+
+		if (((code->pc ^ vaddr) & PAGE_MASK) == 0)
+			kill(space->hart->vm->jit, code);
+		if (code->entry)
+			place = &code->space_next;
+		else
+			*place = code->space_next;
+	}
+}
+
+void vm_jit_flush(struct vm *vm)
+{
+	if (!vm->jit)
+		return;
+	for (unsigned i = 0; i < HASH_SIZE; i++)
+		for (struct block *block = vm->hash[i]; block; block = block->hash_next)
+			block->codes = NULL;
+	for (unsigned n = 0; n < vm->config.harts; n++) {
+		for (unsigned i = 0; i < SPACE_COUNT; i++) {
+			vm->harts[n].spaces[i].codes = NULL;
+			vm->harts[n].spaces[i].code_pages = 0;
+		}
+	}
+	vm_jumps_clear(vm);
+	vm->jit->used = vm->jit->fixed;
+	vm->jit->records_used = 0;
+	vm->stats.code_flushes++;
+}
+
+/* --- finding, making, linking --- */
+
+/* The block's code at `pc` in the space; forgets what was killed. */
+static struct code *find(struct block *block, const struct space *space, uint64_t pc)
+{
+	struct code **place = &block->codes;
+
+	while (*place) {
+		struct code *code = *place;
+
+		if (!code->entry)
+			*place = code->block_next;
+		else if (code->space == space && code->pc == pc)
+			return code;
+		else
+			place = &code->block_next;
+	}
+	return NULL;
+}
+
+const uint8_t *vm_jit_entry(const struct hart *h, struct block *block, uint64_t pc)
+{
+	const struct code *code = h->vm->jit ? find(block, h->space, pc) : NULL;
+
+	return code ? code->entry : h->vm->jit ? h->vm->jit->find : NULL;
+}
+
+static struct code *make(struct hart *h, struct block *block, uint64_t pc)
+{
+	struct vm *vm = h->vm;
+	struct jit *jit = vm->jit;
+	struct space *space = h->space;
+	uint64_t before;
+	struct code *code;
+
+	if (jit->size - jit->used < TRANSLATED_MAX ||
+	    jit->records_size - jit->records_used <
+		    sizeof(*code) + 16 + LINKS_MAX * (sizeof(struct link_site) + 16))
+		vm_jit_flush(vm);
+	before = jit->used;
+	code = record(jit, sizeof(*code));
+	code->block = block;
+	code->space = space;
+	code->pc = pc;
+	vm_compile(jit, code);
+	code->bytes = (uint32_t)(jit->used - before);
+	code->block_next = block->codes;
+	block->codes = code;
+	code->space_next = space->codes;
+	space->codes = code;
+	space->code_pages |= UINT64_C(1) << (pc >> PAGE_BITS & 63);
+	if (jump_entry(space, pc)->pc == pc)
+		jump_entry(space, pc)->native = code->entry;
+	vm->stats.blocks_compiled++;
+	vm->stats.code_bytes += code->bytes;
+	return code;
+}
+
+static void link(struct jit *jit, struct link_site *link, struct code *code)
+{
+	link->next = code->incoming;
+	code->incoming = link;
+	vm_translator_aim(link, jit->write + (code->entry - jit->run));
+}
+
+/* --- running --- */
+
+int vm_native_run(struct hart *h)
+{
+	struct vm *vm = h->vm;
+	struct jit *jit = vm->jit;
+	int came = NATIVE_DECLINE;
+
+	vm->stats.native_entries++;
+	for (;;) {
+		uint64_t flushes = vm->stats.code_flushes;
+		struct block *block = vm_block_find(h, h->native_pc);
+		struct code *code;
+
+		if (!block)
+			return NATIVE_STOP + VM_STOP_EXCEPTION;
+		code = find(block, h->space, h->native_pc);
+		if (!code && block->ops[0].handler.label != vm_handler(INTERNAL_NATIVE))
+			return came;
+		if (!code)
+			code = make(h, block, h->native_pc);
+		if (came == NATIVE_LINK && flushes == vm->stats.code_flushes)
+			link(jit, h->native_link, code);
+		came = ((native_enter *)(uintptr_t)jit->enter)(h, code->entry);
+		if (came == NATIVE_LINK)
+			h->native_pc = h->native_link->pc;
+		else if (came != NATIVE_FIND)
+			return came;
+	}
+}
+
+/* --- what code has done here --- */
+
+#define A    x[op->rs1]
+#define B    x[op->rs2]
+#define IMM  ((uint64_t)(int64_t)op->imm)
+#define PC   pc
+#define FCSR (&x[REG_FCSR])
+
+static bool alu_op(uint64_t *x, const struct op *op, uint64_t pc)
+{
+	switch (op->id) {
+#define ALU(name, operands, match, mask, value)                                                              \
+	case ID_##name:                                                                                      \
+		x[op->rd] = (uint64_t)(value);                                                               \
+		return true;
+#include "vm/insn.def"
+	}
+	return false;
+}
+
+/* The check of an instruction that crosses pages. */
+static int straddle(struct hart *h, const struct code *code)
+{
+	enum vm_straddle found = vm_block_straddle(h, code->block, code->pc);
+
+	if (found == STRADDLE_VALID)
+		return NATIVE_NEXT;
+	h->native_pc = code->pc;
+	h->budget++;
+	return found == STRADDLE_FAULT ? NATIVE_STOP + VM_STOP_EXCEPTION : NATIVE_FIND;
+}
+
+static int finished(struct hart *h, const struct code *code, const struct op *op)
+{
+	h->budget += vm_block_rest(code->block, op) - 1;
+	h->native_pc = code->pc + vm_block_after(code->block, op);
+	if (!atomic_load_explicit(&h->stop, memory_order_relaxed))
+		return NATIVE_FIND;
+	atomic_store_explicit(&h->stop, false, memory_order_relaxed);
+	return NATIVE_STOP + VM_STOP_REQUEST;
+}
+
+int vm_native_op(struct hart *h, const struct code *code, unsigned slot)
+{
+	const struct op *op = &code->block->ops[slot];
+	uint64_t *x = (uint64_t *)h->regs;
+	enum vm_flow flow;
+
+	h->space->block = code->block;
+	if (!vm_is_insn(code->block, op))
+		return straddle(h, code);
+	if (alu_op(x, op, code->pc))
+		return NATIVE_NEXT;
+	do
+		flow = vm_op_slow(h, x, op, code->pc);
+	while (flow == FLOW_SLOW);
+	if (flow == FLOW_NEXT)
+		return NATIVE_NEXT;
+	if (flow == FLOW_LEAVE)
+		return finished(h, code, op);
+	h->budget += vm_block_rest(code->block, op);
+	h->native_pc = code->pc + vm_block_offset(code->block, op);
+	return NATIVE_STOP + VM_STOP_EXCEPTION;
+}

@@ -1,0 +1,94 @@
+/*
+ * The compiler: decoded blocks to machine code of the host. Only vm/ includes this.
+ *
+ * Code is made for one block in one address space (struct space) at one virtual address, so that addresses
+ * are constants in it and jumps to other code are direct, also across pages. Each such jump is a link: at
+ * first it leaves to C, which finds the code at its target and makes the jump go there (jit.c). Whatever
+ * changes that a page is mapped, or what is in it, kills the code made of it: the links to it are taken back,
+ * and nobody finds it any more. Its bytes stay as they are until the whole cache is dropped, which happens
+ * only while no code runs.
+ *
+ * Registers of the guest are in those of the host while code runs, all others where the thread has them; at
+ * the start of every block all of them are where they always are. Whatever code does not do itself (misses of
+ * the TLB, atomics, CSRs, what only software floating point knows, instructions that the translator does not
+ * have) it has done by vm_native_op(), the interpreter's operation, and goes on. So code and interpreter take
+ * turns at any block, and agree in everything else: budget, instret, fp_ready, traps.
+ *
+ * The translator of a host is in vm/jit/HOST/; `none` is for those without one.
+ */
+#ifndef SKERRY_VM_JIT_JIT_H
+#define SKERRY_VM_JIT_JIT_H
+
+#include "vm/internal.h"
+
+struct code;
+
+/* A direct jump of compiled code to another block. */
+struct link_site {
+	uint64_t pc;             /* of the target */
+	struct link_site *next;  /* in its target's code, while linked */
+	uint8_t *field;          /* the distance in the jump, in the writable view */
+	const uint8_t *unlinked; /* where it goes while it is not linked, in the writable view */
+};
+
+/* A block's code for one address space. */
+struct code {
+	struct block *block;
+	struct space *space;
+	uint64_t pc;
+	struct code *block_next, *space_next;
+	struct link_site *incoming;
+	const uint8_t *entry; /* to run; NULL: killed */
+	uint32_t bytes;
+};
+
+struct jit {
+	uint8_t *write;     /* the cache, to be written */
+	const uint8_t *run; /* the same memory, to be run */
+	uint64_t size, used;
+	uint64_t fixed;   /* bytes at its start that serve all code */
+	uint8_t *records; /* where struct code and struct link_site are taken from, in order */
+	uint64_t records_size, records_used;
+	enum vm_tier tier;
+	uint32_t heat;        /* executions of a block after which it is compiled */
+	const uint8_t *enter; /* of the fixed part, to run */
+	const uint8_t *find;
+	const uint8_t *slow;
+	const uint8_t *exit;
+	const uint8_t *linking;
+};
+
+/* Why code came back. */
+enum native_exit {
+	NATIVE_NEXT,    /* of vm_native_op() only: go on */
+	NATIVE_FIND,    /* on to hart->native_pc, which is not known here */
+	NATIVE_LINK,    /* the same by the link hart->native_link */
+	NATIVE_SPENT,   /* the block at hart->native_pc is longer than the budget */
+	NATIVE_DECLINE, /* of vm_native_run() only: there is no code; nothing has happened */
+	NATIVE_STOP,    /* plus enum vm_stop: the run ends */
+};
+
+/* --- jit.c --- */
+
+/* Runs code from hart->native_pc on, the hart's budget being hart->budget. */
+int vm_native_run(struct hart *h);
+/* What code is told by: see above. `slot` counts operations in the block. */
+int vm_native_op(struct hart *h, const struct code *code, unsigned slot);
+/* A link that leads to `pc`, to be given its place by the translator. */
+struct link_site *vm_jit_link(struct jit *jit, uint64_t pc);
+
+/* --- the translator --- */
+
+/* Can it be used on this processor? */
+bool vm_translator_usable(void);
+/* Makes the part that serves all code, at the start of the cache. */
+void vm_translator_begin(struct jit *jit);
+/* The most bytes that one block can take, and the most links it can have. */
+#define TRANSLATED_MAX (16u << 10)
+#define LINKS_MAX      (BLOCK_SLOTS + 2)
+/* Appends the block's code to the cache. */
+void vm_compile(struct jit *jit, struct code *code);
+/* Makes the jump go to `target`, an address in the writable view. */
+void vm_translator_aim(struct link_site *link, const uint8_t *target);
+
+#endif

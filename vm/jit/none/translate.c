@@ -1,0 +1,24 @@
+/* No compiler: all is interpreted. */
+#include "vm/jit/jit.h"
+
+bool vm_translator_usable(void)
+{
+	return false;
+}
+
+void vm_translator_begin(struct jit *jit)
+{
+	(void)jit;
+}
+
+void vm_compile(struct jit *jit, struct code *code)
+{
+	(void)jit;
+	(void)code;
+}
+
+void vm_translator_aim(struct link_site *link, const uint8_t *target)
+{
+	(void)link;
+	(void)target;
+}
