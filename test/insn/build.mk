@@ -1,6 +1,7 @@
 # The instruction set against QEMU, and the VM's hand-written cases, on four builds of the VM: as it is
 # used; with tiny tables; with the switch and software floating point, as WebAssembly will have it; and
-# tiny under sanitizers. See the headers of differ.c and cases.c.
+# tiny under sanitizers. Each with the interpreter, with the compiler, and with both taking turns. See the
+# headers of differ.c and cases.c.
 
 INSN_FLAGS_plain     :=
 INSN_FLAGS_small     := -DVM_SMALL -DVM_FEW_PAIRS
@@ -10,6 +11,12 @@ INSN_SEEDS_plain     := --seeds 1 60 --fresh
 INSN_SEEDS_small     := --seeds 101 20
 INSN_SEEDS_switch    := --seeds 201 20
 INSN_SEEDS_sanitized := --seeds 301 6
+
+INSN_SEEDS_AUTO      := --seeds 401 5
+
+# One tier: a build, the tier, the seeds.
+insn_tier = timeout -k 1 60 $(BUILD)/insn/$(1)/cases --tier $(2) && \
+            timeout -k 1 300 $(BUILD)/insn/$(1)/differ --tier $(2) $(3)
 
 INSN_VM_SRC   := $(filter-out vm/device/%,$(VM_SRC)) host/linux/code.c host/linux/memory.c
 INSN_TEST_SRC := $(wildcard test/insn/*.c)
@@ -29,10 +36,9 @@ $$(BUILD)/insn/$(1)/cases: $$(INSN_OBJ_$(1)) $$(filter %/cases.o %/machine.o,$$(
 	$$(CC) $$(LDFLAGS) $$(INSN_FLAGS_$(1)) -o $$@ $$^ -lm
 
 test-insn-$(1): $$(BUILD)/insn/$(1)/differ $$(BUILD)/insn/$(1)/cases
-	@$$(BUILD)/insn/$(1)/cases
-	@$$(BUILD)/insn/$(1)/differ $$(INSN_SEEDS_$(1))
-	@$$(BUILD)/insn/$(1)/cases --tier jit | sed 's/^\(not \)\?ok /&compiled: /'
-	@$$(BUILD)/insn/$(1)/differ --tier jit $$(INSN_SEEDS_$(1)) | sed 's/^\(not \)\?ok /&compiled: /'
+	@$$(call insn_tier,$(1),interp,$$(INSN_SEEDS_$(1)))
+	@$$(call insn_tier,$(1),jit,$$(INSN_SEEDS_$(1)))
+	@$$(call insn_tier,$(1),auto,$$(INSN_SEEDS_AUTO))
 
 -include $$(INSN_OBJ_$(1):.o=.d) $$(INSN_TEST_OBJ_$(1):.o=.d)
 TESTS += test-insn-$(1)

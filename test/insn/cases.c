@@ -764,9 +764,9 @@ static void case_run(const char *name, bool (*function)(struct machine *m))
 	map_new(m, DATA, DATA_PAGES);
 	why[0] = 0;
 	if (function(m)) {
-		printf("ok %s\n", name);
+		printf("ok %s %s\n", machine_tier_name(), name);
 	} else {
-		printf("not ok %s: %s\n", name, why);
+		printf("not ok %s %s: %s\n", machine_tier_name(), name, why);
 		failures++;
 	}
 	fflush(stdout);

@@ -30,7 +30,8 @@ static unsigned failures;
 
 static void result(bool good, const char *name, uint64_t seed, const char *why)
 {
-	printf("%s %s seed %" PRIu64 "%s%s\n", good ? "ok" : "not ok", name, seed, *why ? ": " : "", why);
+	printf("%s %s %s seed %" PRIu64 "%s%s\n", good ? "ok" : "not ok", machine_tier_name(), name, seed,
+	       *why ? ": " : "", why);
 	fflush(stdout);
 	failures += !good;
 }

@@ -51,18 +51,23 @@ static uint64_t bus_counter(void *context, enum vm_counter which)
 
 enum vm_tier machine_tier;
 
+static const char *const tiers[] = {"interp", "jit", "auto"};
+
 bool machine_tier_take(int *argc, char **argv)
 {
-	static const char *const names[] = {"interp", "jit", "auto"};
-
 	if (*argc < 3 || strcmp(argv[1], "--tier") != 0)
 		return true;
-	while (machine_tier < 3 && strcmp(argv[2], names[machine_tier]) != 0)
+	while (machine_tier < 3 && strcmp(argv[2], tiers[machine_tier]) != 0)
 		machine_tier++;
 	*argc -= 2;
 	for (int i = 1; i <= *argc; i++)
 		argv[i] = argv[i + 2];
 	return machine_tier < 3;
+}
+
+const char *machine_tier_name(void)
+{
+	return tiers[machine_tier];
 }
 
 struct machine *machine_create(void)
