@@ -80,6 +80,9 @@ void help_run(void)
 	       "      --time virtual     guest time advances with instructions: runs repeat exactly "
 	       "[default]\n"
 	       "      --time real        guest time is the host's clock\n"
+	       "      --tier interp      guest instructions are interpreted [default]\n"
+	       "      --tier jit         they are compiled to the host's, where there is a compiler for it\n"
+	       "      --tier auto        those that are executed often are compiled; the guest cannot tell\n"
 	       "      --timeout TIME     end with status 124 after TIME of the host's clock, such as 10s, "
 	       "500ms,\n"
 	       "                         2m or 1h (a bare number is seconds)\n"
@@ -138,6 +141,7 @@ void help_replay(void)
 	       "      --trace FILE, --trace-buffer SIZE   write what the kernel did, as skerry run does\n"
 	       "      --gdb [HOST:]PORT, -S    debug it, forwards and backwards, as skerry run does\n"
 	       "      --timeout TIME     end with status 124 after TIME of the host's clock\n"
+	       "      --tier interp|jit|auto   as of skerry run: any may replay what another recorded\n"
 	       "      --stats[=json]     at the end, print what the run did to standard error\n"
 	       "  -v, --verbose          say what is replayed\n"
 	       "  -h, --help             show this\n"
@@ -375,15 +379,16 @@ static bool gdb_parse(char *text, struct run_options *options)
 	return true;
 }
 
-static bool tier_parse(const char *text, enum vm_tier *tier)
+static bool tier_parse(const char *text, struct run_options *options)
 {
 	static const char *const names[] = {"interp", "jit", "auto"};
 	unsigned i = 0;
 
 	while (i < 3 && strcmp(text, names[i]) != 0)
 		i++;
-	*tier = (enum vm_tier)i;
-	return i < 3 || mistake("--tier %s: give interp, jit or auto", text);
+	options->tier = (enum vm_tier)i;
+	options->tier_given = true;
+	return i < 3 || mistake("--tier %s: choose interp, jit or auto", text);
 }
 
 static bool option_parse(int option, char *text, struct run_options *options)
@@ -440,7 +445,7 @@ static bool option_parse(int option, char *text, struct run_options *options)
 		options->record = text;
 		return true;
 	case OPT_TIER:
-		return tier_parse(text, &options->tier);
+		return tier_parse(text, options);
 	case OPT_TO:
 		return to_parse(text, &options->to_ns);
 	default:
@@ -481,8 +486,8 @@ static bool is_for(int option, bool replay)
 	if (!replay)
 		return option != OPT_TO;
 	return option == OPT_TO || option == OPT_SNAPSHOT || option == OPT_TIMEOUT || option == OPT_STATS ||
-	       option == OPT_TRACE || option == OPT_TRACE_BUFFER || option == OPT_GDB || option == 'S' ||
-	       option == 'v';
+	       option == OPT_TRACE || option == OPT_TRACE_BUFFER || option == OPT_GDB || option == OPT_TIER ||
+	       option == 'S' || option == 'v';
 }
 
 /* What can only be said when all options are known; `of_machine`: the last of those that was given, or 0. */
@@ -501,6 +506,8 @@ static bool options_agree(const struct run_options *options, int of_machine)
 	if (options->control)
 		return mistake(
 			"--control: only Skerry's own machine can be looked into; leave out --on qemu");
+	if (options->tier_given)
+		return mistake("--tier: only Skerry's own machine has tiers; leave out --on qemu");
 	if (options->stats != STATS_NONE)
 		return mistake("--stats: only Skerry's own machine counts; leave out --on qemu");
 	if (options->snapshot || options->restore)

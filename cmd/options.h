@@ -55,6 +55,7 @@ struct run_options {
 	uint64_t trace_buffer;
 	const char *control; /* path of the socket; NULL: none */
 	enum vm_tier tier;
+	bool tier_given;
 	bool verbose;
 	const char *gdb_host; /* NULL: no debugger */
 	uint16_t gdb_port;    /* 0: any */

@@ -137,6 +137,31 @@ static void test_stats(void)
 	finish("stats");
 }
 
+/* One run in each tier, from an image, a snapshot and a recording; none can be told from another. */
+static void test_tiers(void)
+{
+	static const char *const tiers[] = {"interp", "jit", "auto"};
+
+	run("run words.elf --expect three --snapshot tier.snap --record tier.rec --timeout 10s");
+	want_status(0);
+	for (unsigned i = 0; i < 3; i++) {
+		char line[128];
+
+		snprintf(line, sizeof line, "run words.elf --tier %s --expect three --timeout 10s", tiers[i]);
+		run(line);
+		want_status(0);
+		want(strncmp(process.text[0], "one aab two three", 17) == 0, "prints something else");
+		snprintf(line, sizeof line, "run --restore tier.snap --tier %s --timeout 300ms", tiers[i]);
+		run(line);
+		want_status(124);
+		snprintf(line, sizeof line, "replay tier.rec --tier %s --timeout 10s", tiers[i]);
+		run(line);
+		want_status(0);
+		want(strncmp(process.text[0], "one aab two three", 17) == 0, "replays something else");
+	}
+	finish("tiers");
+}
+
 /* --- disk and virtio console ------------------------------------------------------------------------- */
 
 static void file_check(const char *path, size_t offset, const char *text)
@@ -333,6 +358,7 @@ void test_ends(void)
 	if (!on_qemu) {
 		test_fault();
 		test_stats();
+		test_tiers();
 	}
 	test_virtio();
 	test_tree();
