@@ -296,7 +296,7 @@ static void check_cap(struct checker *checker, const struct slot *slot)
 		return;
 	device = (cap_type(cap) == CAP_Untyped && cap_untyped_device(cap)) ||
 		 (cap_type(cap) == CAP_Frame && !isa_cap_may_be_buffer(cap));
-	EXPECT(checker, ref, start % size == 0 || cap_type(cap) == CAP_Zombie || cap_type(cap) == CAP_CNode);
+	EXPECT(checker, ref, start % size == 0);
 	EXPECT(checker, ref, device || in_ram(checker, start, size));
 }
 

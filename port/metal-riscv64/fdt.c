@@ -94,8 +94,8 @@ static bool is_name(const struct tree *tree, uint64_t at, const char *name, uint
 /* Is the node's name the given one, or that and an address? */
 static bool is_node(const struct tree *tree, uint64_t at, const char *name, uint32_t length)
 {
-	return tree->base[at] == (uint8_t)*name && is_name(tree, at, name, length) && at + length < tree->size &&
-	       (tree->base[at + length] == 0 || tree->base[at + length] == '@');
+	return tree->base[at] == (uint8_t)*name && is_name(tree, at, name, length) &&
+	       at + length < tree->size && (tree->base[at + length] == 0 || tree->base[at + length] == '@');
 }
 
 /* What node begins here, inside a node of that kind? */

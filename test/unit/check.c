@@ -26,6 +26,7 @@ static void begin(void)
 	CHECK_OK(retype(memory, seL4_RISCV_4K_Page, 0, base + 1, 1));
 	CHECK_OK(retype(memory, seL4_EndpointObject, 0, base + 2, 1));
 	CHECK_OK(retype(memory, seL4_TCBObject, 0, base + 3, 1));
+	CHECK_OK(retype(memory, seL4_EndpointObject, 0, base + 5, 1)); /* and behind it some bytes stay free */
 	CHECK_OK(retype(memory, seL4_CapTableObject, 2, base + 4, 1));
 	CHECK_THAT(!kernel_check(machine_kernel(), &where));
 }
@@ -48,6 +49,11 @@ static void table_not_aligned(void)
 static void frame_not_aligned(void)
 {
 	move_object(frame, 16);
+}
+
+static void cnode_not_aligned(void)
+{
+	cnode->cap = cap_cnode(cap_object(cnode->cap) - 16, 2, 0, 0);
 }
 
 static void pool_not_aligned(void)
@@ -129,6 +135,7 @@ static void test_sees_damage(void)
 	} damage[] = {
 		{"table-not-aligned", table_not_aligned},
 		{"frame-not-aligned", frame_not_aligned},
+		{"cnode-not-aligned", cnode_not_aligned},
 		{"pool-not-aligned", pool_not_aligned},
 		{"pool-not-registered", pool_not_registered},
 		{"unknown-type", unknown_type},
