@@ -168,6 +168,14 @@ static unsigned collect(struct node *node, uint64_t wall_ns, uint64_t boot_ns, s
 	figure[n++] = (struct figure){"tlb_misses_fetch", stats.tlb_misses[2]};
 	figure[n++] = (struct figure){"blocks_decoded", stats.blocks_decoded};
 	figure[n++] = (struct figure){"blocks_invalidated", stats.blocks_invalidated};
+	figure[n++] = (struct figure){"blocks_compiled", stats.blocks_compiled};
+	figure[n++] = (struct figure){"instructions_compiled", stats.insns_compiled};
+	figure[n++] = (struct figure){"code_bytes", stats.code_bytes};
+	figure[n++] = (struct figure){"compile_time_ns", stats.compile_ns};
+	figure[n++] = (struct figure){"code_flushes", stats.code_flushes};
+	figure[n++] = (struct figure){"code_entries", stats.native_entries};
+	figure[n++] = (struct figure){"instructions_in_code", stats.native_insns};
+	figure[n++] = (struct figure){"instructions_interpreted", stats.interpreted_insns};
 	return n;
 }
 
@@ -182,7 +190,7 @@ void report_stats(struct node *node, enum stats_format format, uint64_t wall_ns,
 			fprintf(stderr, "%s\"%s\": %" PRIu64, i == 0 ? "{" : ", ", figure[i].name,
 				figure[i].value);
 		else
-			fprintf(stderr, "%-20s %20" PRIu64 "\n", figure[i].name, figure[i].value);
+			fprintf(stderr, "%-24s %20" PRIu64 "\n", figure[i].name, figure[i].value);
 	}
 	if (format == STATS_JSON)
 		fprintf(stderr, "}\n");

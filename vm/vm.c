@@ -121,6 +121,7 @@ void vm_hart_restore(struct vm_hart *hart, const struct vm_hart_state *state)
 {
 	struct hart *h = (struct hart *)hart;
 
+	h->vm->stats.interpreted_insns += hart->instret - state->instret; /* nobody retired the difference */
 	hart->instret = state->instret;
 	h->reserved = state->reserved;
 	h->reserved_vaddr = state->reserved_vaddr;
@@ -131,4 +132,7 @@ void vm_hart_restore(struct vm_hart *hart, const struct vm_hart_state *state)
 void vm_get_stats(const struct vm *vm, struct vm_stats *stats)
 {
 	*stats = vm->stats;
+	stats->interpreted_insns -= stats->native_insns;
+	for (unsigned i = 0; i < vm->config.harts; i++)
+		stats->interpreted_insns += vm->harts[i].pub.instret;
 }

@@ -99,16 +99,19 @@ struct vm_hart {
 		uint64_t vaddr;     /* the first watched byte of the access */
 		enum vm_watch kind; /* of the watchpoint */
 	} watched;                  /* of the last VM_STOP_WATCH */
-				    /* further fields are the VM's own: see vm/internal.h */
+	/* further fields are the VM's own: see vm/internal.h */
 };
 
 /* Statistics since creation; reading them costs nothing while they are not asked for. */
 struct vm_stats {
 	uint64_t tlb_misses[3]; /* load, store, fetch */
 	uint64_t blocks_decoded, blocks_invalidated;
-	uint64_t blocks_compiled, code_bytes; /* since the machine was made */
-	uint64_t code_flushes;                /* how often the code cache was full */
-	uint64_t native_entries;              /* how often the interpreter went over to code */
+	uint64_t blocks_compiled, insns_compiled, code_bytes, compile_ns; /* what the compiler did */
+	uint64_t
+		code_flushes; /* how often all code was dropped: the cache was full, or the arena of blocks */
+	uint64_t native_entries;    /* how often the interpreter went over to code */
+	uint64_t native_insns;      /* retired there, those included that code has the interpreter do */
+	uint64_t interpreted_insns; /* all others */
 };
 
 /* Makes a machine; NULL when the host has no memory for it. */

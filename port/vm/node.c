@@ -626,6 +626,14 @@ void node_get_stats(const struct node *node, struct node_stats *stats)
 		.fastpath_reply_recv = kernel->fastpath_reply_recv,
 		.blocks_decoded = vm.blocks_decoded,
 		.blocks_invalidated = vm.blocks_invalidated,
+		.blocks_compiled = vm.blocks_compiled,
+		.insns_compiled = vm.insns_compiled,
+		.code_bytes = vm.code_bytes,
+		.compile_ns = vm.compile_ns,
+		.code_flushes = vm.code_flushes,
+		.native_entries = vm.native_entries,
+		.native_insns = vm.native_insns,
+		.interpreted_insns = vm.interpreted_insns,
 	};
 	memcpy(stats->syscalls, kernel->syscalls, sizeof stats->syscalls);
 	memcpy(stats->tlb_misses, vm.tlb_misses, sizeof stats->tlb_misses);

@@ -124,6 +124,46 @@ static void test_fault(void)
 	finish("unhandled-fault");
 }
 
+/* A figure of --stats=json; 0 if it is not there. */
+static unsigned long long figure(const char *name)
+{
+	char quoted[64];
+	const char *place;
+
+	snprintf(quoted, sizeof quoted, "\"%s\": ", name);
+	place = strstr(process.text[1], quoted);
+	want(place, name);
+	return place ? strtoull(place + strlen(quoted), NULL, 10) : 0;
+}
+
+/* Every instruction is retired in one of the two tiers, also after a start from a snapshot. */
+static void test_stats_of_tiers(void)
+{
+	unsigned long long before;
+
+	run("run words.elf --expect three --snapshot stats.snap --stats=json --timeout 10s");
+	want_status(0);
+	before = figure("instructions");
+	want(before == figure("instructions_interpreted"), "something else than the interpreter ran");
+	want(figure("blocks_compiled") == 0, "the interpreter compiled");
+	run("run words.elf --tier jit --expect three --stats=json --timeout 10s");
+	want_status(0);
+	want(figure("instructions") == figure("instructions_in_code") + figure("instructions_interpreted"),
+	     "the tiers do not add up");
+#ifdef __x86_64__
+	want(figure("blocks_compiled") > 0 && figure("code_bytes") > 0 && figure("code_entries") > 0,
+	     "no code");
+	want(figure("instructions_in_code") > figure("instructions_interpreted"), "the compiler did not run");
+	want(figure("compile_time_ns") > 0 && figure("compile_time_ns") < figure("wall_time_ns"), "no time");
+#endif
+	run("run --restore stats.snap --tier jit --stats=json --timeout 200ms");
+	want_status(124);
+	want(figure("instructions") ==
+		     before + figure("instructions_in_code") + figure("instructions_interpreted"),
+	     "the tiers do not add up after a restart");
+	finish("stats-of-tiers");
+}
+
 static void test_stats(void)
 {
 	run("run words.elf --expect three --stats");
@@ -358,6 +398,7 @@ void test_ends(void)
 	if (!on_qemu) {
 		test_fault();
 		test_stats();
+		test_stats_of_tiers();
 		test_tiers();
 	}
 	test_virtio();

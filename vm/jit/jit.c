@@ -187,7 +187,7 @@ static struct code *make(struct hart *h, struct block *block, uint64_t pc)
 	struct vm *vm = h->vm;
 	struct jit *jit = vm->jit;
 	struct space *space = h->space;
-	uint64_t before;
+	uint64_t before, start = host_clock_ns();
 	struct code *code;
 
 	if (jit->size - jit->used < TRANSLATED_MAX ||
@@ -209,7 +209,9 @@ static struct code *make(struct hart *h, struct block *block, uint64_t pc)
 	if (jump_entry(space, pc)->pc == pc)
 		jump_entry(space, pc)->native = code->entry;
 	vm->stats.blocks_compiled++;
+	vm->stats.insns_compiled += (uint64_t)block->count;
 	vm->stats.code_bytes += code->bytes;
+	vm->stats.compile_ns += host_clock_ns() - start;
 	return code;
 }
 
@@ -222,13 +224,12 @@ static void link(struct jit *jit, struct link_site *link, struct code *code)
 
 /* --- running --- */
 
-int vm_native_run(struct hart *h)
+static int run(struct hart *h)
 {
 	struct vm *vm = h->vm;
 	struct jit *jit = vm->jit;
 	int came = NATIVE_DECLINE;
 
-	vm->stats.native_entries++;
 	for (;;) {
 		uint64_t flushes = vm->stats.code_flushes;
 		struct block *block = vm_block_find(h, h->native_pc);
@@ -249,6 +250,17 @@ int vm_native_run(struct hart *h)
 		else if (came != NATIVE_FIND)
 			return came;
 	}
+}
+
+int vm_native_run(struct hart *h)
+{
+	struct vm_stats *stats = &h->vm->stats;
+	int64_t before = h->budget;
+	int came = run(h);
+
+	stats->native_entries++;
+	stats->native_insns += (uint64_t)(before - h->budget);
+	return came;
 }
 
 /* --- what code has done here --- */
