@@ -12,6 +12,8 @@ extern char fuzz_first[], fuzz_worlds[], fuzz_steps[], fuzz_every[];
 extern char stub_page[], stub_record[], stub_syscall[], stub_load[], stub_store[], stub_remap[], stub_jump[],
 	stub_modify[], stub_fp_set[], stub_fp_get[], stub_fp_compute[], stub_illegal[], stub_break[];
 
+enum { LOOK_STEPS = 50 };
+
 struct fuzz fuzz;
 
 static seL4_Word stub_address(const char *entry)
@@ -64,8 +66,8 @@ static void make_remap(struct worker *worker, seL4_UserContext *regs)
 
 	regs->pc = stub_address(stub_remap);
 	regs->a7 = (seL4_Word)seL4_SysCall;
-	worker->page->buffer.caps_or_badges[0] = SLOT_VSPACE + worker->process;
-	regs->a0 = regs->s2 = regs->s6 = frame;
+	worker->page->buffer.caps_or_badges[0] = worker_cptr(worker, SLOT_VSPACE + worker->process);
+	regs->a0 = regs->s2 = regs->s6 = worker_cptr(worker, frame);
 	regs->a1 = regs->s7 = info(RISCVPageUnmap, 0, 0);
 	regs->s3 = info(RISCVPageMap, 1, 3);
 	regs->s5 = 3;
@@ -74,12 +76,12 @@ static void make_remap(struct worker *worker, seL4_UserContext *regs)
 		regs->s7 = regs->s3;
 		regs->s9 = below(4);
 	} else if (last == 2) { /* the capability goes */
-		regs->s6 = SLOT_SELF;
+		regs->s6 = worker_cptr(worker, SLOT_SELF);
 		regs->s7 = info(CNodeDelete, 0, 2);
 		regs->s9 = seL4_WordBits;
 	} else if (last == 3) { /* the table, which must be mapped first */
 		address = STUB_ADDRESS + ((1 + below(2)) << seL4_LargePageBits) + (below(4) << seL4_PageBits);
-		regs->a0 = regs->s6 = table;
+		regs->a0 = regs->s6 = worker_cptr(worker, table);
 		regs->a1 = info(RISCVPageTableMap, 1, 2);
 		regs->a3 = 0;
 		regs->s7 = info(RISCVPageTableUnmap, 0, 0);
@@ -151,14 +153,16 @@ static void random_registers(seL4_UserContext *regs, const struct worker *worker
 	regs->tp = worker->address;
 }
 
-static void act(unsigned index)
+void act(unsigned index)
 {
 	struct worker *worker = &fuzz.worker[index];
 	seL4_UserContext regs;
 	unsigned dice = (unsigned)below(100);
+	bool lent;
 
 	random_registers(&regs, worker);
 	worker->is_get_address = false;
+	worker->lent = 0;
 	avoid_before_act(index);
 	worker->page->number = ++fuzz.actions;
 	say("worker %u: ", index);
@@ -176,7 +180,10 @@ static void act(unsigned index)
 		make_float(worker, &regs);
 	else
 		make_odd(worker, &regs);
+	lent = worker->lent && lend_irq_control(worker);
 	trace(seL4_TCB_WriteRegisters(worker_tcb(index), 1, 0, seL4_UserContextWords, &regs));
+	if (lent)
+		take_irq_control(worker);
 }
 
 /* --- what came of it ---------------------------------------------------------------------------------- */
@@ -206,7 +213,7 @@ static void observe_worker(unsigned index)
 }
 
 /* Who ended something, in the order in which they did. */
-static void observe(void)
+void observe(void)
 {
 	seL4_Word count = fuzz.log->count;
 
@@ -224,7 +231,7 @@ static void observe(void)
 }
 
 /* Where everybody is, also those who wait. */
-static void observe_registers(void)
+void observe_registers(void)
 {
 	seL4_UserContext regs;
 
@@ -235,64 +242,7 @@ static void observe_registers(void)
 	}
 }
 
-/* --- steps of the director ------------------------------------------------------------------------------ */
-
-static void respawn(unsigned process)
-{
-	process_end(process);
-	process_make(process);
-	for (unsigned i = 0; i < CSPACES; i++)
-		restore(i);
-	for (unsigned i = 0; i < WORKERS; i++)
-		if (is_avoiding() || (fuzz.worker[i].process == process && chance(90)))
-			worker_configure(i);
-}
-
-static void direct(void)
-{
-	unsigned worker = (unsigned)below(WORKERS), cspace = (unsigned)below(CSPACES);
-
-	switch (below(10)) {
-	case 8:
-	case 9:
-		say("interrupt");
-		interrupt();
-		break;
-	case 0:
-		say("respawn a process");
-		respawn((unsigned)below(PROCESSES));
-		break;
-	case 1:
-		say("priority of worker %u", worker);
-		worker_set_priority(worker, (unsigned)below(4));
-		break;
-	case 2:
-	case 3:
-		say("configure worker %u", worker);
-		fuzz.worker[worker].process = (unsigned)below(PROCESSES);
-		worker_configure(worker);
-		break;
-	case 4:
-		say("look at registers");
-		observe_registers();
-		break;
-	case 5:
-		say("scan of CSpace %u", cspace);
-		scan(cspace);
-		break;
-	default:
-		say("something new for CSpace %u", cspace);
-		restore(cspace);
-		for (unsigned i = 0; i < 4; i++) {
-			seL4_Word slot = pick(cspace, TYPE_Null);
-
-			if (slot >= SLOT_FREE)
-				refill(cspace, slot);
-		}
-		scan(cspace);
-		break;
-	}
-}
+/* --- steps ------------------------------------------------------------------------------------------------ */
 
 /* One who waits for somebody is rather left alone: somebody may come. */
 static unsigned choose_worker(void)
@@ -304,15 +254,31 @@ static unsigned choose_worker(void)
 	return index;
 }
 
+/* Everybody's registers, and the types of all capabilities. */
+static void look_at_all(void)
+{
+	observe_registers();
+	for (unsigned i = 0; i < CSPACES; i++)
+		scan(i);
+}
+
 static void step(void)
 {
-	if (chance(7))
+	unsigned dice = (unsigned)below(100);
+
+	if (dice < 7)
 		direct();
-	else if (chance(10))
+	else if (dice < 16)
 		remap((unsigned)below(FRAMES));
+	else if (dice < 24)
+		talk();
+	else if (dice < 26)
+		race();
 	else
 		act(choose_worker());
 	observe();
+	if (fuzz.step % LOOK_STEPS == 0)
+		look_at_all();
 	print_step();
 }
 
@@ -324,6 +290,7 @@ static void run_world(void)
 	trace_start();
 	fuzz.step = 0;
 	memset(fuzz.frame, 0, sizeof fuzz.frame);
+	fuzz.suspects = 0;
 	world_make();
 	for (fuzz.step = 1; fuzz.step <= (seL4_Word)fuzz_steps; fuzz.step++) {
 		step();

@@ -6,16 +6,16 @@
  * The *director* is the root server's own thread. It alone decides, from the seed and from what it has seen.
  * The *workers* are threads without a C program: the director writes a worker's registers and resumes it; it
  * does one thing in stub.S (a system call, an access, floating point), notes all its registers and stops.
- * Workers have priorities above the director's and all distinct, so at most one thread of each priority can
- * run, and who runs never depends on time: what a worker started has gone as far as it can when the director
- * goes on. Fuzzed calls cannot give a thread a priority at or above the director's.
+ * Workers have priorities above the director's and all distinct (but for races, see guest_direct.c), so at most one
+ * thread of each priority can run, and who runs never depends on time: what a worker started has gone as far as it
+ * can when the director goes on. Fuzzed calls cannot give a thread a priority at or above the director's.
  *
  * Upstream's kernel differs from ours in a few known ways (doc/ABI.md). A program that is to run on both avoids
  * what shows them, so that nothing seen need be left out of the comparison: see guest_avoid.c.
  *
  *   guest.c    worlds and steps          guest_world.c   what a world is made of
  *   guest_call.c  one random system call   guest_trace.c   the hash, random numbers, what is printed
- *   guest_avoid.c  what is left out on upstream's kernel
+ *   guest_direct.c  what the director does    guest_avoid.c  what is left out on upstream's kernel
  */
 #pragma once
 
@@ -27,6 +27,7 @@
 
 enum {
 	WORKERS = 5,
+	SPARES = 2, /* threads that never run, for methods */
 	CSPACES = 3,
 	CSPACE_BITS = 7,
 	CSPACE_SLOTS = 1 << CSPACE_BITS,
@@ -37,6 +38,7 @@ enum {
 	NODE_BITS = 4,     /* of the CNodes that are made while a world goes on */
 	FRAMES = 6,        /* that the director maps here and there */
 	DIRECTOR_PRIO = 60,
+	RACE_PRIO = 200, /* the director's, while it starts several at once */
 	WORKER_MCP = 7,    /* below the director: what fuzzed calls can set */
 	WORKER_PRIO = 100,
 };
@@ -48,8 +50,22 @@ enum {
 	SLOT_FAULT = SLOT_TCB + WORKERS, /* where faults go */
 	SLOT_VSPACE,                    /* of each process */
 	SLOT_PARK = SLOT_VSPACE + PROCESSES, /* where workers stop in a program for upstream's kernel */
+	SLOT_DEEP,                           /* the CNode itself, DEEP_DEPTH bits of an index count */
+	SLOT_GUARDED,                        /* the same with a guard, see worker_cptr() */
 	SLOT_FREE,
 };
+
+/* How a CNode is reached through SLOT_DEEP and SLOT_GUARDED: the bits of an index, and the guard in front of it. */
+enum {
+	DEEP_DEPTH = seL4_WordBits - CSPACE_BITS,
+	ROOT_GUARD = 5,
+	ROOT_GUARD_BITS = 3,
+	GUARDED_DEPTH = DEEP_DEPTH - ROOT_GUARD_BITS,
+	GUARDED_GUARD = 0x2a5,
+};
+
+/* The guard of a worker's root CNode: all bits but the last, none, ROOT_GUARD. */
+enum reach { REACH_FLAT, REACH_DEEP, REACH_GUARDED, REACHES };
 
 /* What DebugCapIdentify says, and what else one may look for. */
 enum {
@@ -90,14 +106,18 @@ struct worker {
 	struct worker_page *page;
 	seL4_Word address; /* of the page, for the worker */
 	unsigned cspace, process;
+	enum reach reach;
 	bool is_get_address; /* its action is Page_GetAddress */
 	bool is_parked;      /* surely: the director has its message; only when avoiding */
+	seL4_Word lent;      /* the slot in which its action expects the IRQControl capability, or 0 */
 };
 
 struct fuzz {
 	struct worker worker[WORKERS];
 	struct log_page *log;
 	seL4_Word log_seen;
+	bool is_race; /* all workers have the same priority */
+	unsigned suspects; /* bits of workers that may have another's thread pointer; only when avoiding */
 	seL4_Word seed, step, actions;
 	unsigned char type[CSPACES][CSPACE_SLOTS]; /* as last seen */
 	struct {
@@ -133,6 +153,26 @@ __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
 bool is_printed(void);
 void print_step(void);
 
+/* --- guest.c ------------------------------------------------------------------------------------ */
+
+/* Lets a worker do something random. */
+void act(unsigned worker);
+
+/* What has come of it: who has ended an action, in which order, with which registers. */
+void observe(void);
+void observe_registers(void);
+
+/* --- guest_direct.c ------------------------------------------------------------------------------ */
+
+/* Changes something, or looks. */
+void direct(void);
+
+/* Sends, signals, receives and replies, never waiting. */
+void talk(void);
+
+/* Some workers with the same priority at once. */
+void race(void);
+
 /* --- guest_world.c ------------------------------------------------------------------------------- */
 
 void world_prepare(void);
@@ -140,6 +180,24 @@ void world_make(void);
 void world_end(void);
 
 seL4_CPtr worker_tcb(unsigned worker);
+
+/* A slot of its CSpace as the worker addresses it: straight, or through a second CNode and guards. */
+seL4_CPtr worker_cptr(const struct worker *worker, seL4_Word slot);
+
+/* The director's capabilities: for an endpoint, and that in a slot of a CSpace. */
+seL4_CPtr director_endpoint(unsigned endpoint);
+seL4_CPtr director_cptr(unsigned cspace, seL4_Word slot);
+
+/* Where it gets capabilities; it says of which type the one is that has come, and deletes it. */
+void director_receive_path(void);
+unsigned director_received(void);
+
+/* Takes the thread that has sent a message away from the director: a slot of a CSpace gets the reply capability. */
+seL4_Error save_caller(unsigned cspace, seL4_Word slot);
+
+/* Moves the only capability of its kind to a slot of a worker's CSpace, and back. */
+bool lend_irq_control(const struct worker *worker);
+void take_irq_control(const struct worker *worker);
 void worker_configure(unsigned worker);
 void worker_renew(unsigned worker);
 void worker_set_priority(unsigned worker, unsigned step);
@@ -161,6 +219,9 @@ void restore(unsigned cspace);
 /* Looks at the types of all capabilities in a CSpace, and traces them. */
 void scan(unsigned cspace);
 
+/* The type of what is in a slot. */
+unsigned type_now(unsigned cspace, seL4_Word slot);
+
 /* A slot of that type, 0 if there is none that we know of. */
 seL4_Word pick(unsigned cspace, unsigned type);
 
@@ -176,6 +237,9 @@ seL4_Word park_info(void);
 /* The same, or something else that can be a stack pointer. */
 seL4_Word stack_word(seL4_Word word);
 
+/* Somebody gets another's thread pointer, by which an action ends in the other's name. */
+void avoid_trusting(void);
+
 /* Takes the messages of those who have ended an action. */
 void avoid_collect(void);
 
@@ -188,3 +252,6 @@ void avoid_before_resuming(unsigned worker);
 /* Fills registers and IPC buffer for a random system call of the worker. */
 void make_method(struct worker *worker, seL4_UserContext *regs);
 void make_ipc(struct worker *worker, seL4_UserContext *regs);
+
+/* The same, or what may be word i of a message that may turn out to be a reply. */
+seL4_Word reply_word(unsigned i, seL4_Word value);

@@ -3,11 +3,13 @@
  *
  * - Nobody resumes a thread that may have a fault which its handler has not answered. So that the director knows,
  *   a worker does not suspend itself when an action has ended, but calls an endpoint, and the director takes the
- *   message. Who has not called may have faulted, and a new thread takes its place before it is resumed. Faults
+ *   message. Who has not called may have faulted, and a new thread takes its place before it is resumed; once
+ *   registers have been copied, none is believed until all are new. Faults
  *   go to one endpoint that is never deleted, through a capability with which CancelBadgedSends is refused.
  * - No worker changes its own address space (guest_call.c), nor has one without anybody noticing: a debug kernel
  *   stops with a failed assertion when a message goes to a thread whose address space is gone.
- * - Only the director makes TCBs, so no CNode that is deleted has the last capability for one.
+ * - No CNode or TCB that is deleted has the last capability for a CNode or TCB: only the director makes TCBs, and
+ *   small CNodes are only in whole CSpaces, which last as long as a world (guest_call.c).
  * - No stack pointer lies in the kernel's half, of which 39 bits decide. When a fault cannot be delivered, the
  *   debug kernel prints what lies on the thread's stack, and hangs if that is where there is no memory.
  * - The one interrupt that comes always has a notification (guest_world.c).
@@ -21,7 +23,7 @@ extern char fuzz_avoid[];
 
 bool is_avoiding(void)
 {
-	return (seL4_Word)fuzz_avoid != 0;
+	return (seL4_Word)fuzz_avoid == 1; /* a compiler thinks that no address is 0 */
 }
 
 seL4_Word park_info(void)
@@ -33,6 +35,18 @@ seL4_Word park_info(void)
 seL4_Word stack_word(seL4_Word word)
 {
 	return is_avoiding() ? word & ~(1ul << 38) : word;
+}
+
+void avoid_trusting(void)
+{
+	fuzz.suspects = (1u << WORKERS) - 1;
+}
+
+/* The worker whose number is in the message has surely sent it: nobody else can have it for its own. */
+static bool is_parked(unsigned index, seL4_MessageInfo_t info)
+{
+	return seL4_MessageInfo_get_label(info) == PARK_LABEL && seL4_GetMR(0) == fuzz.worker[index].page->number &&
+	       !(fuzz.suspects & ~(1u << index));
 }
 
 /* Every capability for the endpoint that workers can have is badged: 0 is nobody. */
@@ -51,7 +65,7 @@ void avoid_collect(void)
 		for (unsigned i = 0; i < seL4_MessageInfo_get_length(info); i++)
 			trace(seL4_GetMR((int)i));
 		for (unsigned i = 0; i < WORKERS; i++)
-			if (seL4_MessageInfo_get_label(info) == PARK_LABEL && seL4_GetMR(0) == fuzz.worker[i].page->number)
+			if (is_parked(i, info))
 				fuzz.worker[i].is_parked = true;
 	}
 }

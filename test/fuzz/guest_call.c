@@ -37,13 +37,24 @@ static void invoked(struct call *call, seL4_Word label, unsigned type)
 /* A CNode, mostly one's own. */
 static seL4_Word node(const struct call *call)
 {
+	if (chance(10))
+		return chance(50) ? SLOT_DEEP : SLOT_GUARDED;
 	return chance(75) ? SLOT_SELF : pick_for(call, TYPE_CNode);
 }
 
-/* Index and depth of a slot in that CNode: of a whole CSpace, or of a small CNode. */
+/* Index and depth of a slot in that CNode: of a whole CSpace, or of a small CNode, also of one in a CSpace. */
 static void place(struct call *call, seL4_Word of, unsigned type)
 {
-	if (of == SLOT_SELF || chance(30)) {
+	if (of == SLOT_DEEP && chance(40)) {
+		word(call, pick_for(call, TYPE_CNode) << NODE_BITS | below(1 << NODE_BITS));
+		word(call, DEEP_DEPTH + NODE_BITS);
+	} else if (of == SLOT_DEEP) {
+		word(call, pick_for(call, type));
+		word(call, chance(95) ? DEEP_DEPTH : below(seL4_WordBits + 2));
+	} else if (of == SLOT_GUARDED) {
+		word(call, (chance(95) ? GUARDED_GUARD << CSPACE_BITS : 0) | pick_for(call, type));
+		word(call, GUARDED_DEPTH);
+	} else if (of == SLOT_SELF || chance(30)) {
 		word(call, pick_for(call, type));
 		word(call, chance(98) ? seL4_WordBits : strange_word());
 	} else {
@@ -187,7 +198,7 @@ static void make_tcb(struct call *call)
 		if (chance(50))
 			call->cptr = SLOT_TCB + below(WORKERS);
 		word(call, below(16));
-		extra(call, TYPE_Thread);
+		call->cap[call->caps++] = chance(70) ? SLOT_TCB + below(WORKERS) : pick_for(call, TYPE_Thread);
 		break;
 	case TCBConfigure:
 	case TCBSetSpace:
@@ -232,17 +243,28 @@ static void make_tcb(struct call *call)
 	}
 }
 
+/* Who invokes the one capability for that gets it for the time of the call. */
+static void make_irq_issue(struct call *call, seL4_Word label)
+{
+	invoked(call, label, chance(90) ? TYPE_Null : TYPE_ANY);
+	call->worker->lent = call->cptr;
+	word(call, chance(90) ? 1 + below(IRQS) : strange_word());
+	if (label == RISCVIRQIssueIRQHandlerTrigger)
+		word(call, below(3));
+	place(call, call->cap[call->caps++] = node(call), TYPE_Null);
+}
+
 static void make_irq(struct call *call)
 {
 	seL4_Word label = IRQIssueIRQHandler + below(IRQClearIRQHandler - IRQIssueIRQHandler + 1);
 
-	invoked(call, label, label == IRQIssueIRQHandler ? TYPE_ANY : TYPE_IRQHandler);
+	if (label == IRQIssueIRQHandler) {
+		make_irq_issue(call, chance(60) ? label : RISCVIRQIssueIRQHandlerTrigger);
+		return;
+	}
+	invoked(call, label, TYPE_IRQHandler);
 	if (label == IRQSetIRQHandler)
 		extra(call, TYPE_Notification);
-	if (label == IRQIssueIRQHandler) {
-		word(call, 1 + below(IRQS));
-		place(call, call->cap[call->caps++] = node(call), TYPE_Null);
-	}
 }
 
 static void make_domain(struct call *call)
@@ -306,10 +328,21 @@ static void make_paging(struct call *call)
 
 /* --- into registers and buffer ---------------------------------------------------------------------------- */
 
-static bool is_other_worker(const struct call *call)
+static bool is_other_worker(const struct call *call, seL4_CPtr cptr)
 {
-	return call->cptr >= SLOT_TCB && call->cptr < SLOT_TCB + WORKERS &&
-	       &fuzz.worker[call->cptr - SLOT_TCB] != call->worker;
+	return cptr >= SLOT_TCB && cptr < SLOT_TCB + WORKERS && &fuzz.worker[cptr - SLOT_TCB] != call->worker;
+}
+
+/*
+ * Who resumes itself with the registers of a system call, or takes another's, makes that call for ever; so does who
+ * gets the registers of the call that gives them, program counter and all.
+ */
+static void copy_once(struct call *call)
+{
+	if (!is_other_worker(call, call->cptr))
+		call->word[0] &= ~14ul;
+	if (!is_other_worker(call, call->cap[0]))
+		call->word[0] &= ~4ul;
 }
 
 static void spoil(struct call *call)
@@ -326,9 +359,8 @@ static void spoil(struct call *call)
 		call->cptr = pick_for(call, TYPE_ANY);
 	if (chance(3))
 		call->cap[below(seL4_MsgMaxExtraCaps)] = pick_for(call, TYPE_ANY);
-	/* Who resumes itself with the registers of a system call, or takes another's, makes that call for ever. */
-	if (call->label == TCBCopyRegisters && !is_other_worker(call))
-		call->word[0] &= ~14ul;
+	if (call->label == TCBCopyRegisters)
+		copy_once(call);
 	/* Priorities and the director: see guest.h. */
 	if (call->label >= TCBSetPriority && call->label <= TCBSetSchedParams)
 		for (unsigned i = 0; i < call->words; i++)
@@ -340,7 +372,7 @@ static void spoil(struct call *call)
  * 1 its stack pointer, 8 that of one that made an unknown system call. No odd program counters: QEMU 7.2 executes
  * at odd addresses, where the ISA says that bit 0 of sepc is 0.
  */
-static seL4_Word reply_word(unsigned i, seL4_Word value)
+seL4_Word reply_word(unsigned i, seL4_Word value)
 {
 	return !i ? value & ~1ul : i == 1 || i == 8 ? stack_word(value) : value;
 }
@@ -364,13 +396,80 @@ static bool resumes(const struct call *call)
 	       (call->label == TCBCopyRegisters && call->word[0] & 2);
 }
 
+/* Is that surely a slot of a whole CSpace, never of a small CNode? */
+static bool is_plain(seL4_Word root, seL4_Word depth)
+{
+	return root == SLOT_SELF || root == SLOT_GUARDED || (root == SLOT_DEEP && depth <= DEEP_DEPTH);
+}
+
+/* Is there surely no capability for a CNode? */
+static bool is_other(const struct call *call, seL4_Word root, const seL4_Word *place)
+{
+	return is_plain(root, place[1]) && type_now(call->worker->cspace, place[0] % CSPACE_SLOTS) != TYPE_CNode;
+}
+
+/* The capabilities through which whole CSpaces are reached stay where they are. */
+static void keep_root(seL4_Word *place)
+{
+	seL4_Word at = place[0] % CSPACE_SLOTS;
+
+	if (place[1] != NODE_BITS && (at == SLOT_SELF || at == SLOT_DEEP || at == SLOT_GUARDED))
+		place[0] += SLOT_FREE;
+}
+
+/* No small CNode and no thread comes to hold a capability for a small CNode. */
+static void avoid_node_in_node(struct call *call)
+{
+	seL4_Word *word = call->word;
+
+	switch (call->label) {
+	case UntypedRetype:
+		if (word[0] == seL4_CapTableObject && (!is_plain(call->cap[0], 0) || word[3]))
+			word[0] = seL4_NotificationObject;
+		break;
+	case TCBConfigure:
+	case TCBSetSpace:
+		if (!is_plain(call->cap[0], 0))
+			call->cap[0] = SLOT_SELF;
+		break;
+	case CNodeDelete:
+		keep_root(word);
+		break;
+	case CNodeMove:
+	case CNodeMutate:
+		keep_root(word + 2);
+		/* fall through */
+	case CNodeCopy:
+	case CNodeMint:
+		if (!is_plain(call->cptr, word[1]) && (fuzz.is_race || !is_other(call, call->cap[0], word + 2)))
+			call->cptr = SLOT_SELF;
+		break;
+	case CNodeRotate:
+		keep_root(word + 3);
+		keep_root(word + 6);
+		if ((is_plain(call->cptr, word[1]) && is_plain(call->cap[0], word[4])) ||
+		    (!fuzz.is_race && is_other(call, call->cap[0], word + 3) && is_other(call, call->cap[1], word + 6)))
+			break;
+		call->cptr = call->cap[0] = SLOT_SELF;
+		break;
+	default:
+		break;
+	}
+}
+
 /* See guest_avoid.c. */
 static void avoid_differences(struct call *call)
 {
 	unsigned self = (unsigned)(call->worker - fuzz.worker);
 
+	avoid_node_in_node(call);
+	if (call->label == TCBCopyRegisters && call->word[0] & 8)
+		avoid_trusting();
+	if (resumes(call) && fuzz.is_race)
+		call->label = TCBSuspend;
 	if (resumes(call)) {
-		call->cptr = SLOT_TCB + below(WORKERS);
+		if (call->label != TCBCopyRegisters) /* then it is one already: copy_once() */
+			call->cptr = SLOT_TCB + below(WORKERS);
 		avoid_before_resuming(self);
 	}
 	if (call->label == UntypedRetype && call->word[0] == seL4_TCBObject)
@@ -379,12 +478,29 @@ static void avoid_differences(struct call *call)
 		call->cptr = SLOT_TCB + (self + 1 + below(WORKERS - 1)) % WORKERS;
 }
 
+/*
+ * How the worker addresses a slot. Bits behind an object that is no CNode count for nothing, so a slot of the first
+ * level has many addresses.
+ */
+static seL4_CPtr address(const struct worker *worker, seL4_Word slot)
+{
+	if (worker->reach == REACH_DEEP && slot < CSPACE_SLOTS && chance(15))
+		return slot << DEEP_DEPTH | (random_word() & ((1ul << DEEP_DEPTH) - 1));
+	return worker_cptr(worker, slot);
+}
+
 /* Number, capability, message info. */
-static void put(seL4_UserContext *regs, seL4_Word number, seL4_Word cptr, seL4_MessageInfo_t info)
+static void put(const struct worker *worker, seL4_UserContext *regs, seL4_Word number, seL4_Word cptr,
+		seL4_MessageInfo_t info)
 {
 	regs->a7 = number;
-	regs->a0 = cptr;
+	regs->a0 = address(worker, cptr);
 	regs->a1 = info.words[0];
+}
+
+static void put_cap(struct worker *worker, unsigned index, seL4_Word cptr)
+{
+	worker->page->buffer.caps_or_badges[index] = address(worker, cptr);
 }
 
 static void put_word(struct worker *worker, seL4_UserContext *regs, unsigned index, seL4_Word value)
@@ -411,8 +527,8 @@ void make_method(struct worker *worker, seL4_UserContext *regs)
 	for (unsigned i = 0; i < call.words; i++)
 		put_word(worker, regs, i, call.word[i]);
 	for (unsigned i = 0; i < call.caps; i++)
-		worker->page->buffer.caps_or_badges[i] = call.cap[i];
-	put(regs, number, call.cptr, seL4_MessageInfo_new(call.label, 0, call.caps, call.words));
+		put_cap(worker, i, call.cap[i]);
+	put(worker, regs, number, call.cptr, seL4_MessageInfo_new(call.label, 0, call.caps, call.words));
 	worker->is_get_address = call.label == RISCVPageGetAddress;
 	say("syscall %ld cap %#lx label %lu words", (long)number, call.cptr, call.label);
 	for (unsigned i = 0; i < call.words && i < 8; i++)
@@ -428,6 +544,15 @@ static void make_fault_reply(struct worker *worker, seL4_UserContext *regs, seL4
 
 	if (label == 0 && pc >= STUB_ADDRESS && pc < STUB_ADDRESS + (1 << seL4_PageBits))
 		put_word(worker, regs, 0, pc + 4);
+}
+
+static void make_receive_path(struct worker *worker)
+{
+	bool deep = chance(20);
+
+	worker->page->buffer.receiveCNode = address(worker, deep ? SLOT_DEEP : SLOT_SELF);
+	worker->page->buffer.receiveIndex = pick(worker->cspace, TYPE_Null);
+	worker->page->buffer.receiveDepth = chance(95) ? (deep ? DEEP_DEPTH : seL4_WordBits) : below(66);
 }
 
 void make_ipc(struct worker *worker, seL4_UserContext *regs)
@@ -450,13 +575,9 @@ void make_ipc(struct worker *worker, seL4_UserContext *regs)
 	for (seL4_Word i = 4; i < length && i < seL4_MsgMaxLength; i++)
 		put_word(worker, regs, (unsigned)i, reply_word((unsigned)i, data_word()));
 	for (unsigned i = 0; i < caps; i++)
-		worker->page->buffer.caps_or_badges[i] =
-			pick(worker->cspace, chance(30) ? TYPE_Endpoint : chance(90) ? TYPE_FULL : TYPE_ANY);
-	if (chance(60)) {
-		worker->page->buffer.receiveCNode = SLOT_SELF;
-		worker->page->buffer.receiveIndex = pick(worker->cspace, TYPE_Null);
-		worker->page->buffer.receiveDepth = chance(95) ? seL4_WordBits : below(66);
-	}
-	put(regs, number, cptr, seL4_MessageInfo_new(label, below(8), caps, length));
+		put_cap(worker, i, pick(worker->cspace, chance(30) ? TYPE_Endpoint : chance(90) ? TYPE_FULL : TYPE_ANY));
+	if (chance(60))
+		make_receive_path(worker);
+	put(worker, regs, number, cptr, seL4_MessageInfo_new(label, below(8), caps, length));
 	say("syscall %ld cap %#lx label %lu length %lu caps %lu", (long)number, cptr, label, length, caps);
 }

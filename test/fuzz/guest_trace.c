@@ -8,7 +8,7 @@
 extern char fuzz_print_from[], fuzz_print_to[];
 
 static seL4_Word random_state, hash;
-static char text[400];
+static char text[4000];
 static size_t text_length;
 
 /* --- random numbers (splitmix64) ------------------------------------------------------------------- */

@@ -20,11 +20,12 @@
 enum { PROCESS_TABLES = 3, PROCESS_FRAMES = 2 + WORKERS, PROCESS_SLOTS = 1 + PROCESS_TABLES + PROCESS_FRAMES };
 static struct {
 	seL4_CPtr memory;                 /* worlds */
-	seL4_CPtr thread;                 /* memory of each worker's TCB */
+	seL4_CPtr thread;                 /* memory of each worker's TCB, and of each spare one */
 	seL4_CPtr stub, log, page;        /* frames; the workers' pages follow each other */
 	seL4_CPtr spaces;                 /* the director's CSpace; see director_cspace() */
 	seL4_CPtr cspace, tcb, endpoint, notification, frame, process;
 	seL4_CPtr irq;                    /* handler of the UART; made when avoiding */
+	seL4_CPtr got;                    /* where the director receives a capability */
 } slot;
 
 static volatile unsigned char *uart;
@@ -34,6 +35,21 @@ extern char crt_image_start[], stub_page[];
 seL4_CPtr worker_tcb(unsigned worker)
 {
 	return slot.tcb + worker;
+}
+
+seL4_CPtr worker_cptr(const struct worker *worker, seL4_Word at)
+{
+	if (worker->reach == REACH_FLAT || at >= CSPACE_SLOTS)
+		return at;
+	if (worker->reach == REACH_DEEP)
+		return (seL4_Word)SLOT_DEEP << DEEP_DEPTH | at;
+	return (seL4_Word)ROOT_GUARD << (seL4_WordBits - ROOT_GUARD_BITS) | (seL4_Word)SLOT_GUARDED << GUARDED_DEPTH |
+	       GUARDED_GUARD << CSPACE_BITS | at;
+}
+
+seL4_CPtr director_endpoint(unsigned endpoint)
+{
+	return slot.endpoint + endpoint;
 }
 
 seL4_CPtr park_endpoint(void)
@@ -61,6 +77,43 @@ static void director_cspace(void)
 	sk_must(seL4_TCB_SetSpace(seL4_CapInitThreadTCB, 0, slot.spaces, GUARD(guard), seL4_CapInitThreadVSpace, 0));
 }
 
+seL4_CPtr director_cptr(unsigned cspace, seL4_Word at)
+{
+	return (cspace + 1ul) << root_bits() | at;
+}
+
+void director_receive_path(void)
+{
+	seL4_SetCapReceivePath(ROOT, slot.got, SK_DEPTH);
+}
+
+unsigned director_received(void)
+{
+	unsigned type = (unsigned)seL4_DebugCapIdentify(slot.got);
+
+	sk_must(seL4_CNode_Delete(ROOT, slot.got, SK_DEPTH));
+	return type;
+}
+
+seL4_Error save_caller(unsigned cspace, seL4_Word at)
+{
+	return seL4_CNode_SaveCaller(slot.cspace + cspace, at, CSPACE_BITS);
+}
+
+/* Not if there is something in that slot. */
+bool lend_irq_control(const struct worker *worker)
+{
+	return worker->lent < CSPACE_SLOTS &&
+	       seL4_CNode_Move(slot.cspace + worker->cspace, worker->lent, CSPACE_BITS, ROOT, seL4_CapIRQControl,
+			       SK_DEPTH) == seL4_NoError;
+}
+
+void take_irq_control(const struct worker *worker)
+{
+	sk_must(seL4_CNode_Move(ROOT, seL4_CapIRQControl, SK_DEPTH, slot.cspace + worker->cspace, worker->lent,
+				CSPACE_BITS));
+}
+
 static seL4_Error make(seL4_Word type, seL4_Word bits, seL4_CNode node, seL4_Word offset, seL4_Word count)
 {
 	return seL4_Untyped_Retype(slot.memory, type, bits, node, 0, 0, offset, count);
@@ -80,7 +133,7 @@ void world_prepare(void)
 	char *pages;
 
 	slot.memory = sk_untyped_new(MEMORY_BITS);
-	slot.thread = sk_objects_new(seL4_UntypedObject, seL4_TCBBits, WORKERS);
+	slot.thread = sk_objects_new(seL4_UntypedObject, seL4_TCBBits, WORKERS + SPARES);
 	slot.stub = info->userImageFrames.start + (seL4_Word)(stub_page - crt_image_start) / SK_PAGE_BYTES;
 	fuzz.log = sk_pages_new(1, &slot.log);
 	pages = sk_pages_new(WORKERS, &slot.page);
@@ -89,7 +142,8 @@ void world_prepare(void)
 		fuzz.worker[i].address = PAGE_ADDRESS + i * SK_PAGE_BYTES;
 	}
 	slot.cspace = sk_slots_new(CSPACES);
-	slot.tcb = sk_slots_new(WORKERS);
+	slot.tcb = sk_slots_new(WORKERS + SPARES);
+	slot.got = sk_slot_new();
 	slot.endpoint = sk_slots_new(ENDPOINTS + 1);
 	slot.notification = sk_slots_new(NOTIFICATIONS);
 	slot.frame = sk_slots_new(FRAMES);
@@ -155,8 +209,9 @@ void process_end(unsigned process)
 
 void worker_set_priority(unsigned worker, unsigned step)
 {
-	sk_must(seL4_TCB_SetSchedParams(worker_tcb(worker), seL4_CapInitThreadTCB, WORKER_MCP,
-					WORKER_PRIO + step * 8 + worker));
+	seL4_Word priority = fuzz.is_race ? WORKER_PRIO : WORKER_PRIO + step * 8 + worker;
+
+	sk_must(seL4_TCB_SetSchedParams(worker_tcb(worker), seL4_CapInitThreadTCB, WORKER_MCP, priority));
 }
 
 static void thread_make(unsigned index)
@@ -174,10 +229,11 @@ static seL4_Error configure(unsigned index)
 {
 	const struct worker *worker = &fuzz.worker[index];
 	seL4_CPtr vspace = slot.process + worker->process * PROCESS_SLOTS + 1;
+	const seL4_Word guard[REACHES] = {GUARD(seL4_WordBits - CSPACE_BITS), GUARD(0),
+					  seL4_CNode_CapData_new(ROOT_GUARD, ROOT_GUARD_BITS).words[0]};
 
-	return seL4_TCB_Configure(worker_tcb(index), SLOT_FAULT, slot.cspace + worker->cspace,
-				  GUARD(seL4_WordBits - CSPACE_BITS), vspace, 0, worker->address + PAGE_BUFFER,
-				  slot.page + index);
+	return seL4_TCB_Configure(worker_tcb(index), worker_cptr(worker, SLOT_FAULT), slot.cspace + worker->cspace,
+				  guard[worker->reach], vspace, 0, worker->address + PAGE_BUFFER, slot.page + index);
 }
 
 /*
@@ -186,9 +242,12 @@ static seL4_Error configure(unsigned index)
  */
 void worker_configure(unsigned index)
 {
-	struct worker_page *page = fuzz.worker[index].page;
-	seL4_Error error = configure(index);
+	struct worker *worker = &fuzz.worker[index];
+	struct worker_page *page = worker->page;
+	seL4_Error error;
 
+	worker->reach = chance(70) ? REACH_FLAT : chance(50) ? REACH_DEEP : REACH_GUARDED;
+	error = configure(index);
 	trace(error);
 	if (error != seL4_NoError) {
 		thread_replace(index);
@@ -197,7 +256,7 @@ void worker_configure(unsigned index)
 	seL4_TCB_SetFlags(worker_tcb(index), seL4_TCBFlag_MASK, 0);
 	worker_set_priority(index, 0);
 	page->worker = index;
-	page->park_cap = is_avoiding() ? SLOT_PARK : SLOT_TCB + index;
+	page->park_cap = worker_cptr(worker, is_avoiding() ? SLOT_PARK : SLOT_TCB + index);
 	page->park_info = park_info();
 }
 
@@ -205,6 +264,8 @@ void worker_configure(unsigned index)
 void worker_renew(unsigned index)
 {
 	thread_replace(index);
+	fuzz.worker[index].is_parked = true; /* it has never run */
+	fuzz.suspects &= ~(1u << index);
 	worker_configure(index);
 	for (unsigned i = 0; i < CSPACES; i++)
 		restore(i);
@@ -285,7 +346,7 @@ static seL4_Error refill_copy(unsigned cspace, seL4_Word to)
 		from = slot.notification + below(NOTIFICATIONS);
 		return give(cspace, to, from, random_rights(), chance(20) ? 0 : 1ul << below(16));
 	case 3:
-		return give(cspace, to, worker_tcb((unsigned)below(WORKERS)), 15, 0);
+		return give(cspace, to, worker_tcb((unsigned)below(WORKERS + SPARES)), 15, 0);
 	case 4:
 		from = slot.cspace + below(CSPACES);
 		return give(cspace, to, from, random_rights(), GUARD(seL4_WordBits - CSPACE_BITS));
@@ -307,9 +368,14 @@ void refill(unsigned cspace, seL4_Word to)
 	trace(chance(50) ? refill_object(cspace, to) : refill_copy(cspace, to));
 }
 
+unsigned type_now(unsigned cspace, seL4_Word at)
+{
+	return (unsigned)seL4_DebugCapIdentify(director_cptr(cspace, at));
+}
+
 static void look(unsigned cspace, seL4_Word at)
 {
-	fuzz.type[cspace][at] = (unsigned char)seL4_DebugCapIdentify((cspace + 1ul) << root_bits() | at);
+	fuzz.type[cspace][at] = (unsigned char)type_now(cspace, at);
 	trace(fuzz.type[cspace][at]);
 }
 
@@ -325,7 +391,7 @@ void scan(unsigned cspace)
  */
 static void restore_one(unsigned cspace, seL4_Word to, seL4_CPtr cap, seL4_Word rights, seL4_Word badge)
 {
-	if (is_avoiding() && seL4_DebugCapIdentify((cspace + 1ul) << root_bits() | to) != TYPE_Null)
+	if (is_avoiding() && type_now(cspace, to) != TYPE_Null)
 		return;
 	trace(give(cspace, to, cap, rights, badge));
 }
@@ -333,6 +399,9 @@ static void restore_one(unsigned cspace, seL4_Word to, seL4_CPtr cap, seL4_Word 
 void restore(unsigned cspace)
 {
 	restore_one(cspace, SLOT_SELF, slot.cspace + cspace, 15, GUARD(seL4_WordBits - CSPACE_BITS));
+	restore_one(cspace, SLOT_DEEP, slot.cspace + cspace, 15, GUARD(DEEP_DEPTH - CSPACE_BITS));
+	restore_one(cspace, SLOT_GUARDED, slot.cspace + cspace, 15,
+		    seL4_CNode_CapData_new(GUARDED_GUARD, GUARDED_DEPTH - CSPACE_BITS).words[0]);
 	for (unsigned i = 0; i < WORKERS; i++)
 		restore_one(cspace, SLOT_TCB + i, worker_tcb(i), 15, 0);
 	restore_one(cspace, SLOT_FAULT, slot.endpoint, is_avoiding() ? 13 : 15, 0x70 + cspace); /* no Read */
@@ -378,7 +447,7 @@ static void make_cspace(unsigned cspace)
 void world_make(void)
 {
 	sk_must(make(seL4_CapTableObject, CSPACE_BITS, ROOT, slot.cspace, CSPACES));
-	for (unsigned i = 0; i < WORKERS; i++)
+	for (unsigned i = 0; i < WORKERS + SPARES; i++)
 		thread_make(i);
 	sk_must(make(seL4_EndpointObject, 0, ROOT, slot.endpoint, ENDPOINTS + 1));
 	sk_must(make(seL4_NotificationObject, 0, ROOT, slot.notification, NOTIFICATIONS));
@@ -402,7 +471,7 @@ void world_end(void)
 {
 	for (unsigned i = 0; i < PROCESSES; i++)
 		process_end(i);
-	for (unsigned i = 0; i < WORKERS; i++)
+	for (unsigned i = 0; i < WORKERS + SPARES; i++)
 		sk_must(seL4_CNode_Revoke(ROOT, slot.thread + i, SK_DEPTH));
 	sk_must(seL4_CNode_Revoke(ROOT, slot.memory, SK_DEPTH));
 }
