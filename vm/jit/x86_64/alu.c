@@ -60,16 +60,21 @@ static void binary_imm(struct translation *t, enum alu alu, int32_t imm)
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
 	struct place a = place_of(op->rs1), d = place_of(op->rd);
-	unsigned reg = result_in(op->rd, RAX);
+	unsigned reg = result_in(op->rd, RAX), bits = alu == ALU_AND && imm >= 0 ? 32 : 64;
 
-	if (op->rs1 == op->rd) {
+	if (alu == ALU_AND && imm == 0xff && op->rs1 != 0) {
+		emit_extend(e, 8, false, reg, a);
+		result(t, op->rd, reg);
+	} else if (op->rs1 == op->rd && is_reg(d)) {
+		emit_alu_imm(e, alu, bits, d, imm);
+	} else if (op->rs1 == op->rd) {
 		emit_alu_imm(e, alu, 64, d, imm);
 	} else if (alu == ALU_ADD && is_reg(a)) {
 		emit_lea(e, reg, in_memory(a.reg, imm));
 		result(t, op->rd, reg);
 	} else {
 		take(t, reg, op->rs1);
-		emit_alu_imm(e, alu, 64, in_reg(reg), imm);
+		emit_alu_imm(e, alu, bits, in_reg(reg), imm);
 		result(t, op->rd, reg);
 	}
 }
@@ -79,22 +84,24 @@ static void word(struct translation *t, enum alu alu, bool imm)
 {
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
-	unsigned reg = result_in(op->rd, RAX);
+	unsigned reg = result_in(op->rd, RAX), half = reg; /* where the sum of 32 bits is made */
 
 	if (imm && op->imm == 0 && op->rs1 != 0) {
 		emit_extend(e, 32, true, reg, place_of(op->rs1));
 		result(t, op->rd, reg);
 		return;
 	}
+	if (!imm && op->rs2 == op->rd && op->rs1 != op->rd)
+		half = RAX;
 	if (op->rs1 == 0)
-		emit_constant(e, RAX, 0);
-	else
-		emit_load(e, 32, RAX, place_of(op->rs1));
+		emit_constant(e, half, 0);
+	else if (!is_own(op->rs1, half))
+		emit_load(e, 32, half, place_of(op->rs1));
 	if (imm)
-		emit_alu_imm(e, alu, 32, in_reg(RAX), op->imm);
+		emit_alu_imm(e, alu, 32, in_reg(half), op->imm);
 	else if (op->rs2 != 0)
-		emit_alu(e, alu, 32, RAX, place_of(op->rs2));
-	emit_extend(e, 32, true, reg, in_reg(RAX));
+		emit_alu(e, alu, 32, half, place_of(op->rs2));
+	emit_extend(e, 32, true, reg, in_reg(half));
 	result(t, op->rd, reg);
 }
 
@@ -112,9 +119,13 @@ static void shift_imm(struct translation *t, enum shift shift, unsigned bits)
 		take(t, reg, op->rs1);
 		emit_shift_imm(e, shift, 64, in_reg(reg), count);
 	} else {
-		take(t, RAX, op->rs1);
-		emit_shift_imm(e, shift, 32, in_reg(RAX), count);
-		emit_extend(e, 32, true, reg, in_reg(RAX));
+		if (op->rs1 == 0)
+			emit_constant(e, reg, 0);
+		else
+			emit_load(e, 32, reg, place_of(op->rs1));
+		emit_shift_imm(e, shift, 32, in_reg(reg), count);
+		if (shift != SHIFT_SHR || count == 0) /* else bit 31 is 0 */
+			emit_extend(e, 32, true, reg, in_reg(reg));
 	}
 	result(t, op->rd, reg);
 }
@@ -124,12 +135,19 @@ static void shift(struct translation *t, enum shift shift, unsigned bits)
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
 
-	take(t, RCX, op->rs2);
-	take(t, RAX, op->rs1);
-	emit_shift(e, shift, bits, in_reg(RAX));
+	unsigned reg = result_in(op->rd, RAX);
+
+	if (__builtin_cpu_supports("bmi2") && op->rs1 != 0) {
+		emit_shift_by(e, shift, bits, reg, place_of(op->rs1), value_in(t, op->rs2, RCX));
+	} else {
+		take(t, RCX, op->rs2);
+		take(t, RAX, op->rs1);
+		emit_shift(e, shift, bits, in_reg(RAX));
+		reg = RAX;
+	}
 	if (bits == 32)
-		emit_extend(e, 32, true, RAX, in_reg(RAX));
-	result(t, op->rd, RAX);
+		emit_extend(e, 32, true, reg, in_reg(reg));
+	result(t, op->rd, reg);
 }
 
 /* rd = rs1 < rs2 (or imm): `condition` says in which order */
@@ -137,15 +155,15 @@ static void set_less(struct translation *t, enum condition condition, bool imm)
 {
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
-	unsigned a = value_in(t, op->rs1, RDX);
+	unsigned a = value_in(t, op->rs1, RDX), reg = result_in(op->rd, RAX);
 
 	if (imm)
 		emit_alu_imm(e, ALU_CMP, 64, in_reg(a), op->imm);
 	else
 		emit_alu(e, ALU_CMP, 64, a, in_reg(value_in(t, op->rs2, RCX)));
 	emit_set(e, condition);
-	emit_extend(e, 8, false, RAX, in_reg(RAX));
-	result(t, op->rd, RAX);
+	emit_extend(e, 8, false, reg, in_reg(RAX));
+	result(t, op->rd, reg);
 }
 
 static void multiply(struct translation *t, unsigned bits)
@@ -153,11 +171,15 @@ static void multiply(struct translation *t, unsigned bits)
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
 
-	take(t, RAX, op->rs1);
-	emit_imul(e, bits, RAX, in_reg(value_in(t, op->rs2, RCX)));
+	unsigned reg = result_in(op->rd, RAX);
+
+	if (op->rs2 == op->rd && op->rs1 != op->rd)
+		reg = RAX;
+	take(t, reg, op->rs1);
+	emit_imul(e, bits, reg, in_reg(value_in(t, op->rs2, RCX)));
 	if (bits == 32)
-		emit_extend(e, 32, true, RAX, in_reg(RAX));
-	result(t, op->rd, RAX);
+		emit_extend(e, 32, true, reg, in_reg(reg));
+	result(t, op->rd, reg);
 }
 
 /* The high half of the product; where the first is signed and the second is not, it is mended. */

@@ -226,6 +226,20 @@ static inline void emit_shift(struct emit *e, enum shift shift, unsigned bits, s
 	emit_insn(e, 0, 0xd3, bits == 64, false, shift, to);
 }
 
+/* BMI2: reg = place shifted by another register, flags untouched. */
+static inline void emit_shift_by(struct emit *e, enum shift shift, unsigned bits, unsigned reg,
+				 struct place place, unsigned by)
+{
+	unsigned base = is_reg(place) ? place.reg : place.base;
+	unsigned prefix = shift == SHIFT_SHL ? 1 : shift == SHIFT_SAR ? 2 : 3;
+
+	emit_8(e, 0xc4);
+	emit_8(e, (reg < 8) << 7 | 1 << 6 | (base < 8) << 5 | 2);
+	emit_8(e, (unsigned)(bits == 64) << 7 | (~by & 15) << 3 | prefix);
+	emit_8(e, 0xf7);
+	emit_modrm(e, reg, place);
+}
+
 static inline void emit_test(struct emit *e, unsigned bits, unsigned a, unsigned b)
 {
 	emit_insn(e, 0, 0x85, bits == 64, false, a, in_reg(b));
