@@ -37,7 +37,7 @@ $(HUNT)/fdt: $(call hunt_objects,metal,test/fuzz/target/fdt.c port/metal-riscv64
              $(call hunt_objects,host,cmd/image.c cmd/elf.c $(wildcard host/linux/*.c))
 	$(HUNT_LINK) -lfdt
 
-$(HUNT)/insn: $(call hunt_objects,host,test/fuzz/target/insn.c host/linux/code.c host/linux/memory.c \
+$(HUNT)/insn: $(call hunt_objects,host,test/fuzz/target/insn.c host/linux/code.c host/linux/memory.c host/linux/time.c \
                 $(filter-out vm/device/%,$(VM_SRC)))
 	$(HUNT_LINK) -lm
 

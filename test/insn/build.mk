@@ -18,7 +18,7 @@ INSN_SEEDS_AUTO      := --seeds 401 5
 insn_tier = timeout -k 1 60 $(BUILD)/insn/$(1)/cases --tier $(2) && \
             timeout -k 1 300 $(BUILD)/insn/$(1)/differ --tier $(2) $(3)
 
-INSN_VM_SRC   := $(filter-out vm/device/%,$(VM_SRC)) host/linux/code.c host/linux/memory.c
+INSN_VM_SRC   := $(filter-out vm/device/%,$(VM_SRC)) host/linux/code.c host/linux/memory.c host/linux/time.c
 INSN_TEST_SRC := $(wildcard test/insn/*.c)
 
 define insn_variant
