@@ -251,6 +251,8 @@ void gdb_disconnected(struct gdb *gdb)
 static void resume(struct gdb *gdb)
 {
 	gdb->running = gdb->resumed = true;
+	gdb->resumed_at = node_position(gdb->node);
+	gdb->refused = gdb->refused_told = false;
 	gdb->table_made = false;
 	if (gdb->ended || gdb->killed)
 		stop_ended(gdb);

@@ -46,6 +46,12 @@ void gdb_stopped(struct gdb *gdb);
 void gdb_stuck(struct gdb *gdb);
 /* What was recorded is at its end. */
 void gdb_at_end(struct gdb *gdb);
+/* What was repeated after going back is at its end: from here on the run goes on. */
+void gdb_at_present(struct gdb *gdb);
+/* Has the client been refused to change the past? True once until it resumes. */
+bool gdb_was_refused(struct gdb *gdb);
+/* Forward again to the latest moment, from wherever the client went back to. */
+void gdb_return(struct gdb *gdb);
 /* The run is over, with this exit status. */
 void gdb_ended(struct gdb *gdb, int status);
 

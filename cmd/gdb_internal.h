@@ -82,6 +82,8 @@ struct gdb {
 	/* To go back in time; NULL: that is not possible. */
 	struct journal *journal;
 	struct history *history;
+	uint64_t resumed_at;        /* position */
+	bool refused, refused_told; /* to change the past; since the client resumed last */
 
 	/* All threads as they are while the machine stands still. */
 	bool table_made;
@@ -137,7 +139,7 @@ void gdb_file(struct gdb *gdb, const char *cursor);
 void gdb_exec_file(struct gdb *gdb, int64_t pid, struct gdb_text *text);
 
 /* A reply that says what went wrong, by an error number of Unix. */
-enum { GDB_ERROR_PAST = 1, GDB_ERROR_NO_THREAD = 3, GDB_ERROR_FAULT = 14, GDB_ERROR_INVALID = 22 };
+enum { GDB_ERROR_NO_THREAD = 3, GDB_ERROR_FAULT = 14, GDB_ERROR_INVALID = 22 };
 void gdb_reply_error(struct gdb *gdb, int number);
 void gdb_reply_ok(struct gdb *gdb);
 

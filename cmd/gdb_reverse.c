@@ -15,12 +15,36 @@ void gdb_observe(struct gdb *gdb)
 		history_observe(gdb->history);
 }
 
+void gdb_at_present(struct gdb *gdb)
+{
+	/* If this is where the client resumed, it knows. */
+	if (node_position(gdb->node) != gdb->resumed_at)
+		gdb_at_end(gdb);
+}
+
+void gdb_return(struct gdb *gdb)
+{
+	node_debug(gdb->node, false);
+	if (gdb->history)
+		history_return(gdb->history);
+}
+
 bool gdb_may_write(struct gdb *gdb)
 {
 	if (!gdb->history || !journal_repeats(gdb->journal))
 		return true;
-	gdb_reply_error(gdb, GDB_ERROR_PAST);
+	/* GDB shows this for registers; for memory it says only that there is none. */
+	gdb_text_add(&gdb->reply, "E.the past cannot be changed");
+	gdb->refused = true;
 	return false;
+}
+
+bool gdb_was_refused(struct gdb *gdb)
+{
+	bool news = gdb->refused && !gdb->refused_told;
+
+	gdb->refused_told |= gdb->refused;
+	return news;
 }
 
 /* What the client writes is in no journal: history begins anew. */

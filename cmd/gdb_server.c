@@ -13,6 +13,7 @@ static struct {
 	struct gdb *gdb;
 	bool waits; /* for the first client, before the first instruction */
 	bool debug; /* the client is GDB in the foreground, with which the run ends */
+	bool replay;
 	bool told_stuck;
 } server;
 
@@ -29,6 +30,7 @@ bool gdb_server_open(struct run *run, struct node *node)
 
 	server.waits = options->gdb_wait;
 	server.debug = options->debug;
+	server.replay = options->replay;
 	server.gdb = gdb_create(node, &run->image, send_bytes, NULL);
 	server.link = server.gdb ? host_link_open(options->gdb_host, options->gdb_port) : NULL;
 	if (!server.link) {
@@ -52,6 +54,8 @@ void gdb_server_close(struct run *run)
 {
 	if (server.link && gdb_is_connected(server.gdb))
 		gdb_ended(server.gdb, run->status);
+	if (server.gdb && run->options.trace)
+		gdb_return(server.gdb); /* the trace names the threads as they are at its end */
 	if (server.link)
 		host_link_close(server.link);
 	gdb_destroy(server.gdb);
@@ -88,6 +92,10 @@ static void receive(void)
 			hang_up();
 		else
 			gdb_receive(server.gdb, bytes, (size_t)got);
+		if (gdb_was_refused(server.gdb))
+			complain("GDB: nothing can be written to memory or registers in the past%s",
+				 server.replay ? ", and a replay is nothing but past"
+					       : "; continue to where the run was, and write there");
 		if (gdb_is_done(server.gdb))
 			hang_up();
 	}
@@ -143,6 +151,11 @@ bool gdb_server_at_end(void)
 		return false;
 	gdb_at_end(server.gdb);
 	return true;
+}
+
+void gdb_server_at_present(void)
+{
+	gdb_at_present(server.gdb);
 }
 
 void gdb_server_stopped(void)

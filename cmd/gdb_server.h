@@ -18,6 +18,8 @@ enum run_state gdb_server_turn(struct run *run);
 void gdb_server_observe(void);
 /* What was recorded is at its end: true if a client looks into that. */
 bool gdb_server_at_end(void);
+/* What was repeated after going back is. */
+void gdb_server_at_present(void);
 /* node_step() returned NODE_STOPPED. */
 void gdb_server_stopped(void);
 /* Nothing can ever run again, or the guest switched the machine off: true if a client looks into that. */

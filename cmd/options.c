@@ -132,9 +132,11 @@ void help_replay(void)
 	       "and\n"
 	       "says how it ended. Nothing but FILE is needed.\n"
 	       "\n"
-	       "      --to TIME          stop at guest time TIME, such as 1.5s, 200ms or 81234567ns, and "
-	       "show\n"
-	       "                         where the guest is\n"
+	       "      --to TIME          stop at guest time TIME, such as 1.5s, 200ms or 81234567ns, or "
+	       "after "
+	       "so\n"
+	       "                         many instructions as reports say, such as 81234567i; show where the "
+	       "guest is\n"
 	       "      --snapshot FILE[@TIME]   write the whole system to FILE at guest time TIME, without "
 	       "it\n"
 	       "                         where the replay stops\n"
@@ -286,7 +288,7 @@ const char *time_text(uint64_t ns, char text[32])
 	return text;
 }
 
-/* FILE or FILE@TIME. What follows the last @ is part of the name, if it is no time. */
+/* FILE or FILE@TIME. What follows the last @ is part of the name, if it does not even begin like a time. */
 static bool snapshot_parse_option(const char *text, struct run_options *options)
 {
 	const char *at = strrchr(text, '@');
@@ -297,13 +299,23 @@ static bool snapshot_parse_option(const char *text, struct run_options *options)
 	if (at && time_parse(at + 1, &options->snapshot_ns)) {
 		snprintf(path, sizeof path, "%.*s", (int)(at - text), text);
 		options->snapshot = path;
+	} else if (at && (isdigit((unsigned char)at[1]) || at[1] == '-') && !strchr(at, '/')) {
+		return mistake("--snapshot %s: '%s' is not a time; write it as 1.5s, 200ms or 81234567ns",
+			       text, at + 1);
 	}
 	return *options->snapshot || mistake("--snapshot %s: no file is named", text);
 }
 
-static bool to_parse(const char *text, uint64_t *ns)
+/* A time, or a position, such as 81234567i. */
+static bool to_parse(const char *text, struct run_options *options)
 {
-	return time_parse(text, ns) ||
+	const char *rest;
+
+	options->to_ns = options->to_position = TIME_END;
+	if (number_parse(text, &options->to_position, &rest) && strcmp(rest, "i") == 0)
+		return true;
+	options->to_position = TIME_END;
+	return time_parse(text, &options->to_ns) ||
 	       mistake("--to %s: not a time; write it as 1.5s, 200ms or 81234567ns", text);
 }
 
@@ -447,7 +459,7 @@ static bool option_parse(int option, char *text, struct run_options *options)
 	case OPT_TIER:
 		return tier_parse(text, options);
 	case OPT_TO:
-		return to_parse(text, &options->to_ns);
+		return to_parse(text, options);
 	default:
 		return stats_parse(text, &options->stats);
 	}
@@ -545,7 +557,7 @@ bool options_parse(int argc, char **argv, struct run_options *options, int *stat
 	int option, of_machine = 0;
 
 	memset(options, 0, sizeof *options);
-	options->to_ns = TIME_END;
+	options->to_ns = options->to_position = TIME_END;
 	command = argv[0];
 	*status = STATUS_USAGE;
 	opterr = 0;
@@ -569,7 +581,7 @@ bool options_parse(int argc, char **argv, struct run_options *options, int *stat
 
 bool options_go_back(const struct run_options *options)
 {
-	return options->gdb_host && !options->real_time;
+	return options->gdb_host && (!options->real_time || options->replay);
 }
 
 bool options_debug(struct run_options *options, char *const *arguments, int *status)

@@ -44,12 +44,12 @@ struct run_options {
 	const char *disk;
 	const char *dtb; /* NULL: the board's; "image": the archive's; else a file */
 	bool virtio_modern;
-	const char *snapshot; /* file to write one to; NULL: none */
-	uint64_t snapshot_ns; /* guest time; TIME_END: when the run ends */
-	const char *restore;  /* snapshot to start from, instead of an image */
-	const char *record;   /* file to write a recording to */
-	const char *replay;   /* recording to repeat: `skerry replay` */
-	uint64_t to_ns;       /* of a replay: guest time to stop at; TIME_END: the end */
+	const char *snapshot;        /* file to write one to; NULL: none */
+	uint64_t snapshot_ns;        /* guest time; TIME_END: when the run ends */
+	const char *restore;         /* snapshot to start from, instead of an image */
+	const char *record;          /* file to write a recording to */
+	const char *replay;          /* recording to repeat: `skerry replay` */
+	uint64_t to_ns, to_position; /* of a replay: guest time or position to stop at; TIME_END: none */
 	enum stats_format stats;
 	const char *trace; /* NULL: none */
 	uint64_t trace_buffer;

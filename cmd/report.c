@@ -53,8 +53,8 @@ static void print_registers(const struct node_thread *thread)
 static void print_replay(const struct report_context *report)
 {
 	if (report->recording)
-		fprintf(stderr, "    just before: skerry replay %s --to %" PRIu64 "ns\n", report->recording,
-			node_trap_time(report->node));
+		fprintf(stderr, "    just before: skerry replay %s --to %" PRIu64 "%s\n", report->recording,
+			node_trap_position(report->node), report->real_time ? "i" : "ns");
 }
 
 /* --- what there is to know of a thread -------------------------------------------------------------- */

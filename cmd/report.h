@@ -9,6 +9,7 @@ struct report_context {
 	const struct image *image;
 	struct node *node;
 	const char *recording; /* file from which the run can be repeated; NULL: none */
+	bool real_time;
 	unsigned reports;
 };
 

@@ -112,6 +112,7 @@ static bool vm_start(struct run *run)
 		.image = &run->image,
 		.node = vm.node,
 		.recording = options->record ? options->record : options->replay,
+		.real_time = options->real_time,
 	};
 	if (!saved_begin(run, vm.node, report_fault, &vm.report))
 		return false;
@@ -137,6 +138,8 @@ static size_t take(void *context, const void *bytes, size_t size)
 	struct run *run = context;
 	struct board *board = node_board(vm.node);
 
+	if (vm.cut && run->options.real_time)
+		return 0; /* a replay has it between two steps */
 	if (run->saved.journal)
 		return journal_input(run->saved.journal, bytes, size);
 	return board_input(board, board_input_console(board), bytes, size);
@@ -167,6 +170,8 @@ static enum node_state step(struct run *run)
 	budget = vm.boundary > now ? vm.boundary - now : 1;
 	if (stop > now && stop - now < budget)
 		budget = stop - now;
+	if (run->options.replay && run->options.real_time)
+		budget = run->options.to_position - node_position(vm.node);
 	state = run->saved.journal ? journal_step(run->saved.journal, budget, &vm.until)
 				   : node_step(vm.node, budget, &vm.until);
 	vm.cut = state == NODE_STOPPED;
@@ -180,11 +185,16 @@ static enum run_state debugger_stop(void)
 	return RUN_GOES_ON;
 }
 
+static bool is_at_stop(const struct run *run)
+{
+	return node_time(vm.node) >= run->options.to_ns || node_position(vm.node) >= run->options.to_position;
+}
+
 /* A replay takes nothing from outside, and time passes in it by itself. */
 static enum run_state replay_turn(struct run *run)
 {
 	enum node_state state = NODE_RAN;
-	bool at_stop = node_time(vm.node) >= run->options.to_ns;
+	bool at_stop = is_at_stop(run);
 
 	if (!at_stop)
 		state = step(run);
@@ -193,7 +203,7 @@ static enum run_state replay_turn(struct run *run)
 	console_flush();
 	saved_observe(run, vm.node);
 	gdb_server_observe();
-	at_stop = node_time(vm.node) >= run->options.to_ns;
+	at_stop = is_at_stop(run);
 	if (state == NODE_RAN && !at_stop && !journal_diverged(run->saved.journal))
 		return RUN_GOES_ON;
 	if (!journal_diverged(run->saved.journal) && gdb_server_at_end())
@@ -208,8 +218,8 @@ static enum run_state vm_turn(struct run *run)
 {
 	struct console_guest guest = console_guest(run);
 	enum run_state debugged = gdb_server_turn(run);
+	bool at_boundary, fed, past = run->saved.journal && journal_repeats(run->saved.journal);
 	enum node_state state;
-	bool at_boundary, fed;
 
 	if (debugged != RUN_IDLE) {
 		if (console_is_terminal() && !run->options.replay)
@@ -227,6 +237,8 @@ static enum run_state vm_turn(struct run *run)
 	saved_observe(run, vm.node);
 	control_turn(vm.node);
 	gdb_server_observe();
+	if (past && !journal_repeats(run->saved.journal))
+		gdb_server_at_present();
 	if (state == NODE_HALTED)
 		return gdb_server_halted(node_exit_status(vm.node)) ? RUN_GOES_ON : RUN_HALTED;
 	fed = at_boundary && console_feed(&guest);

@@ -104,6 +104,11 @@ bool saved_attach(struct run *run, struct node_config *config)
 {
 	struct saved *saved = &run->saved;
 
+	if (run->options.snapshot && !host_output_possible(run->options.snapshot)) {
+		complain("cannot write snapshot %s: %s", run->options.snapshot, host_error());
+		run->status = STATUS_NO_BOOT;
+		return false;
+	}
 	if (run->options.replay) {
 		if (saved->start->machine.disk &&
 		    (saved->start->machine.disk_size == 0 || saved->start->machine.disk_size % 512 != 0))
@@ -225,7 +230,8 @@ static void take(struct run *run, struct node *node)
 
 uint64_t saved_next_stop(const struct run *run)
 {
-	uint64_t stop = run->options.to_ns;
+	uint64_t stop =
+		run->options.to_ns < run->options.to_position ? run->options.to_ns : run->options.to_position;
 
 	if (run->options.snapshot && !run->saved.taken && run->options.snapshot_ns < stop)
 		stop = run->options.snapshot_ns;
@@ -301,6 +307,9 @@ void saved_replay_ended(struct run *run, struct node *node, bool at_stop)
 		compare_end(run, node, &end);
 	} else if (at_stop) {
 		stopped_at(run, node);
+	} else if (!saved->recording.cut) {
+		complain("the replay differs from the recording at %s: it does not come to its end", text);
+		run->status = STATUS_FAIL;
 	} else {
 		complain("the recording %s: replayed to %s", saved->recording.cut, text);
 		run->status = STATUS_OK;

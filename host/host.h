@@ -111,6 +111,8 @@ bool host_file_save(const char *path, const void *bytes, uint64_t size);
  */
 struct host_output;
 struct host_output *host_output_create(const char *path, bool visible); /* NULL on failure */
+/* Could one be created there now, as far as can be told without doing it? */
+bool host_output_possible(const char *path);
 bool host_output_write(struct host_output *output, const void *bytes, size_t size);
 /* Overwrites bytes that were written. */
 bool host_output_write_at(struct host_output *output, uint64_t offset, const void *bytes, size_t size);

@@ -87,7 +87,6 @@ void vm_watch_note(struct hart *h, uint64_t vaddr, unsigned size, enum vm_access
 	h->pub.watched.kind = debug->watch[i].kind;
 	h->pub.watched.vaddr = debug->watch[i].vaddr - vaddr < size ? debug->watch[i].vaddr : vaddr;
 	h->watch_hit = true;
-	vm_hart_stop(&h->pub);
 }
 
 bool vm_watch_set(struct vm *vm, uint16_t asid, uint64_t vaddr, uint64_t size, enum vm_watch kind)

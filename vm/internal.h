@@ -206,7 +206,7 @@ struct hart {
 	bool fp_live; /* flags collect there */
 
 	atomic_bool stop; /* anyone may set it */
-	bool watch_hit;   /* set with `stop`: a watched place was accessed */
+	bool watch_hit;   /* a watched place was accessed: vm_run() comes back behind it */
 	bool break_skip;  /* the breakpoint at the first instruction does not count */
 
 	/* lr: the address and what was read; sc compares. */

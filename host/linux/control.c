@@ -19,7 +19,7 @@
 
 struct host_control {
 	int fd, client; /* client: -1 while there is none */
-	char path[sizeof ((struct sockaddr_un *)0)->sun_path];
+	char path[sizeof((struct sockaddr_un *)0)->sun_path];
 	uint64_t until; /* host_clock_ns() at which the client is sent away */
 	char line[LINE_SIZE];
 	size_t length;
@@ -31,8 +31,8 @@ struct host_control {
 static bool address_make(const char *path, struct sockaddr_un *address)
 {
 	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	if (strlen(path) >= sizeof address->sun_path) {
-		errno = ENAMETOOLONG;
+	if (!*path || strlen(path) >= sizeof address->sun_path) {
+		errno = *path ? ENAMETOOLONG : ENOENT;
 		return false;
 	}
 	memcpy(address->sun_path, path, strlen(path) + 1);

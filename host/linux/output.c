@@ -42,11 +42,26 @@ struct host_output *host_output_create(const char *path, bool visible)
 	if (output->path && !visible && asprintf(&output->written, "%s.part", path) < 0)
 		output->written = NULL;
 	if (output->path && (visible || output->written))
-		output->fd = open(visible ? path : output->written, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		output->fd = open(visible ? path : output->written, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+				  0666);
 	if (output->fd >= 0)
 		return output;
 	output_free(output);
 	return NULL;
+}
+
+bool host_output_possible(const char *path)
+{
+	struct host_output *output;
+	struct stat about;
+
+	/* To open a pipe, for example, would be seen by who reads it. */
+	if (stat(path, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode))
+		return true;
+	output = host_output_create(path, false);
+	if (output)
+		host_output_abandon(output);
+	return output;
 }
 
 bool host_output_write(struct host_output *output, const void *bytes, size_t size)

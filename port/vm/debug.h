@@ -30,7 +30,7 @@ enum node_fault {
 struct node_stopped {
 	enum node_stop why;
 	uint64_t tcb;   /* the thread, as in struct node_thread */
-	uint64_t began; /* of a step: guest time before it */
+	uint64_t began; /* of a step: position before it */
 	uint64_t vaddr;
 	enum vm_watch watch;
 	enum node_fault fault;

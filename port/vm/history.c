@@ -12,7 +12,7 @@
 #define MOMENTS_MAX     2000
 
 struct moment {
-	uint64_t time; /* guest time, ns */
+	uint64_t position, events; /* node_position(), trace_place() */
 	struct snapshot *snapshot;
 	struct journal_place place;
 };
@@ -22,8 +22,9 @@ struct history {
 	struct journal *journal;
 	uint64_t memory;                       /* that snapshots may take beside the first */
 	uint64_t base;                         /* what the first takes */
-	uint64_t period;                       /* ns */
-	struct moment moment[MOMENTS_MAX + 1]; /* by time; the first is the history's beginning */
+	uint64_t period;                       /* of position */
+	uint64_t latest;                       /* position from which it was last gone back */
+	struct moment moment[MOMENTS_MAX + 1]; /* by position; the first is the history's beginning */
 	unsigned moments;
 };
 
@@ -35,7 +36,8 @@ static void moment_release(struct moment *moment)
 
 static bool moment_take(struct history *history, struct moment *moment)
 {
-	moment->time = node_time(history->node);
+	moment->position = node_position(history->node);
+	moment->events = trace_place(history->node);
 	if (!journal_save(history->journal, &moment->place))
 		return false;
 	moment->snapshot = node_snapshot_take(history->node);
@@ -68,25 +70,26 @@ static bool is_full(const struct history *history)
 		page_map_memory(history->moment[0].snapshot->ram) > history->base + history->memory);
 }
 
-/* The last moment at or before `time`. */
-static struct moment *moment_before(struct history *history, uint64_t time)
+/* The last moment at or before `position`. */
+static struct moment *moment_before(struct history *history, uint64_t position)
 {
 	unsigned i = history->moments;
 
-	while (i > 0 && history->moment[i - 1].time > time)
+	while (i > 0 && history->moment[i - 1].position > position)
 		i--;
 	return i > 0 ? &history->moment[i - 1] : NULL;
 }
 
 void history_observe(struct history *history)
 {
-	uint64_t now = node_time(history->node);
+	uint64_t now = node_position(history->node);
 	struct moment *last = moment_before(history, now), *next = last + 1, taken;
 	struct moment *end = history->moment + history->moments;
 
 	/* Also while something is repeated: the intervals that were once thinned out are made smaller again.
 	 */
-	if (now - last->time < history->period || (next < end && next->time - now < history->period))
+	if (now - last->position < history->period ||
+	    (next < end && next->position - now < history->period) || history->node->debug.end)
 		return;
 	if (!moment_take(history, &taken))
 		return;
@@ -125,14 +128,14 @@ void history_destroy(struct history *history)
 	free(history);
 }
 
-/* Repeats up to `time`, or to the end of what has happened. */
-static bool run_to(struct history *history, uint64_t time)
+/* Repeats up to `position`, or to the end of what has happened. */
+static bool run_to(struct history *history, uint64_t position)
 {
 	struct journal *journal = history->journal;
 	uint64_t now, until;
 
-	while (journal_repeats(journal) && (now = node_time(history->node)) < time) {
-		uint64_t budget = time - now < history->period ? time - now : history->period;
+	while (journal_repeats(journal) && (now = node_position(history->node)) < position) {
+		uint64_t budget = position - now < history->period ? position - now : history->period;
 		enum node_state state = journal_step(journal, budget, &until);
 
 		if (journal_diverged(journal))
@@ -145,23 +148,41 @@ static bool run_to(struct history *history, uint64_t time)
 	return !journal_diverged(journal);
 }
 
-bool history_go_to(struct history *history, uint64_t time)
+static bool restore(struct history *history, const struct moment *moment)
 {
-	struct moment *moment = moment_before(history, time);
-	uint64_t now = node_time(history->node);
+	struct node *node = history->node;
+
+	if (!journal_restore(history->journal, &moment->place) ||
+	    !node_snapshot_restore(node, moment->snapshot))
+		return false;
+	node->clock_offset = moment->position - node->hart->instret;
+	trace_go_back(node, moment->events);
+	return true;
+}
+
+bool history_go_to(struct history *history, uint64_t position)
+{
+	struct moment *moment = moment_before(history, position);
+	uint64_t now = node_position(history->node);
 
 	if (!moment)
 		return false;
+	if (now > history->latest)
+		history->latest = now;
 	/* Where the node is may be nearer. */
-	if ((time < now || moment->time > now) && (!journal_restore(history->journal, &moment->place) ||
-						   !node_snapshot_restore(history->node, moment->snapshot)))
+	if ((position < now || moment->position > now) && !restore(history, moment))
 		return false;
-	return run_to(history, time);
+	return run_to(history, position);
+}
+
+bool history_return(struct history *history)
+{
+	return node_position(history->node) >= history->latest || run_to(history, history->latest);
 }
 
 uint64_t history_start(const struct history *history)
 {
-	return history->moment[0].time;
+	return history->moment[0].position;
 }
 
 unsigned history_snapshots(const struct history *history)

@@ -21,14 +21,16 @@ void history_destroy(struct history *history); /* NULL: does nothing */
 void history_observe(struct history *history);
 
 /*
- * Puts node and journal to guest time `time`: from the nearest snapshot before it, then forward. In virtual
- * time the node then stands at the first moment at or after `time` at which it could be stopped (a kernel
- * entry or idle time is not divided), and has got the input of that moment; in real time it stands at the end
- * of a step. Going forward past what has happened
- * so far stops there. False: `time` is before the history, or the repetition diverges (journal_diverged()) or
- * the host has not enough memory: in these two cases the node is of no more use.
+ * Puts node and journal to a position (node_position()): from the nearest snapshot before it, then forward.
+ * The node then stands at the first moment at or after it at which it could be stopped (a kernel entry or
+ * idle time is not divided), and has got the input of that moment. Going forward past what has happened so
+ * far stops there. False: the position is before the history, or the repetition diverges (journal_diverged())
+ * or the host has not enough memory: in these two cases the node is of no more use.
  */
-bool history_go_to(struct history *history, uint64_t time);
+bool history_go_to(struct history *history, uint64_t position);
+
+/* Forward again to the latest moment at which the node was. False: as above. */
+bool history_return(struct history *history);
 
 /* The earliest moment there is to go back to, and how many snapshots there are. */
 uint64_t history_start(const struct history *history);

@@ -5,6 +5,7 @@
 #include "port/vm/debug.h"
 #include "port/vm/node.h"
 #include "port/vm/snapshot.h"
+#include "port/vm/trace.h"
 #include "vm/vm.h"
 
 /* Bytes reserved behind the window, so that an object at its very end can be read whole. */
@@ -33,10 +34,13 @@ enum {
 /* Events of the kernel: see trace.h. */
 struct trace {
 	struct trace_event *ring;
-	uint64_t events;            /* that have room in it */
-	uint64_t next;              /* where the next one goes */
-	uint64_t count;             /* how many there were */
-	bool on;                    /* everything is recorded, not only what the slow path does */
+	uint64_t events; /* that have room in it */
+	uint64_t next;   /* where the next one goes */
+	uint64_t count;  /* how many there were */
+	uint64_t known;  /* so many of them are still to come, for the node was put back */
+	struct trace_event
+		again[2]; /* such as come now, not to be recorded again: of an entry, of what is in it */
+	bool on;          /* everything is recorded, not only what the slow path does */
 	uint64_t (*clock_ns)(void); /* real time: see node_trace_start() */
 	uint64_t seen;              /* real time: guest time when the node last looked at its clock */
 	bool interrupt;             /* one was claimed, and what happens now is its doing */
@@ -57,16 +61,19 @@ struct node {
 	struct board *board;
 
 	/* State of the machine, beside memory and board: what node_save_words() saves. */
-	struct tcb *running;   /* the thread on the hart, NULL while idle */
-	uint64_t clock_offset; /* virtual time is this plus hart->instret: charges, and idle time skipped */
-	uint64_t next_tick;    /* when the kernel's timer interrupts, ns */
-	uint64_t masked[2];    /* bit: the interrupt is masked */
-	bool off;              /* the machine was switched off */
+	struct tcb *running; /* the thread on the hart, NULL while idle */
+	uint64_t
+		clock_offset; /* node_position() is this plus hart->instret: charges, and idle time skipped */
+	uint64_t next_tick;   /* when the kernel's timer interrupts, ns */
+	uint64_t masked[2];   /* bit: the interrupt is masked */
+	bool off;             /* the machine was switched off */
 	int exit_status;
 
 	/* Derived, never saved. */
 	volatile bool interrupted; /* node_interrupt() was called */
-	uint64_t trap_time;        /* virtual time: when the kernel was entered last, ns */
+	uint64_t trap_position;    /* where the kernel was entered last */
+	uint64_t slice_end;        /* hart->instret up to which no clock has to be looked at */
+	uint64_t pause;            /* position at which a node_step() is to be cut short; 0: at none */
 	uint64_t next_event;       /* the earliest time at which something other than instructions happens */
 	bool attention;            /* next_event or the interrupt lines may have changed */
 	uint64_t host_start;       /* real time: the host's clock at guest time 0 */
@@ -87,7 +94,7 @@ struct node {
 		bool stop; /* node_step() is to return NODE_STOPPED, why: */
 		struct node_stopped stopped;
 		uint64_t step; /* kref of the TCB that is single-stepped, or 0 */
-		uint64_t end;  /* of the node_step() that was stopped, or 0 */
+		uint64_t end;  /* of the node_step() that was cut short, or 0 */
 		uint64_t pass; /* kref of a TCB that goes on over the breakpoint at which it is, or 0 */
 		bool muted;    /* nothing stops the node */
 		uint64_t known[1024]; /* bit: a thread has run in the ASID's address space */
@@ -118,6 +125,9 @@ void trace_enter_syscall(struct node *node);
 void trace_enter_trap(struct node *node, const struct trap *trap);
 void trace_leave(struct node *node);
 void trace_claimed(struct node *node, unsigned irq);
+/* How many events there were before this moment; and: the node was put back to one with so many before it. */
+uint64_t trace_place(const struct node *node);
+void trace_go_back(struct node *node, uint64_t place);
 void trace_unhandled(struct node *node, const struct tcb *tcb);
 
 /* Where a slot is: in a CNode, a TCB, or the kernel's table of interrupts. */
@@ -156,7 +166,7 @@ static inline bool node_debug_steps(const struct node *node, const struct tcb *t
 	return __builtin_expect(node->debug.step != 0, 0) && node->debug.step == machine_ref(tcb);
 }
 
-/* The thread ran from guest time `began`, and vm_run() returned for `why`: is that a stop? */
+/* The thread ran from position `began`, and vm_run() returned for `why`: is that a stop? */
 void node_debug_ran(struct node *node, const struct tcb *tcb, enum vm_stop why, uint64_t began);
 /* The thread is about to run: is it the first in its address space? Then this is a stop. */
 bool node_debug_begins(struct node *node, const struct tcb *tcb);

@@ -377,6 +377,8 @@ void journal_deliver(struct journal *journal)
 {
 	struct entry entry = entry_ahead(journal);
 
+	if (journal->node->debug.end)
+		return;
 	while (journal_repeats(journal) && (repeat_mark(journal, &entry) || repeat_input(journal, &entry)))
 		entry = entry_ahead(journal);
 }
@@ -388,20 +390,22 @@ static enum node_state repeat_step(struct journal *journal, uint64_t budget, uin
 	enum node_state state;
 
 	*until = NODE_FOREVER;
-	if (!node->debug.end) /* else a step that was cut short is to be ended before anything enters */
-		journal_deliver(journal);
+	journal_deliver(journal);
 	entry = entry_ahead(journal);
 	if (!journal_repeats(journal)) /* the last entry was a mark: this is where it was recorded from */
 		return NODE_RAN;
 	if (journal->diverged || entry.kind == ENTRY_NONE ||
 	    (!node->debug.end && entry.kind == ENTRY_END && time_ahead(journal, &entry) == 0))
 		return NODE_IDLE;
-	if (node->config.real_time && entry.kind != ENTRY_CLOCK)
+	if (node->config.real_time && !node->debug.end && entry.kind != ENTRY_CLOCK)
 		return NODE_IDLE;
 	if (!node->config.real_time && budget > time_ahead(journal, &entry))
 		budget = time_ahead(journal, &entry);
 	journal->inside = true;
+	if (node->config.real_time)
+		node->pause = budget < UINT64_MAX - node_position(node) ? node_position(node) + budget : 0;
 	state = node_step(node, node->config.real_time ? JOURNAL_STEP_NS : budget, until);
+	node->pause = 0;
 	journal->inside = false;
 	entry = entry_ahead(journal);
 	return state == NODE_IDLE ? repeat_idle(journal, &entry, *until) : state;

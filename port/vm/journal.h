@@ -38,10 +38,12 @@ void journal_begin(struct journal *journal, struct node *node, node_report_fn *r
 
 /*
  * As node_step(). While the journal repeats, idle time passes by itself, so NODE_IDLE means that the entries
- * are at an end; it stops early where something enters.
+ * are at an end; it stops early where something enters. `budget` is then of position, in real time, too; a
+ * step that it cuts short there is to be continued before anything can enter, or a snapshot be taken.
  */
 enum node_state journal_step(struct journal *journal, uint64_t budget, uint64_t *until);
-/* While it repeats: what entered at just this moment, without a step. */
+/* While it repeats: what entered at just this moment, without a step. Nothing does in a step that was cut
+ * short. */
 void journal_deliver(struct journal *journal);
 /* As board_input() to the console of the moment; only while it records. */
 size_t journal_input(struct journal *journal, const void *bytes, size_t size);

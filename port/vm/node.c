@@ -29,6 +29,11 @@ uint64_t node_time(const struct node *node)
 {
 	if (node->config.real_time)
 		return node->config.board.host_clock_ns(node->config.board.context) - node->host_start;
+	return node_position(node);
+}
+
+uint64_t node_position(const struct node *node)
+{
 	return node->clock_offset + node->hart->instret;
 }
 
@@ -344,7 +349,7 @@ static void resume(struct node *node, struct tcb *tcb)
 
 static void enter(struct node *node, const struct trap *trap, uint64_t charge)
 {
-	node->trap_time = node->clock_offset + node->hart->instret;
+	node->trap_position = node_position(node);
 	if (node->trace.on)
 		trace_enter_trap(node, trap);
 	node->clock_offset += charge;
@@ -411,7 +416,7 @@ static enum node_state idle(struct node *node, uint64_t *until)
 static void run_user(struct node *node, uint64_t budget)
 {
 	struct tcb *tcb = node->running;
-	uint64_t began = node->clock_offset + node->hart->instret; /* virtual time */
+	uint64_t began = node_position(node);
 	enum vm_stop stop;
 	struct trap trap;
 
@@ -423,9 +428,11 @@ static void run_user(struct node *node, uint64_t budget)
 		vm_break_skip(node->hart);
 	}
 	stop = vm_run(node->hart, (struct vm_regs *)&tcb->context, budget);
+	if (stop == VM_STOP_ECALL || stop == VM_STOP_EXCEPTION || stop == VM_STOP_REQUEST)
+		node->slice_end = 0;
 	switch (stop) {
 	case VM_STOP_ECALL:
-		node->trap_time = node->clock_offset + node->hart->instret;
+		node->trap_position = node_position(node);
 		if (node->trace.on) {
 			enter_traced_syscall(node);
 			break;
@@ -447,51 +454,86 @@ static void run_user(struct node *node, uint64_t budget)
 		node_debug_ran(node, tcb, stop, began);
 }
 
-/* When a step of this length ends that begins now, or the one that a debugger cut short. */
+/* When a step of this length ends that begins now, or the one that was cut short. */
 static uint64_t step_end(struct node *node, uint64_t budget)
 {
-	uint64_t end = node->debug.end ? node->debug.end : node_time(node) + budget;
+	uint64_t end = node->debug.end;
 
 	node->debug.end = 0;
-	return end;
+	if (end)
+		return end;
+	node->slice_end = 0;
+	return node_time(node) + budget;
+}
+
+/*
+ * In real time, when the clock is read is part of the run: so a debugger's stop, or a pause, ends no slice.
+ */
+static bool slice_goes_on(const struct node *node)
+{
+	return node->hart->instret < node->slice_end && !node->interrupted;
+}
+
+/* Looks at what the clock and the outside have brought: how long the thread may run now. False: not at all.
+ */
+static bool look_around(struct node *node, uint64_t end, uint64_t *until, enum node_state *state)
+{
+	uint64_t now = node_time(node), limit;
+
+	if (node->attention || now >= node->next_event) {
+		*state = NODE_HALTED;
+		if (is_halted(node))
+			return false;
+		attend(node);
+		now = node_time(node);
+	}
+	*state = node->off ? NODE_HALTED : node->running ? NODE_RAN : idle(node, until);
+	if (*state != NODE_RAN)
+		return false;
+	if (now >= end || node->interrupted) {
+		node->interrupted = false;
+		return false;
+	}
+	limit = (node->next_event < end ? node->next_event : end) - now;
+	if (node->config.real_time) {
+		node->trace.seen = now;
+		limit = limit < REAL_TIME_SLICE ? limit : REAL_TIME_SLICE;
+	}
+	node->slice_end = node->hart->instret + limit;
+	return true;
+}
+
+/* The step is not over, and goes on with the next one. */
+static enum node_state cut_short(struct node *node, uint64_t end, enum node_state state)
+{
+	node->debug.stop = false;
+	node->debug.end = end;
+	return state;
 }
 
 enum node_state node_step(struct node *node, uint64_t budget, uint64_t *until)
 {
+	enum node_state state;
 	uint64_t end;
 
 	node_select(node);
 	end = step_end(node, budget);
-	for (;;) {
-		uint64_t now = node_time(node), limit;
+	while (slice_goes_on(node) || look_around(node, end, until, &state)) {
+		uint64_t left = node->slice_end - node->hart->instret, position = node_position(node);
 
-		if (node->attention || now >= node->next_event) {
-			if (is_halted(node))
-				return NODE_HALTED;
-			attend(node);
-			now = node_time(node);
-		}
-		if (node->off)
-			return NODE_HALTED;
-		if (!node->running)
-			return idle(node, until);
-		if (now >= end || node->interrupted) {
-			node->interrupted = false;
-			return NODE_RAN;
-		}
-		limit = (node->next_event < end ? node->next_event : end) - now;
-		if (node->config.real_time) {
-			node->trace.seen = now;
-			limit = limit < REAL_TIME_SLICE ? limit : REAL_TIME_SLICE;
-		}
+		if (node->pause && position >= node->pause)
+			return cut_short(node, end, NODE_RAN);
+		if (node->pause && node->pause - position < left)
+			left = node->pause - position;
 		if (!node->debug.on || !node_debug_begins(node, node->running))
-			run_user(node, limit);
-		if (node->debug.stop) {
-			node->debug.stop = false;
-			node->debug.end = end;
-			return NODE_STOPPED;
-		}
+			run_user(node, left);
+		if (node->debug.stop)
+			return cut_short(node, end, NODE_STOPPED);
 	}
+	/* In real time, so that what enters between two steps has a position of its own. */
+	if (node->config.real_time)
+		node->clock_offset++;
+	return state;
 }
 
 void node_interrupt(struct node *node)
@@ -515,9 +557,9 @@ const struct board_disk *node_disk(const struct node *node)
 	return node->config.board.disk;
 }
 
-uint64_t node_trap_time(const struct node *node)
+uint64_t node_trap_position(const struct node *node)
 {
-	return node->config.real_time ? node_time(node) : node->trap_time;
+	return node->trap_position;
 }
 
 bool node_running_thread(struct node *node, struct node_thread *thread)

@@ -64,6 +64,12 @@ enum node_state node_step(struct node *node, uint64_t budget, uint64_t *until);
 void node_skip_to(struct node *node, uint64_t time);
 uint64_t node_time(const struct node *node); /* guest time, ns since power on */
 
+/*
+ * Where the run is: grows with each instruction and kernel entry. In virtual time it is the guest time; in
+ * real time it grows as that does in virtual time, without idle time, and by one where a step ends.
+ */
+uint64_t node_position(const struct node *node);
+
 /* Makes a node_step() under way return soon; callable from a signal handler. */
 void node_interrupt(struct node *node);
 
@@ -104,8 +110,8 @@ struct node_thread {
 };
 /* The one on the hart; false while there is none. */
 bool node_running_thread(struct node *node, struct node_thread *thread);
-/* Guest time at which the trap happened that the kernel dealt with last; in real time, now. */
-uint64_t node_trap_time(const struct node *node);
+/* Position at which the trap happened that the kernel dealt with last. */
+uint64_t node_trap_position(const struct node *node);
 /* Calls `each` with every thread. */
 void node_threads(struct node *node, void (*each)(void *context, const struct node_thread *thread),
 		  void *context);

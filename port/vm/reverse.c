@@ -3,10 +3,10 @@
 
 #include "port/vm/internal.h"
 
-/* How far back to look at first, ns; each further look is as far as all before it together. */
+/* How far back to look at first; each further look is as far as all before it together. */
 #define LOOK_FOR_STEP 4096
 #define LOOK_FOR_STOP 1000000
-#define STEP_NS       1000000ull
+#define STEP          1000000ull
 
 struct look {
 	struct node *node;
@@ -20,12 +20,12 @@ struct look {
 };
 
 /* Puts the node to a moment without stopping on the way. */
-static bool go_to(struct look *look, uint64_t time)
+static bool go_to(struct look *look, uint64_t position)
 {
 	bool good;
 
 	look->node->debug.muted = true;
-	good = history_go_to(look->history, time);
+	good = history_go_to(look->history, position);
 	look->node->debug.muted = false;
 	return good;
 }
@@ -34,12 +34,12 @@ static bool go_to(struct look *look, uint64_t time)
 static void consider(struct look *look)
 {
 	const struct node_stopped *stopped = node_stopped(look->node);
-	uint64_t at = node_time(look->node);
+	uint64_t at = node_position(look->node);
 
 	if (stopped->why == NODE_STOP_BREAKPOINT)
 		node_debug_pass(look->node, stopped->tcb);
 	if (stopped->why == NODE_STOP_WATCHPOINT)
-		at--; /* the instruction took so long */
+		at--; /* which an instruction adds */
 	if (stopped->why == NODE_STOP_STEP)
 		at = stopped->began;
 	else if (look->tcb || stopped->why == NODE_STOP_FAULT || stopped->why == NODE_STOP_SPACE)
@@ -58,9 +58,9 @@ static bool look_between(struct look *look, uint64_t from, uint64_t to)
 	if (!go_to(look, from))
 		return false;
 	node_debug_step(look->node, look->tcb);
-	while (journal_repeats(look->journal) && (now = node_time(look->node)) < to) {
+	while (journal_repeats(look->journal) && (now = node_position(look->node)) < to) {
 		enum node_state state =
-			journal_step(look->journal, to - now < STEP_NS ? to - now : STEP_NS, &until);
+			journal_step(look->journal, to - now < STEP ? to - now : STEP, &until);
 
 		if (journal_diverged(look->journal))
 			return false;
@@ -94,7 +94,7 @@ static enum reverse look_back(struct look *look, uint64_t far)
 
 enum reverse reverse_continue(struct node *node, struct history *history, struct journal *journal)
 {
-	struct look look = {.node = node, .history = history, .journal = journal, .now = node_time(node)};
+	struct look look = {.node = node, .history = history, .journal = journal, .now = node_position(node)};
 
 	return look_back(&look, LOOK_FOR_STOP);
 }
@@ -102,7 +102,7 @@ enum reverse reverse_continue(struct node *node, struct history *history, struct
 enum reverse reverse_step(struct node *node, struct history *history, struct journal *journal, uint64_t tcb)
 {
 	struct look look = {
-		.node = node, .history = history, .journal = journal, .tcb = tcb, .now = node_time(node)};
+		.node = node, .history = history, .journal = journal, .tcb = tcb, .now = node_position(node)};
 
 	return look_back(&look, LOOK_FOR_STEP);
 }

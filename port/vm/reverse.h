@@ -1,7 +1,7 @@
 /*
  * Going backwards under a debugger: by history.h to somewhere before, and from there forwards with
- * breakpoints, watchpoints or steps, to learn what was the last of them. Virtual time only. What a debugger
- * writes is in no journal: after that the history must begin anew.
+ * breakpoints, watchpoints or steps, to learn what was the last of them. What a debugger writes is in no
+ * journal: after that the history must begin anew.
  */
 #pragma once
 

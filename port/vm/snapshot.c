@@ -41,11 +41,10 @@ static void restore_words(struct node *node, const uint64_t word[NODE_WORDS], bo
 
 	vm_hart_restore(node->hart, &hart);
 	node->running = word[NODE_WORD_RUNNING] ? machine_pointer(word[NODE_WORD_RUNNING]) : NULL;
+	node->clock_offset = node->config.real_time ? 0 : word[NODE_WORD_TIME] - hart.instret;
 	if (node->config.real_time)
 		node->host_start =
 			node->config.board.host_clock_ns(node->config.board.context) - word[NODE_WORD_TIME];
-	else
-		node->clock_offset = word[NODE_WORD_TIME] - hart.instret;
 	node->next_tick = word[NODE_WORD_NEXT_TICK];
 	node->masked[0] = word[NODE_WORD_MASKED_0];
 	node->masked[1] = word[NODE_WORD_MASKED_1];

@@ -57,9 +57,14 @@ static struct trace_event *add(struct node *node, enum trace_kind kind, int numb
 	struct trace *trace = &node->trace;
 	struct trace_event *event = &trace->ring[trace->next];
 
-	if (++trace->next == trace->events)
-		trace->next = 0;
-	trace->count++;
+	if (trace->known > 0) {
+		event = &trace->again[kind > TRACE_INTERRUPT];
+		trace->known--;
+	} else {
+		trace->count++;
+		if (++trace->next == trace->events)
+			trace->next = 0;
+	}
 	event->time = node_trace_time(node);
 	event->thread = thread;
 	event->other = 0;
@@ -246,6 +251,16 @@ void machine_trace_thread_named(const struct tcb *tcb)
 void machine_trace_thread_deleted(const struct tcb *tcb)
 {
 	add_life(TRACE_DELETED, tcb)->space = space_number(tcb);
+}
+
+uint64_t trace_place(const struct node *node)
+{
+	return node->trace.count - node->trace.known;
+}
+
+void trace_go_back(struct node *node, uint64_t place)
+{
+	node->trace.known = node->trace.count - place;
 }
 
 /* --- for the owner ------------------------------------------------------------------------------- */

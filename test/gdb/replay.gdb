@@ -19,6 +19,13 @@ except gdb.MemoryError as error:
     print("refused:", error)
 end
 # want: refused: Cannot access memory
+python
+try:
+    gdb.execute("set variable $a0 = 3")
+except gdb.error as error:
+    print("refused:", error)
+end
+# want: the past cannot be changed
 delete
 break ended
 continue

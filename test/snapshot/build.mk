@@ -21,7 +21,7 @@ SNAPSHOT_GUESTS := $(BUILD)/test/cli/echo.elf $(BUILD)/test/cli/virtio.elf $(BUI
 TESTS += test-snapshot
 test-snapshot: $(addprefix $(BUILD)/test/snapshot/,snapshot history hostile fuzz) $(SNAPSHOT_GUESTS) $(SNAPSHOT_STATES) $(BUILD)/skerry examples
 	@timeout -k 1 300 $(BUILD)/test/snapshot/snapshot $(BUILD)/test/snapshot $(BUILD)/example/*.elf $(SNAPSHOT_STATES)
-	@timeout -k 1 300 $(BUILD)/test/snapshot/history $(BUILD)/test/snapshot $(BUILD)/test/cli/echo.elf
+	@timeout -k 1 300 $(BUILD)/test/snapshot/history $(BUILD)/test/snapshot $(BUILD)/test/cli/echo.elf $(BUILD)/test/snapshot/patch.elf
 	@timeout -k 1 300 $(BUILD)/test/snapshot/hostile $(BUILD)/example/tour.elf
 	@timeout -k 1 300 $(BUILD)/test/snapshot/fuzz $(BUILD)/test/snapshot 1 $(SNAPSHOT_FUZZ) \
 		$(BUILD)/example/tour.elf $(BUILD)/test/cli/virtio.elf

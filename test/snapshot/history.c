@@ -3,7 +3,7 @@
  * recorded; then one goes to moments here and there, and finds the states that were; and goes on recording
  * from where it was. A recording in a file repeats the run in another node, also when it was cut off.
  *
- *   history FOLDER GUEST.elf      the guest reads the console, and prints
+ *   history FOLDER GUEST.elf BUSY.elf      the first guest reads the console, and prints; the second computes
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -52,7 +52,7 @@ static struct node_config config_of(bool real_time)
 }
 
 struct moment {
-	uint64_t time, hash;
+	uint64_t position, time, hash;
 };
 
 static uint64_t random_state;
@@ -84,14 +84,29 @@ static void live_step(struct journal *journal, struct node *node, bool real_time
 static const char *visit(struct history *history, struct journal *journal, struct node *node,
 			 const struct moment *moment)
 {
-	if (!history_go_to(history, moment->time))
+	if (!history_go_to(history, moment->position))
 		return journal_diverged(journal) ? journal_diverged(journal) : "cannot go there";
 	if (node_time(node) != moment->time)
 		return "it stops at another time";
 	return node_state_hash(node) == moment->hash ? NULL : "the state is another";
 }
 
-static const char *test_back(bool real_time, uint64_t memory, char *error, size_t error_size)
+/* Anywhere, also in the middle of a step, the state is the same, whichever way one comes there. */
+static const char *visit_between(struct history *history, struct journal *journal, struct node *node, uint64_t last)
+{
+	uint64_t position = history_start(history) + random_below(last - history_start(history));
+	struct moment there;
+
+	if (!history_go_to(history, position))
+		return "cannot go to a moment between";
+	there = (struct moment){node_position(node), node_time(node), node_state_hash(node)};
+	for (uint64_t way = position - history_start(history); way > 0; way = random_below(way))
+		if (!history_go_to(history, position - random_below(way)))
+			return "cannot come nearer";
+	return visit(history, journal, node, &there);
+}
+
+static const char *test_back(bool real_time, bool busy, uint64_t memory, char *error, size_t error_size)
 {
 	struct journal *journal = journal_create(true);
 	struct node_config config = config_of(real_time);
@@ -111,17 +126,19 @@ static const char *test_back(bool real_time, uint64_t memory, char *error, size_
 	if (!history)
 		why = "no history";
 	for (unsigned i = 0; i < STEPS && !why; i++) {
-		moment[i] = (struct moment){node_time(node), node_state_hash(node)};
+		moment[i] = (struct moment){node_position(node), node_time(node), node_state_hash(node)};
 		history_observe(history);
 		live_step(journal, node, real_time);
 		/* Now and then back, and to the present again. */
 		if (i % 50 == 49) {
-			uint64_t now = node_time(node), hash = node_state_hash(node);
+			uint64_t now = node_time(node), hash = node_state_hash(node), position = node_position(node);
 
 			before = printed;
 			for (unsigned k = 0; k < 8 && !why; k++)
 				why = visit(history, journal, node, &moment[random_below(i)]);
-			if (!why && (!history_go_to(history, now + 1000000) || node_time(node) != now ||
+			for (unsigned k = 0; k < 8 && !why; k++)
+				why = visit_between(history, journal, node, position);
+			if (!why && (!history_go_to(history, position + (1ull << 40)) || node_time(node) != now ||
 				     node_state_hash(node) != hash))
 				why = "the present is another";
 			if (!why && printed != before)
@@ -130,9 +147,10 @@ static const char *test_back(bool real_time, uint64_t memory, char *error, size_
 	}
 	if (!why && printed == 0)
 		why = "nothing was printed";
-	if (!why && history_start(history) != moment[0].time)
+	if (!why && history_start(history) != moment[0].position)
 		why = "it begins later than the run";
-	if (!why && history_snapshots(history) < 3)
+	/* In real time, idle time is no reason for one. */
+	if (!why && history_snapshots(history) < 3 && (busy || !real_time))
 		why = "there are no snapshots";
 	history_destroy(history);
 	node_destroy(node);
@@ -262,17 +280,23 @@ int main(int argc, char **argv)
 	char error[512];
 	bool good = true;
 
-	if (argc != 3)
+	if (argc != 4)
 		return 2;
 	snprintf(path, sizeof path, "%s/test.rec", argv[1]);
 	if (!image_open(&image, argv[2], error, sizeof error))
 		return !verdict("image", error);
 	random_state = 1;
-	good &= verdict("back", test_back(false, 64 << 20, error, sizeof error));
-	good &= verdict("back-little-memory", test_back(false, 4 << 20, error, sizeof error));
-	good &= verdict("back-real-time", test_back(true, 64 << 20, error, sizeof error));
+	good &= verdict("back", test_back(false, false, 64 << 20, error, sizeof error));
+	good &= verdict("back-little-memory", test_back(false, false, 4 << 20, error, sizeof error));
+	good &= verdict("back-real-time", test_back(true, false, 64 << 20, error, sizeof error));
 	good &= verdict("recording", test_file(false, error, sizeof error));
 	good &= verdict("recording-real-time", test_file(true, error, sizeof error));
+	image_close(&image);
+	if (!image_open(&image, argv[3], error, sizeof error))
+		return !verdict("image", error);
+	good &= verdict("back-busy", test_back(false, true, 64 << 20, error, sizeof error));
+	good &= verdict("back-busy-real-time", test_back(true, true, 64 << 20, error, sizeof error));
+	good &= verdict("recording-busy-real-time", test_file(true, error, sizeof error));
 	image_close(&image);
 	return !good;
 }

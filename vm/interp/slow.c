@@ -300,7 +300,7 @@ enum vm_flow vm_op_slow(struct hart *h, uint64_t *x, const struct op *op, uint64
 	if (flow == FLOW_SLOW)
 		flow = system_op(h, x, op, pc);
 	if (flow == FLOW_NEXT &&
-	    (h->vm->epoch != epoch || atomic_load_explicit(&h->stop, memory_order_relaxed)))
+	    (h->vm->epoch != epoch || h->watch_hit || atomic_load_explicit(&h->stop, memory_order_relaxed)))
 		return FLOW_LEAVE;
 	return flow;
 }

@@ -299,6 +299,8 @@ static int finished(struct hart *h, const struct code *code, const struct op *op
 {
 	h->budget += vm_block_rest(code->block, op) - 1;
 	h->native_pc = code->pc + vm_block_after(code->block, op);
+	if (h->watch_hit)
+		return NATIVE_STOP + VM_STOP_WATCH;
 	if (!atomic_load_explicit(&h->stop, memory_order_relaxed))
 		return NATIVE_FIND;
 	atomic_store_explicit(&h->stop, false, memory_order_relaxed);

@@ -40,6 +40,13 @@ reverse-continue
 # want: No more reverse-execution history.
 # want: crt_image_start
 delete
+# Forward to where the run was; there one may write.
+continue
+# want: No more reverse-execution history.
+# want: ended ()
+set variable half = 0.25
+printf "half is %g\n", half
+# want: half is 0.25
 continue
 # want: exited with code 07
 # guest: target: 1500608, 2 and 1
