@@ -99,7 +99,7 @@ struct vm_hart {
 		uint64_t vaddr;     /* the first watched byte of the access */
 		enum vm_watch kind; /* of the watchpoint */
 	} watched;                  /* of the last VM_STOP_WATCH */
-	/* further fields are the VM's own: see vm/internal.h */
+				    /* further fields are the VM's own: see vm/internal.h */
 };
 
 /* Statistics since creation; reading them costs nothing while they are not asked for. */
@@ -107,8 +107,7 @@ struct vm_stats {
 	uint64_t tlb_misses[3]; /* load, store, fetch */
 	uint64_t blocks_decoded, blocks_invalidated;
 	uint64_t blocks_compiled, insns_compiled, code_bytes, compile_ns; /* what the compiler did */
-	uint64_t
-		code_flushes; /* how often all code was dropped: the cache was full, or the arena of blocks */
+	uint64_t code_flushes;      /* how often all code was dropped: some memory for it was full */
 	uint64_t native_entries;    /* how often the interpreter went over to code */
 	uint64_t native_insns;      /* retired there, those included that code has the interpreter do */
 	uint64_t interpreted_insns; /* all others */
@@ -189,6 +188,27 @@ void vm_debug_clear(struct vm *vm);
 void vm_break_skip(struct vm_hart *hart);
 
 void vm_get_stats(const struct vm *vm, struct vm_stats *stats);
+
+/*
+ * The host's code of the block at `pc` in the hart's address space, made anew, for people to look at: what it
+ * was made of, and which part of it does what. Nothing runs. Valid until the machine runs or code is made
+ * again. False: nothing can be fetched there, or there is no compiler.
+ */
+#define VM_CODE_PARTS 320
+#define VM_CODE_FRAME UINT64_MAX
+struct vm_code {
+	uint64_t pc;
+	unsigned bytes, insns; /* of the guest */
+	const uint8_t *host;
+	unsigned host_bytes;
+	unsigned parts;
+	struct vm_code_part {
+		uint64_t pc;   /* of the instruction; VM_CODE_FRAME: what surrounds all of them */
+		unsigned from; /* where it begins: byte of the host's code */
+	} part[VM_CODE_PARTS]; /* in the order of the host's code; the rest, if they are more, is in the last
+				*/
+};
+bool vm_code_at(struct vm_hart *hart, uint64_t pc, struct vm_code *code);
 
 /* Translates for a debugger or a fault report; false if unmapped. Access rights are not checked. */
 bool vm_translate(const struct vm *vm, uint64_t root_paddr, uint64_t vaddr, uint64_t *paddr);

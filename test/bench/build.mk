@@ -68,16 +68,30 @@ $(foreach words,0 4,\
 BENCH_IPC := ipc-0 ipc-0-more ipc-4 ipc-4-more
 $(foreach p,$(BENCH_IPC),$(eval $(call guest_program,$(p),bench/root,test/bench/guest/ipc.c)))
 
+# Page faults, in the same two ways, and signals.
+GUEST_LDFLAGS_fault      := -Wl,--defsym=fault_rounds=1000
+GUEST_LDFLAGS_fault-more := -Wl,--defsym=fault_rounds=201000
+
+BENCH_EVENTS := fault fault-more signal
+$(foreach p,$(BENCH_EVENTS),$(eval $(call guest_program,$(p),bench/root,test/bench/guest/$(p:-more=).c)))
+
+# Workloads in one program, a little of each.
+$(BUILD)/bench/short.elf: $(BUILD)/guest/test/bench/guest/short.o $(GUEST_LIB_OBJ) lib/crt/program.ld \
+                          $(filter-out %/empty.o,$(BENCH_NAMES:%=$(BUILD)/bench/obj/riscv64/%.o))
+	$(GUEST_CC) $(GUEST_LINK) -o $@ $(filter %.o,$^)
+
+GUEST_CFLAGS_test/bench/guest/short.c := -I.
+
 # Nothing of lib/: it runs before anything could be set up.
 $(BUILD)/bench/boot.elf: test/bench/guest/boot.c
 	@mkdir -p $(@D)
 	$(GUEST_CC) $(GUEST_ARCH) -std=gnu11 -O2 $(WARN) -ffreestanding -Iabi -Iabi/riscv64 -nostdlib -static \
 		-MMD -MP -MF $(BUILD)/bench/obj/boot.d -o $@ $<
 
-# What tracing costs: the whole node, without the `skerry` program.
-BENCH_TRACE := $(BUILD)/bench/trace
-$(BENCH_TRACE): $(BUILD)/host/test/bench/run/trace.o $(filter-out $(BUILD)/host/cmd/%,$(SKERRY_OBJ)) \
-                $(BUILD)/host/cmd/elf.o $(BUILD)/host/cmd/image.o
+# What tracing costs, and how fast code is made: the whole node, without the `skerry` program.
+BENCH_NODE := $(BUILD)/bench/trace $(BUILD)/bench/translate
+$(BENCH_NODE): $(BUILD)/bench/%: $(BUILD)/host/test/bench/run/%.o $(filter-out $(BUILD)/host/cmd/%,$(SKERRY_OBJ)) \
+               $(BUILD)/host/cmd/elf.o $(BUILD)/host/cmd/image.o
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -126,7 +140,7 @@ BENCH_SNAPSHOT := $(BUILD)/bench/snapshot $(BUILD)/bench/working_set.elf
 
 BENCH_PROGRAMS := $(BENCH_NATIVE) $(BENCH_LINUX) $(BENCH_METAL) $(BENCH_ROOT) \
                   $(BENCH_IPC:%=$(BUILD)/bench/root/%.elf) $(BUILD)/bench/boot.elf $(BENCH_COUNT) $(BENCH_LATENCY) \
-                  $(BENCH_SNAPSHOT) $(BENCH_TRACE)
+                  $(BENCH_SNAPSHOT) $(BENCH_NODE) $(BENCH_EVENTS:%=$(BUILD)/bench/root/%.elf) $(BUILD)/bench/short.elf
 bench-programs: $(BENCH_PROGRAMS)
 
 bench: $(BENCH_PROGRAMS) $(BUILD)/skerry $(BENCH_METAL_KERNEL)

@@ -215,6 +215,16 @@ static struct code *make(struct hart *h, struct block *block, uint64_t pc)
 	return code;
 }
 
+struct code *vm_jit_make(struct hart *h, uint64_t pc)
+{
+	struct block *block = vm_block_find(h, pc);
+	struct code *old = block ? find(block, h->space, pc) : NULL;
+
+	if (old)
+		kill(h->vm->jit, old);
+	return block ? make(h, block, pc) : NULL;
+}
+
 static void link(struct jit *jit, struct link_site *link, struct code *code)
 {
 	link->next = code->incoming;

@@ -56,6 +56,7 @@ struct jit {
 	const uint8_t *slow;
 	const uint8_t *exit;
 	const uint8_t *linking;
+	struct vm_code *shown; /* what is compiled for people to look at; else NULL */
 };
 
 /* Why code came back. */
@@ -76,6 +77,14 @@ int vm_native_run(struct hart *h);
 int vm_native_op(struct hart *h, const struct code *code, unsigned slot);
 /* A link that leads to `pc`, to be given its place by the translator. */
 struct link_site *vm_jit_link(struct jit *jit, uint64_t pc);
+
+/* The block's code at `pc` in the hart's address space, made anew; NULL: nothing can be fetched there. */
+struct code *vm_jit_make(struct hart *h, uint64_t pc);
+
+/* --- show.c --- */
+
+/* The translator says this before each part, if jit->shown: what follows at `at` is for the guest's `pc`. */
+void vm_jit_show(struct jit *jit, uint64_t pc, const uint8_t *at);
 
 /* --- the translator --- */
 

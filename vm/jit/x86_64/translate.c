@@ -215,12 +215,27 @@ static void leads(struct translation *t, uint8_t *field, int32_t offset)
 	t->link[t->links++].field = field;
 }
 
+/* What follows belongs to the guest's instruction t->op; without one, to none. */
+static void show(const struct translation *t)
+{
+	const struct code *code = t->code;
+	uint64_t pc = VM_CODE_FRAME;
+
+	if (likely(!t->jit->shown))
+		return;
+	if (t->op && vm_is_insn(code->block, t->op))
+		pc = code->pc + vm_block_offset(code->block, t->op);
+	vm_jit_show(t->jit, pc, t->emit.at);
+}
+
 /* Puts all that instructions jump to when the usual does not happen. */
 static void put_detours(struct translation *t, uint8_t *slow_here)
 {
 	for (unsigned i = 0; i < t->detours; i++) {
 		struct detour *detour = &t->detour[i];
 
+		t->op = &t->code->block->ops[detour->slot];
+		show(t);
 		emit_fix(detour->field, t->emit.at);
 		emit_constant(&t->emit, RAX, detour->slot);
 		emit_fix(emit_call(&t->emit), slow_here);
@@ -230,6 +245,8 @@ static void put_detours(struct translation *t, uint8_t *slow_here)
 
 static void put_links(struct translation *t)
 {
+	t->op = NULL;
+	show(t);
 	for (unsigned i = 0; i < t->links; i++) {
 		struct link_site *site = t->link[i].site;
 
@@ -438,6 +455,7 @@ void vm_compile(struct jit *jit, struct code *code)
 		t.op = &block->ops[slot];
 		if (is_plain_start(t.op))
 			continue;
+		show(&t);
 		if (is_end(t.op)) {
 			leads(&t, emit_jump(e), t.op->imm);
 			slot++;
@@ -448,6 +466,8 @@ void vm_compile(struct jit *jit, struct code *code)
 			t.detour[detours++].back = e->at;
 		slot += vm_is_insn(block, t.op) && has_link(t.op);
 	}
+	t.op = NULL;
+	show(&t);
 	slow_here = e->at;
 	emit_constant(e, RDX, (uintptr_t)code);
 	emit_fix(emit_jump(e), fixed(&t, jit->slow));
