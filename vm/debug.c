@@ -42,13 +42,19 @@ void vm_break_clear(struct vm *vm, uint16_t asid, uint64_t vaddr)
 		debug->at[i] = debug->at[--debug->breaks];
 }
 
-bool vm_break_hit(struct hart *h, uint64_t pc)
+bool vm_break_at(const struct hart *h, uint64_t pc)
 {
 	const struct vm_debug *debug = &h->vm->debug;
+
+	return break_find(debug, h->space->asid, pc) < debug->breaks;
+}
+
+bool vm_break_hit(struct hart *h, uint64_t pc)
+{
 	bool skip = h->break_skip;
 
 	h->break_skip = false;
-	return !skip && break_find(debug, h->space->asid, pc) < debug->breaks;
+	return !skip && vm_break_at(h, pc);
 }
 
 /* --- watchpoints --- */

@@ -325,7 +325,9 @@ void vm_jumps_clear(struct vm *vm);
 void vm_space_clear(struct space *space);
 
 /* --- debug.c --- */
-/* Is there a breakpoint at pc for the running hart? */
+/* Is there a breakpoint at pc in the hart's address space? */
+bool vm_break_at(const struct hart *h, uint64_t pc);
+/* The same for the running hart, and is it not the one to be skipped? */
 bool vm_break_hit(struct hart *h, uint64_t pc);
 /* Has the page of `vaddr` in the hart's address space a watchpoint for this access? */
 bool vm_watch_page(const struct hart *h, uint64_t vaddr, enum vm_access access);

@@ -75,6 +75,8 @@ enum vm_stop vm_run(struct vm_hart *hart, struct vm_regs *regs, uint64_t budget)
 	h->budget = (int64_t)slice;
 	h->reserve = budget - slice;
 	h->slice_end = h->pub.instret + slice;
+	if (unlikely(h->break_skip))
+		h->break_skip = vm_break_at(h, regs->pc);
 	stop = vm_interpret(h);
 	h->break_skip = false;
 	if (unlikely(h->watch_hit)) {

@@ -337,6 +337,26 @@ static bool straddling_instruction(struct machine *m)
 	return true;
 }
 
+/* Decoded before or not: what cannot be fetched faults before a breakpoint there is met. */
+static bool straddling_breakpoint(struct machine *m)
+{
+	uint64_t end = CODE + 4096, page = page_new(m);
+	uint32_t word = LI(5, 1);
+
+	map(m, end, page, PTE_ALL);
+	poke(m, end - 2, &word, 4);
+	vm_break_set(m->vm, 1, end - 2);
+	EXPECT("stop", go(m, end - 2, MANY), VM_STOP_BREAK);
+	map(m, end, 0, 0);
+	EXPECT_FAULT(m, end - 2, VM_CAUSE_FETCH_PAGE, end, end - 2, 0);
+	vm_debug_clear(m->vm);
+	vm_break_set(m->vm, 1, end - 2);
+	EXPECT_FAULT(m, end - 2, VM_CAUSE_FETCH_PAGE, end, end - 2, 0);
+	map(m, end, page, PTE_ALL);
+	EXPECT("mapped again", go(m, end - 2, MANY), VM_STOP_BREAK);
+	return true;
+}
+
 /* A straddling branch goes back into its page and forward into the next. */
 static bool straddling_branch(struct machine *m)
 {
@@ -505,6 +525,22 @@ static bool stops_when_asked(struct machine *m)
 	EXPECT("asked before", go(m, CODE, MANY), VM_STOP_REQUEST);
 	EXPECT("instret", m->hart->instret, 4);
 	EXPECT("nothing to do", go(m, CODE, 0), VM_STOP_BUDGET);
+	return true;
+}
+
+/* A skipped breakpoint is the one before the first instruction, and no other. */
+static bool skips_one_breakpoint(struct machine *m)
+{
+	PROGRAM(m, ADDI(5, 5, 1), NOP, NOP, JAL(0, -12));
+	vm_break_set(m->vm, 1, CODE + 8);
+	EXPECT("stop", go(m, CODE, MANY), VM_STOP_BREAK);
+	EXPECT("pc", m->regs.pc, CODE + 8);
+	vm_break_skip(m->hart);
+	EXPECT("the same again", vm_run(m->hart, &m->regs, MANY), VM_STOP_BREAK);
+	EXPECT("instret", m->hart->instret, 6);
+	vm_break_skip(m->hart);
+	EXPECT("not one further on", go(m, CODE, MANY), VM_STOP_BREAK);
+	EXPECT("instret", m->hart->instret, 8);
 	return true;
 }
 
@@ -775,17 +811,18 @@ static void case_run(const char *name, bool (*function)(struct machine *m))
 
 #define CASES(DO)                                                                                            \
 	DO(ecall_does_not_retire)                                                                            \
-	DO(ebreak_is_a_breakpoint) DO(illegal_instructions) DO(illegal_compressed) DO(                       \
-		illegal_dynamic_rounding) DO(flags_are_exact_on_return) DO(faults_of_loads_and_stores)       \
-		DO(misaligned_accesses) DO(atomics_fault) DO(reservations) DO(x0_stays_zero)                 \
-			DO(fetch_faults) DO(straddling_instruction) DO(straddling_branch) DO(                \
-				overwrites_next_instruction) DO(overwrites_in_a_loop)                        \
+	DO(ebreak_is_a_breakpoint)                                                                           \
+	DO(illegal_instructions)                                                                             \
+	DO(illegal_compressed) DO(illegal_dynamic_rounding) DO(flags_are_exact_on_return) DO(                \
+		faults_of_loads_and_stores) DO(misaligned_accesses) DO(atomics_fault) DO(reservations)       \
+		DO(x0_stays_zero) DO(fetch_faults) DO(straddling_instruction) DO(straddling_branch)          \
+			DO(straddling_breakpoint) DO(overwrites_next_instruction) DO(overwrites_in_a_loop)   \
 				DO(overwrites_through_an_alias) DO(data_beside_code) DO(owner_writes_code)   \
 					DO(device_accesses) DO(counters_count) DO(stops_when_asked)          \
-						DO(budgets_are_exact) DO(long_budgets) DO(page_rights)       \
-							DO(table_entries) DO(root_nowhere) DO(flushes)       \
-								DO(many_spaces) DO(much_code)                \
-									DO(disassembles)
+						DO(skips_one_breakpoint) DO(budgets_are_exact)               \
+							DO(long_budgets) DO(page_rights) DO(table_entries)   \
+								DO(root_nowhere) DO(flushes) DO(many_spaces) \
+									DO(much_code) DO(disassembles)
 
 int main(int argc, char **argv)
 {

@@ -343,6 +343,18 @@ static void mark(struct vm *vm, const struct block *block)
 	}
 }
 
+/* The check goes before the one for a breakpoint: where there is no block yet, the fault comes first, too. */
+static void straddle_put(struct block *block)
+{
+	struct op *last = &block->ops[block->slots++], *first = block->ops;
+
+	if (first->handler.label == vm_handler(INTERNAL_BREAK)) {
+		*last = *first;
+		last = first;
+	}
+	last->handler.label = vm_handler(INTERNAL_STRADDLE);
+}
+
 /*
  * The block of the one instruction whose second half lies in the next page: a check that this half
  * is still what it was, then the instruction. False: that page cannot be fetched.
@@ -362,7 +374,7 @@ static bool build_straddle(struct hart *h, struct block *block, uint64_t pc, uin
 	vm_decode(h->vm, block->straddle_word, &insn);
 	if (block->fp_off && vm_insn_is_fp(&insn))
 		vm_insn_make_illegal(&insn, block->straddle_word);
-	block->ops[block->slots++].handler.label = vm_handler(INTERNAL_STRADDLE);
+	straddle_put(block);
 	if (insn_put(block, &insn, 0) != GOES_AWAY) {
 		end_put(block, 4);
 		link_put(block, 4);
