@@ -71,9 +71,10 @@ test-fuzz-corpus: $(HUNT_BIN)
 		snapshot=1000
 
 # As long as one likes, all hunters in turn: make hunt MINUTES=… [TARGET=…]
-HUNTERS := $(HUNT_TARGETS) random-calls instructions tampering guest
+HUNTERS := $(HUNT_TARGETS) random-calls instructions tiers tampering guest
 TARGET  ?= $(HUNTERS)
-hunt-all: $(HUNT_BIN) $(BUILD)/test/fuzz/syscall $(BUILD)/insn/plain/differ
+hunt-all: $(HUNT_BIN) $(BUILD)/test/fuzz/syscall $(BUILD)/insn/plain/differ $(BUILD)/insn/plain/tiers \
+          $(BUILD)/insn/small/tiers
 	@test/fuzz/hunt $(BUILD) $(or $(MINUTES),10) $(HUNT_SEED) $(TARGET)
 
 .PHONY: test-fuzz-corpus hunt-all

@@ -146,111 +146,6 @@ static void put_address(struct generator *g, unsigned rd, uint64_t target)
 	put32(g, enc_i(ADDI, rd, rd, (int)(distance - (int32_t)high)));
 }
 
-/* --- values --- */
-
-static uint64_t random_int(struct generator *g)
-{
-	static const uint64_t edges[] = {
-		0,
-		1,
-		2,
-		UINT64_MAX,
-		UINT64_MAX - 1,
-		INT64_MAX,
-		(uint64_t)INT64_MAX + 1,
-		INT32_MAX,
-		0x80000000,
-		0xffffffff80000000,
-		0xffffffff,
-		0x100000000,
-		0x7f,
-		0x80,
-		0xff,
-		0x7fff,
-		0x8000,
-		0xffff,
-		63,
-		64,
-		31,
-		32,
-	};
-	uint64_t value = random_next(&g->random);
-
-	switch (below(g, 5)) {
-	case 0:
-		return edges[below(g, sizeof(edges) / sizeof(edges[0]))];
-	case 1:
-		return value >> below(g, 64);
-	case 2:
-		return (uint64_t)((int64_t)value >> below(g, 64));
-	case 3:
-		return (UINT64_C(1) << below(g, 64)) + (uint64_t)(int64_t)((int)below(g, 5) - 2);
-	default:
-		return value;
-	}
-}
-
-/* An encoding with this many fraction and exponent bits, edges often. */
-static uint64_t random_float(struct generator *g, unsigned fraction_bits, unsigned exponent_bits)
-{
-	uint64_t ones = (UINT64_C(1) << fraction_bits) - 1, top = (UINT64_C(1) << exponent_bits) - 1;
-	uint64_t bias = top / 2, fraction = random_next(&g->random) & ones;
-	uint64_t exponent = bias - 2 + below(g, 5), sign = below(g, 2);
-
-	switch (below(g, 8)) {
-	case 0:
-		exponent = 0;
-		break;
-	case 1:
-		exponent = top - below(g, 2);
-		break;
-	case 2:
-		exponent = below(g, 4);
-		break;
-	case 3:
-		exponent = below(g, top + 1);
-		break;
-	case 4:
-		exponent = bias + below(g, 70);
-		break;
-	case 5:
-		exponent = bias / 2 + below(g, 8);
-		break;
-	}
-	switch (below(g, 6)) {
-	case 0:
-		fraction = 0;
-		break;
-	case 1:
-		fraction = ones;
-		break;
-	case 2:
-		fraction = UINT64_C(1) << below(g, fraction_bits);
-		break;
-	case 3:
-		fraction &= fraction << below(g, fraction_bits);
-		break;
-	case 4:
-		fraction = ones - below(g, 4);
-		break;
-	}
-	return sign << (fraction_bits + exponent_bits) | exponent << fraction_bits | (fraction & ones);
-}
-
-static uint64_t random_freg(struct generator *g)
-{
-	switch (below(g, 8)) {
-	case 0:
-		return random_next(&g->random);
-	case 1:
-	case 2:
-	case 3:
-		return UINT64_C(0xffffffff00000000) | random_float(g, 23, 8);
-	default:
-		return random_float(g, 52, 11);
-	}
-}
-
 /* --- registers --- */
 
 static bool spared(unsigned reg)
@@ -660,8 +555,8 @@ static void random_state(struct generator *g, uint64_t *state)
 	uint64_t middle = PROGRAM_BASE + g->data + DATA_MIDDLE;
 
 	for (unsigned i = 0; i < 32; i++) {
-		state[i] = random_int(g);
-		state[32 + i] = random_freg(g);
+		state[i] = random_int(&g->random);
+		state[32 + i] = random_freg(&g->random);
 	}
 	/* Bases: around a page's end, and two that are aligned for atomics. */
 	state[2] = middle + 4096 - 16 + below(g, 32) * below(g, 2);
@@ -721,7 +616,7 @@ void program_generate(struct program *program, uint64_t seed, unsigned sequences
 	program->results_size = g.data + DATA_SIZE - program->results;
 	states = g.data + DATA_SIZE;
 	for (unsigned i = 0; i < DATA_SIZE; i += 8) {
-		uint64_t value = below(&g, 2) ? random_freg(&g) : random_int(&g);
+		uint64_t value = below(&g, 2) ? random_freg(&g.random) : random_int(&g.random);
 
 		memcpy(program->image + g.data + i, &value, 8);
 	}

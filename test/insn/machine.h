@@ -65,6 +65,9 @@ struct random {
 };
 uint64_t random_next(struct random *r);
 uint64_t random_below(struct random *r, uint64_t bound);
+/* An integer, and what may lie in a floating-point register; edges often (values.c). */
+uint64_t random_int(struct random *r);
+uint64_t random_freg(struct random *r);
 
 /* Hash of registers and RAM. */
 uint64_t machine_hash(struct machine *m);

@@ -1,0 +1,520 @@
+/*
+ * Makes random code for comparing tiers (tiers.c): blocks of random instructions that end in branches, loops,
+ * jumps, calls, returns and jumps through a table to others of them, now and then to the middle of an
+ * instruction. Blocks lie across pages; some of their instructions write to code. Nothing is done to avoid
+ * faults: whoever runs it goes on somewhere after each, with fresh registers.
+ */
+#include <string.h>
+
+#include "test/insn/asm.h"
+#include "test/insn/blocks.h"
+#include "vm/internal.h"
+
+enum class { CLASS_ALU, CLASS_LOAD, CLASS_STORE, CLASS_BRANCH, CLASS_JUMP, CLASS_AMO, CLASS_FP, CLASS_SYS };
+
+static const struct {
+	uint32_t match, mask;
+	const char *operands;
+	uint8_t class;
+} insns[] = {
+#define INSN(name, class, operands, match, mask) {match, mask, operands, CLASS_##class},
+#include "vm/insn.def"
+};
+
+static const struct {
+	uint16_t match, mask;
+} rvcs[] = {
+#define RVC(name, form, match, mask, base) {match, mask},
+#include "vm/rvc.def"
+};
+
+#define COUNT(array)    (sizeof(array) / sizeof(array[0]))
+#define AUIPC(rd, high) ((uint32_t)0x17 | (uint32_t)(rd) << 7 | (uint32_t)(high))
+
+enum jump { JUMP_BRANCH, JUMP_SHORT_BRANCH, JUMP_JAL, JUMP_SHORT_JUMP, JUMP_FAR };
+
+static const int32_t reach[] = {
+	[JUMP_BRANCH] = 4094,     [JUMP_SHORT_BRANCH] = 254, [JUMP_JAL] = 1 << 19,
+	[JUMP_SHORT_JUMP] = 2046, [JUMP_FAR] = 1 << 30,
+};
+
+struct generator {
+	struct blocks *blocks;
+	struct random *random;
+	uint32_t at, end;
+	unsigned jumps;
+	struct {
+		uint32_t place;
+		enum jump kind;
+		bool call;
+	} jump[2 * BLOCKS_MAX];
+};
+
+static uint64_t below(struct generator *g, uint64_t bound)
+{
+	return random_below(g->random, bound);
+}
+
+static void put16(struct generator *g, uint32_t half)
+{
+	memcpy(g->blocks->code + g->at, &half, 2);
+	g->at += 2;
+}
+
+static void put32(struct generator *g, uint32_t word)
+{
+	memcpy(g->blocks->code + g->at, &word, 4);
+	g->at += 4;
+}
+
+/* --- operands --- */
+
+static bool has_role(unsigned reg)
+{
+	return (reg >= ROLE_RETURN && reg <= ROLE_COUNT) || reg == ROLE_DATA_1 || reg == ROLE_DATA_2 ||
+	       reg == ROLE_DATA_3 || reg == ROLE_DATA_4;
+}
+
+static unsigned random_rd(struct random *r)
+{
+	unsigned reg;
+
+	do
+		reg = (unsigned)random_below(r, 32);
+	while (has_role(reg) && random_below(r, 60));
+	return reg;
+}
+
+/* Few registers more often than others, so that results are used again. */
+static unsigned random_rs(struct random *r)
+{
+	return (unsigned)(random_below(r, 2) ? random_below(r, 32) : 10 + random_below(r, 8));
+}
+
+static unsigned random_base(struct random *r)
+{
+	static const uint8_t bases[] = {ROLE_STACK,  ROLE_STACK,  ROLE_DATA_1,
+					ROLE_DATA_2, ROLE_DATA_3, ROLE_DATA_4};
+
+	return random_below(r, 60) ? bases[random_below(r, COUNT(bases))] : random_rs(r);
+}
+
+/* Of 12 bits. */
+static int32_t random_offset(struct random *r)
+{
+	static const uint16_t spread[] = {4, 16, 64, 256};
+	int32_t words = (int32_t)random_below(r, spread[random_below(r, COUNT(spread))]);
+	int32_t offset = (words * 8 + (random_below(r, 6) ? 0 : (int32_t)random_below(r, 8))) & 2047;
+
+	return random_below(r, 3) ? offset : -offset;
+}
+
+static uint32_t memory_operands(struct random *r, uint32_t word, bool store, unsigned base)
+{
+	int32_t offset = random_offset(r);
+
+	if (store)
+		return S_TYPE(word & 0x707f, base, random_rs(r), offset);
+	return I_TYPE(word & 0x707f, random_below(r, 40) ? random_rd(r) : base, base, offset);
+}
+
+static uint32_t random_mode(struct random *r)
+{
+	static const uint8_t modes[] = {0, 0, 0, 7, 7, 7, 7, 1, 2, 3, 4};
+
+	return (uint32_t)(random_below(r, 150) ? modes[random_below(r, COUNT(modes))] : random_below(r, 8));
+}
+
+/* Random bits where insn.def leaves them free, and likely ones in some places. */
+static uint32_t operands(struct random *r, unsigned id)
+{
+	uint32_t word = insns[id].match | ((uint32_t)random_next(r) & ~insns[id].mask);
+
+	if (insns[id].class == CLASS_LOAD || insns[id].class == CLASS_STORE)
+		return memory_operands(r, word, insns[id].class == CLASS_STORE, random_base(r));
+	for (const char *letter = insns[id].operands; *letter; letter++) {
+		if (*letter == 'd')
+			word = (word & ~(31u << 7)) | random_rd(r) << 7;
+		else if (*letter == 's')
+			word = (word & ~(31u << 15)) | random_rs(r) << 15;
+		else if (*letter == 't')
+			word = (word & ~(31u << 20)) | random_rs(r) << 20;
+		else if (*letter == 'm')
+			word = (word & ~(7u << 12)) | random_mode(r) << 12;
+	}
+	return word;
+}
+
+/* --- instructions --- */
+
+static unsigned random_id(struct random *r, uint32_t classes)
+{
+	unsigned id;
+
+	do
+		id = (unsigned)random_below(r, ID_COUNT);
+	while (!insns[id].mask || !(classes >> insns[id].class & 1));
+	return id;
+}
+
+/* Counters are read; frm gets modes that there are. */
+static uint32_t random_csr(struct random *r)
+{
+	static const uint16_t counters[] = {0xc00, 0xc01, 0xc02, 0xc02};
+	static const uint16_t forms[] = {0x1073, 0x2073, 0x3073, 0x5073, 0x6073, 0x7073};
+
+	switch (random_below(r, 12)) {
+	case 0:
+		return (uint32_t)I_TYPE(forms[random_below(r, 6)], random_rd(r), random_below(r, 32),
+					random_below(r, 4));
+	case 1:
+	case 2:
+		return (uint32_t)I_TYPE(0x5073, random_rd(r), random_below(r, 2) * random_below(r, 5),
+					2); /* csrrwi frm */
+	case 3:
+	case 4:
+		return (uint32_t)I_TYPE(forms[random_below(r, 6)], random_rd(r), random_below(r, 32), 1);
+	case 5:
+	case 6:
+		return CSRRS(random_rd(r), 1 + random_below(r, 3), 0);
+	default:
+		return CSRRS(random_rd(r), counters[random_below(r, 4)], 0);
+	}
+}
+
+static uint32_t random_atomic(struct random *r)
+{
+	static const uint8_t reserving[] = {ID_lr_w, ID_sc_w, ID_lr_d, ID_sc_d};
+	unsigned id = random_below(r, 2) ? random_id(r, 1 << CLASS_AMO) : reserving[random_below(r, 4)];
+	uint32_t word = operands(r, id);
+
+	return random_below(r, 12) ? (word & ~(31u << 15)) | ROLE_DATA_2 << 15 : word;
+}
+
+uint32_t blocks_instruction(struct random *r)
+{
+	uint64_t kind = random_below(r, 100);
+
+	if (kind < 45)
+		return operands(r, random_id(r, 1 << CLASS_ALU));
+	if (kind < 65)
+		return operands(r, random_id(r, 1 << CLASS_LOAD | 1 << CLASS_STORE));
+	if (kind < 85)
+		return operands(r, random_id(r, 1 << CLASS_FP));
+	if (kind < 90)
+		return random_atomic(r);
+	if (kind < 96)
+		return random_csr(r);
+	if (kind < 99)
+		return ADDI(0, 0, 0);
+	return random_below(r, 2) ? ECALL : (uint32_t)random_next(r);
+}
+
+/* Jumps somewhere, faults often, or writes to what has a role. */
+static bool is_odd(const struct insn *insn)
+{
+	unsigned class = insns[insn->id].class;
+
+	if (class == CLASS_BRANCH || class == CLASS_JUMP || class == CLASS_SYS || has_role(insn->rd))
+		return true;
+	return (class == CLASS_LOAD || class == CLASS_STORE) && !has_role(insn->rs1);
+}
+
+static void put_short(struct generator *g)
+{
+	unsigned i = (unsigned)below(g, COUNT(rvcs));
+	uint16_t half = (uint16_t)(rvcs[i].match | ((uint16_t)random_next(g->random) & ~rvcs[i].mask));
+	struct insn insn;
+
+	vm_decode(NULL, half, &insn);
+	if (is_odd(&insn) && below(g, 40))
+		return;
+	put16(g, half);
+}
+
+/* Several accesses by one base, which now and then moves. */
+static void put_group(struct generator *g)
+{
+	unsigned base = random_base(g->random), count = 2 + (unsigned)below(g, 8);
+
+	while (count--) {
+		unsigned id = random_id(g->random, 1 << CLASS_LOAD | 1 << CLASS_STORE);
+		bool store = insns[id].class == CLASS_STORE;
+
+		put32(g, memory_operands(g->random, insns[id].match, store, base));
+		if (below(g, 8) == 0)
+			put32(g, ADDI(base, base, (int)below(g, 64) - 32));
+		if (below(g, 6) == 0)
+			put32(g, operands(g->random, random_id(g->random, 1 << CLASS_ALU)));
+	}
+}
+
+/* Constants and addresses of several instructions. */
+static void put_constant(struct generator *g)
+{
+	unsigned rd = random_rd(g->random);
+	uint32_t high = (uint32_t)random_next(g->random) & 0xfffff000;
+
+	put32(g, below(g, 2) ? LUI(rd, high >> 12) : AUIPC(rd, below(g, 2) ? high : 0));
+	if (below(g, 2))
+		put32(g, ADDI(rd, rd, (int)below(g, 4096) - 2048));
+	else
+		put32(g, LD(random_rd(g->random), rd, (int)below(g, 64) * 8 - 256));
+}
+
+/* Writes an instruction, or half of one, to code: soon to be executed, or anywhere. */
+static void put_change(struct generator *g)
+{
+	unsigned address = 5 + (unsigned)below(g, 3), value = 10 + (unsigned)below(g, 4);
+	uint32_t word = blocks_instruction(g->random), target, high;
+	int32_t distance;
+
+	put32(g, LUI(value, (word + 0x800) >> 12));
+	put32(g, ADDI(value, value, (int32_t)(word << 20) >> 20));
+	target = (uint32_t)(below(g, 3) ? g->at + below(g, 32) * 2 : below(g, BLOCKS_BYTES / 2) * 2) %
+		 BLOCKS_BYTES;
+	distance = (int32_t)(target - g->at);
+	high = ((uint32_t)distance + 0x800) & 0xfffff000;
+	put32(g, AUIPC(address, high));
+	distance -= (int32_t)high;
+	put32(g, below(g, 4)   ? SW(value, address, distance)
+		 : below(g, 2) ? SH(value, address, distance)
+			       : SD(value, address, distance));
+	if (below(g, 2))
+		put32(g, FENCE_I);
+}
+
+static void put_one(struct generator *g)
+{
+	uint64_t kind = below(g, 100);
+
+	if (kind < 30)
+		put_short(g);
+	else if (kind < 40)
+		put_group(g);
+	else if (kind < 44)
+		put_constant(g);
+	else if (kind < 45)
+		put_change(g);
+	else
+		put32(g, blocks_instruction(g->random));
+}
+
+/* --- jumps --- */
+
+static void jump_later(struct generator *g, enum jump kind, bool call)
+{
+	if (g->jumps == COUNT(g->jump))
+		return;
+	g->jump[g->jumps].place = g->at;
+	g->jump[g->jumps].kind = kind;
+	g->jump[g->jumps++].call = call;
+}
+
+static uint32_t short_branch(int32_t offset)
+{
+	uint32_t o = (uint32_t)offset;
+
+	return (o >> 8 & 1) << 12 | (o >> 3 & 3) << 10 | (o >> 6 & 3) << 5 | (o >> 1 & 3) << 3 |
+	       (o >> 5 & 1) << 2;
+}
+
+static uint32_t short_jump(int32_t offset)
+{
+	uint32_t o = (uint32_t)offset;
+
+	return (o >> 11 & 1) << 12 | (o >> 4 & 1) << 11 | (o >> 8 & 3) << 9 | (o >> 10 & 1) << 8 |
+	       (o >> 6 & 1) << 7 | (o >> 7 & 1) << 6 | (o >> 1 & 7) << 3 | (o >> 5 & 1) << 2;
+}
+
+/* Every third block begins as a function does, and calls go there. */
+static bool is_function(unsigned block)
+{
+	return block % 3 == 2;
+}
+
+/* The distance to some block within reach; else to what comes next. */
+static int32_t random_target(struct generator *g, uint32_t place, enum jump kind, bool call)
+{
+	for (unsigned i = 0; i < 20; i++) {
+		unsigned block = (unsigned)below(g, g->blocks->count);
+		int32_t offset = (int32_t)(g->blocks->start[block] - place);
+
+		if (call && !is_function(block) && i < 10)
+			continue;
+		if (below(g, 40) == 0)
+			offset += 2;
+		if (offset <= reach[kind] && offset >= -reach[kind] && offset)
+			return offset;
+	}
+	return kind == JUMP_SHORT_BRANCH || kind == JUMP_SHORT_JUMP ? 2 : 4;
+}
+
+static void or_into(uint8_t *code, uint32_t bits)
+{
+	uint32_t word;
+
+	memcpy(&word, code, 4);
+	word |= bits;
+	memcpy(code, &word, 4);
+}
+
+static void fix_jumps(struct generator *g)
+{
+	for (unsigned i = 0; i < g->jumps; i++) {
+		uint8_t *code = g->blocks->code + g->jump[i].place;
+		int32_t offset = random_target(g, g->jump[i].place, g->jump[i].kind, g->jump[i].call);
+		uint32_t high = ((uint32_t)offset + 0x800) & 0xfffff000;
+
+		switch (g->jump[i].kind) {
+		case JUMP_BRANCH:
+			or_into(code, B_TYPE(0, 0, 0, offset));
+			break;
+		case JUMP_SHORT_BRANCH:
+			or_into(code, short_branch(offset));
+			break;
+		case JUMP_JAL:
+			or_into(code, J_TYPE(0, 0, offset));
+			break;
+		case JUMP_SHORT_JUMP:
+			or_into(code, short_jump(offset));
+			break;
+		case JUMP_FAR:
+			or_into(code, high);
+			or_into(code + 4, ((uint32_t)offset - high) << 20);
+			break;
+		}
+	}
+}
+
+static void put_branch(struct generator *g)
+{
+	static const uint16_t matches[] = {0x63, 0x1063, 0x4063, 0x5063, 0x6063, 0x7063};
+
+	if (below(g, 4) == 0) {
+		jump_later(g, JUMP_SHORT_BRANCH, false);
+		put16(g, (below(g, 2) ? 0xc001 : 0xe001) | (uint32_t)below(g, 8) << 7);
+		return;
+	}
+	jump_later(g, JUMP_BRANCH, false);
+	put32(g,
+	      R_TYPE(matches[below(g, 6)], 0, random_rs(g->random), below(g, 3) ? random_rs(g->random) : 0));
+}
+
+static void put_call(struct generator *g)
+{
+	if (below(g, 3)) {
+		jump_later(g, JUMP_JAL, true);
+		put32(g, JAL(ROLE_RETURN, 0));
+	} else {
+		unsigned reg = below(g, 2) ? (unsigned)ROLE_RETURN : 6;
+
+		jump_later(g, JUMP_FAR, true);
+		put32(g, AUIPC(reg, 0));
+		put32(g, JALR(ROLE_RETURN, reg, 0));
+	}
+}
+
+static void put_through_table(struct generator *g)
+{
+	put32(g, LD(5, ROLE_TABLE, (int)below(g, TABLE_ENTRIES) * 8));
+	if (below(g, 2))
+		put32(g, JALR(below(g, 3) ? 0 : ROLE_RETURN, 5, 0));
+	else
+		put16(g, (below(g, 2) ? 0x8002u : 0x9002u) | 5 << 7); /* c.jr, c.jalr */
+}
+
+static void put_return(struct generator *g)
+{
+	put32(g, LD(ROLE_RETURN, ROLE_STACK, 24));
+	put32(g, ADDI(ROLE_STACK, ROLE_STACK, 32));
+	if (below(g, 2))
+		put32(g, JALR(0, ROLE_RETURN, 0));
+	else
+		put16(g, 0x8082);
+}
+
+static void put_end(struct generator *g, bool function)
+{
+	if (function && below(g, 4)) {
+		put_return(g);
+		return;
+	}
+	switch (below(g, 12)) {
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+		put_branch(g);
+		break;
+	case 4:
+	case 5:
+		put_call(g);
+		break;
+	case 6:
+		put_through_table(g);
+		break;
+	case 7:
+		jump_later(g, JUMP_JAL, false);
+		put32(g, JAL(0, 0));
+		break;
+	case 8:
+		jump_later(g, JUMP_SHORT_JUMP, false);
+		put16(g, 0xa001);
+		break;
+	}
+}
+
+/* --- blocks --- */
+
+static void put_body(struct generator *g)
+{
+	unsigned count = (unsigned)(below(g, 4) ? below(g, 12) : below(g, 40));
+
+	while (count--)
+		put_one(g);
+}
+
+static void put_loop(struct generator *g)
+{
+	uint32_t start;
+
+	put32(g, LI(ROLE_COUNT, 1 + (int)(below(g, 4) ? below(g, 8) : below(g, 300))));
+	start = g->at;
+	put_body(g);
+	put32(g, ADDI(ROLE_COUNT, ROLE_COUNT, -1));
+	put32(g, BNE(ROLE_COUNT, 0, (int32_t)(start - g->at)));
+}
+
+static void put_block(struct generator *g, bool function)
+{
+	if (function) {
+		put32(g, ADDI(ROLE_STACK, ROLE_STACK, -32));
+		put32(g, SD(ROLE_RETURN, ROLE_STACK, 24));
+	}
+	if (below(g, 4) == 0)
+		put_loop(g);
+	else
+		put_body(g);
+	put_end(g, function);
+}
+
+void blocks_generate(struct blocks *blocks, struct random *random)
+{
+	struct generator g = {.blocks = blocks, .random = random};
+	/* The longest block: a loop of 40 groups of 10 accesses, each with two more. */
+	uint32_t room = 40 * 10 * 12 + 64;
+	uint32_t size = (uint32_t)(64u << below(&g, 7));
+
+	memset(blocks, 0, sizeof(*blocks));
+	/* Small programs across a page's end, and large ones. */
+	g.at = (uint32_t)(4096 - below(&g, size / 2 + 32) * 2) & 0x1fff;
+	g.end = g.at + size > BLOCKS_BYTES - room ? BLOCKS_BYTES - room : g.at + size;
+	while (blocks->count < BLOCKS_MAX && g.at < g.end) {
+		blocks->start[blocks->count] = g.at;
+		put_block(&g, is_function(blocks->count++));
+	}
+	jump_later(&g, JUMP_JAL, false);
+	put32(&g, JAL(0, 0));
+	fix_jumps(&g);
+}
