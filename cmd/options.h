@@ -56,6 +56,7 @@ struct run_options {
 	const char *control; /* path of the socket; NULL: none */
 	enum vm_tier tier;
 	bool tier_given;
+	bool perf_map;
 	bool verbose;
 	const char *gdb_host; /* NULL: no debugger */
 	uint16_t gdb_port;    /* 0: any */

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/symbols.h"
+
 #define CODE_COMPARED 32 /* bytes around an address that must agree */
 
 /* Does the thread have this program's code at `address`? */
@@ -97,31 +99,17 @@ static bool describe_by_debug_info(Elf *elf, uint64_t address, char *text, size_
 	return found;
 }
 
-/* The function symbol that covers the address, or the last one before it. */
-static bool describe_by_symbol(Elf *elf, uint64_t address, char *text, size_t size)
+static bool describe_by_symbol(struct span program, uint64_t address, char *text, size_t size)
 {
-	const char *best = NULL;
-	uint64_t best_value = 0;
-	Elf_Scn *section = NULL;
+	const struct symbol *symbol;
+	struct symbols symbols;
 
-	while ((section = elf_nextscn(elf, section))) {
-		Elf_Data *data = elf_getdata(section, NULL);
-		GElf_Shdr header;
-		GElf_Sym symbol;
-
-		if (!data || !gelf_getshdr(section, &header) || header.sh_type != SHT_SYMTAB)
-			continue;
-		for (int i = 0; gelf_getsym(data, i, &symbol); i++)
-			if (GELF_ST_TYPE(symbol.st_info) == STT_FUNC && symbol.st_value <= address &&
-			    symbol.st_value >= best_value &&
-			    (symbol.st_size == 0 || address - symbol.st_value < symbol.st_size)) {
-				best = elf_strptr(elf, header.sh_link, symbol.st_name);
-				best_value = symbol.st_value;
-			}
-	}
-	if (best)
-		snprintf(text, size, "%s+0x%" PRIx64, best, address - best_value);
-	return best;
+	symbols_read(&symbols, program);
+	symbol = symbols_at(&symbols, address);
+	if (symbol)
+		snprintf(text, size, "%s+0x%" PRIx64, symbol->name, address - symbol->value);
+	symbols_free(&symbols);
+	return symbol;
 }
 
 static bool describe_in(struct span program, struct node *node, const struct node_thread *thread,
@@ -130,7 +118,7 @@ static bool describe_in(struct span program, struct node *node, const struct nod
 	Elf *elf = elf_memory((char *)program.data, program.size);
 	bool found = elf && program_matches(elf, program, node, thread, address) &&
 		     (describe_by_debug_info(elf, address, text, size) ||
-		      describe_by_symbol(elf, address, text, size));
+		      describe_by_symbol(program, address, text, size));
 
 	elf_end(elf);
 	return found;

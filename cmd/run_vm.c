@@ -9,6 +9,7 @@
 #include "cmd/console.h"
 #include "cmd/control.h"
 #include "cmd/gdb_server.h"
+#include "cmd/perf_map.h"
 #include "cmd/report.h"
 #include "cmd/run.h"
 #include "cmd/trace.h"
@@ -76,6 +77,7 @@ static bool vm_start(struct run *run)
 		.root_cnode_bits = options->root_cnode_bits,
 		.domains = options->domains,
 		.tier = options->tier,
+		.code_made = options->perf_map ? perf_map_code : NULL,
 		.real_time = options->real_time,
 		.fdt = run->fdt,
 		.fdt_size = run->fdt_size,
@@ -91,6 +93,10 @@ static bool vm_start(struct run *run)
 	};
 	char error[512];
 
+	if (options->perf_map && !perf_map_begin()) {
+		run->status = STATUS_NO_BOOT;
+		return false;
+	}
 	if (options->snapshot)
 		host_request_catch();
 	if (run->disk)
@@ -175,6 +181,7 @@ static enum node_state step(struct run *run)
 	state = run->saved.journal ? journal_step(run->saved.journal, budget, &vm.until)
 				   : node_step(vm.node, budget, &vm.until);
 	vm.cut = state == NODE_STOPPED;
+	perf_map_turn(vm.node, &run->image);
 	return state;
 }
 
@@ -321,6 +328,7 @@ static void vm_close(struct run *run)
 		node_destroy(vm.node);
 	}
 	vm.node = NULL;
+	perf_map_end();
 }
 
 const struct target target_vm = {

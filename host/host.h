@@ -118,6 +118,11 @@ bool host_output_write(struct host_output *output, const void *bytes, size_t siz
 bool host_output_write_at(struct host_output *output, uint64_t offset, const void *bytes, size_t size);
 bool host_output_finish(struct host_output *output); /* closes it in any case */
 void host_output_abandon(struct host_output *output);
+/*
+ * The file, empty, in which this system's profiler looks for the names of code that we make, of which each
+ * line has address, size and name; it stays when we end. NULL on failure.
+ */
+struct host_output *host_profile_create(void);
 
 struct host_disk; /* a file or block device of fixed size */
 

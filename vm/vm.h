@@ -81,6 +81,12 @@ struct vm_config {
 	unsigned harts;
 	struct vm_bus bus;
 	enum vm_tier tier; /* VM_TIER_INTERP where the host has no compiler: what runs is the same */
+	/*
+	 * Told of code that the compiler made, for profilers; NULL: nobody asks. `pc` is the guest's,
+	 * VM_CODE_FRAME for what serves all code; at an address that was told of before, that is no more.
+	 */
+	void (*code_made)(void *context, uint64_t root_paddr, uint64_t pc, const void *host, uint64_t size);
+	void *code_context;
 };
 
 /* Accesses of user code that a watchpoint waits for. */
@@ -99,7 +105,7 @@ struct vm_hart {
 		uint64_t vaddr;     /* the first watched byte of the access */
 		enum vm_watch kind; /* of the watchpoint */
 	} watched;                  /* of the last VM_STOP_WATCH */
-				    /* further fields are the VM's own: see vm/internal.h */
+	/* further fields are the VM's own: see vm/internal.h */
 };
 
 /* Statistics since creation; reading them costs nothing while they are not asked for. */

@@ -1,26 +1,24 @@
-/* Memory for code from Linux: one nameless file, mapped twice. */
+/*
+ * Memory for code from Linux: shared memory, mapped a second time by mremap() (2): an old size of 0 says so.
+ * It has no file, which perf would take the names of code from.
+ */
 #define _GNU_SOURCE
 #include "host/host.h"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 bool host_code_reserve(uint64_t size, void **write, void **run)
 {
-	int file = memfd_create("skerry-code", MFD_CLOEXEC);
-	bool made = file >= 0 && ftruncate(file, (off_t)size) == 0;
-
-	*write = *run = MAP_FAILED;
-	if (made)
-		*write = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-	if (*write != MAP_FAILED)
-		*run = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, file, 0);
-	if (file >= 0)
-		close(file);
-	if (*run != MAP_FAILED)
+	*run = MAP_FAILED;
+	*write = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (*write == MAP_FAILED)
+		return false;
+	*run = mremap(*write, 0, size, MREMAP_MAYMOVE);
+	if (*run != MAP_FAILED && mprotect(*run, size, PROT_READ | PROT_EXEC) == 0)
 		return true;
-	if (*write != MAP_FAILED)
-		munmap(*write, size);
+	if (*run != MAP_FAILED)
+		munmap(*run, size);
+	munmap(*write, size);
 	return false;
 }
 

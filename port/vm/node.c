@@ -177,6 +177,8 @@ static bool make_machine(struct node *node, char *error, size_t error_size)
 		.ram_size = node->config.ram_size,
 		.harts = 1,
 		.tier = node->config.tier,
+		.code_made = node->config.code_made,
+		.code_context = node->config.code_context,
 		.bus = {.context = node, .load = bus_load, .store = bus_store, .counter = read_counter},
 	};
 

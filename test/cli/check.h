@@ -12,6 +12,7 @@ extern unsigned failures;
 /* The groups of tests besides the command line and images (cli.c). */
 void test_ends(void);
 void test_qemu(void);
+void test_compiler(void);
 
 /* Starts skerry with the words of `line`; "_" in a word stands for a space. */
 void start(const char *line, enum process_input input, enum process_output output);

@@ -51,6 +51,8 @@ static void test_usage(void)
 		{"run good.elf --stats=xml", "json"},
 		{"run good.elf --on xen", "choose vm or qemu"},
 		{"run --stats good.elf --on qemu", "leave out --on qemu"},
+		{"run good.elf --perf-map --on qemu", "leave out --on qemu"},
+		{"run good.elf --perf-map=x", "takes no value"},
 		{"run good.elf --tier fast", "choose interp, jit or auto"},
 		{"run good.elf --tier jit --on qemu", "leave out --on qemu"},
 		{"run good.elf --on qemu --tier interp", "leave out --on qemu"},
@@ -446,6 +448,7 @@ int main(int argc, char **argv)
 	test_wrong_profile();
 	test_mcs_calls();
 	test_ends();
+	test_compiler();
 	test_qemu();
 	snprintf(remove, sizeof remove, "rm -rf %s", folder);
 	free(path);

@@ -45,6 +45,8 @@ bool vm_jit_create(struct vm *vm)
 	jit->records_size = RECORDS_SIZE;
 	begin(jit);
 	vm->jit = jit;
+	if (vm->config.code_made)
+		vm->config.code_made(vm->config.code_context, 0, VM_CODE_FRAME, jit->run, jit->fixed);
 	return true;
 }
 
@@ -209,6 +211,8 @@ static struct code *make(struct hart *h, struct block *block, uint64_t pc)
 	if (jump_entry(space, pc)->pc == pc)
 		jump_entry(space, pc)->native = code->entry;
 	vm->stats.blocks_compiled++;
+	if (vm->config.code_made)
+		vm->config.code_made(vm->config.code_context, space->root, pc, code->entry, code->bytes);
 	vm->stats.insns_compiled += (uint64_t)block->count;
 	vm->stats.code_bytes += code->bytes;
 	vm->stats.compile_ns += host_clock_ns() - start;
