@@ -6,7 +6,8 @@
 #include <skerry/check.h>
 #include <skerry/console.h>
 
-/* From the linker's command line: seeds first to first + worlds - 1, steps in each, steps between two lines. */
+/* From the linker's command line: seeds first to first + worlds - 1, steps in each, steps between two lines.
+ */
 extern char fuzz_first[], fuzz_worlds[], fuzz_steps[], fuzz_every[];
 
 extern char stub_page[], stub_record[], stub_syscall[], stub_load[], stub_store[], stub_remap[], stub_jump[],
@@ -108,7 +109,8 @@ static void make_modify(const struct worker *worker, seL4_UserContext *regs)
 
 static void make_float(struct worker *worker, seL4_UserContext *regs)
 {
-	static const char *const entry[] = {stub_fp_set, stub_fp_set, stub_fp_get, stub_fp_get, stub_fp_compute};
+	static const char *const entry[] = {stub_fp_set, stub_fp_set, stub_fp_get, stub_fp_get,
+					    stub_fp_compute};
 	unsigned i = (unsigned)below(sizeof entry / sizeof entry[0]);
 
 	regs->pc = stub_address(entry[i]);
@@ -120,7 +122,8 @@ static void make_float(struct worker *worker, seL4_UserContext *regs)
 
 static void make_odd(const struct worker *worker, seL4_UserContext *regs)
 {
-	static const signed char numbers[] = {0, 1, seL4_SysDebugCapIdentify, seL4_SysDebugCapIdentify, -15, -30, -100};
+	static const signed char numbers[] = {
+		0, 1, seL4_SysDebugCapIdentify, seL4_SysDebugCapIdentify, -15, -30, -100};
 
 	switch (below(4)) {
 	case 0:
@@ -201,10 +204,10 @@ static void observe_worker(unsigned index)
 	struct worker *worker = &fuzz.worker[index];
 	struct worker_page *page = worker->page;
 
-	if (worker->is_get_address && page->x[11] == 1)
+	if (worker->is_get_address && page->x[11] == 1 && page->x[12] < NO_DEVICE)
 		page->x[12] -= fuzz.memory_paddr;
-	say("\n  worker %u: a0 %#lx a1 %#lx a2 %#lx a3 %#lx a4 %#lx", index, page->x[10], page->x[11], page->x[12],
-	    page->x[13], page->x[14]);
+	say("\n  worker %u: a0 %#lx a1 %#lx a2 %#lx a3 %#lx a4 %#lx", index, page->x[10], page->x[11],
+	    page->x[12], page->x[13], page->x[14]);
 	trace(index);
 	trace(page->done);
 	trace_words(page->x, sizeof page->x);
@@ -220,6 +223,7 @@ void observe(void)
 	trace(count);
 	if (count - fuzz.log_seen > LOG_ENTRIES)
 		fuzz.log_seen = count; /* somebody has written to it; or more have ended than there are */
+	take_faults();
 	avoid_collect();
 	for (; fuzz.log_seen != count; fuzz.log_seen++) {
 		seL4_Word worker = fuzz.log->worker[fuzz.log_seen % LOG_ENTRIES];
@@ -242,7 +246,8 @@ void observe_registers(void)
 	}
 }
 
-/* --- steps ------------------------------------------------------------------------------------------------ */
+/* --- steps ------------------------------------------------------------------------------------------------
+ */
 
 /* One who waits for somebody is rather left alone: somebody may come. */
 static unsigned choose_worker(void)

@@ -6,12 +6,13 @@
  * The *director* is the root server's own thread. It alone decides, from the seed and from what it has seen.
  * The *workers* are threads without a C program: the director writes a worker's registers and resumes it; it
  * does one thing in stub.S (a system call, an access, floating point), notes all its registers and stops.
- * Workers have priorities above the director's and all distinct (but for races, see guest_direct.c), so at most one
- * thread of each priority can run, and who runs never depends on time: what a worker started has gone as far as it
- * can when the director goes on. Fuzzed calls cannot give a thread a priority at or above the director's.
+ * Workers have priorities above the director's and all distinct (but for races, see guest_direct.c), so at
+ * most one thread of each priority can run, and who runs never depends on time: what a worker started has
+ * gone as far as it can when the director goes on. Fuzzed calls cannot give a thread a priority at or above
+ * the director's.
  *
- * Upstream's kernel differs from ours in a few known ways (doc/ABI.md). A program that is to run on both avoids
- * what shows them, so that nothing seen need be left out of the comparison: see guest_avoid.c.
+ * Upstream's kernel differs from ours in a few known ways (doc/ABI.md). A program that is to run on both
+ * avoids what shows them, so that nothing seen need be left out of the comparison: see guest_avoid.c.
  *
  *   guest.c    worlds and steps          guest_world.c   what a world is made of
  *   guest_call.c  one random system call   guest_trace.c   the hash, random numbers, what is printed
@@ -34,28 +35,30 @@ enum {
 	PROCESSES = 2,
 	ENDPOINTS = 3,
 	NOTIFICATIONS = 3,
-	IRQS = 8,          /* lines on which nothing ever happens: the virtio slots' */
-	NODE_BITS = 4,     /* of the CNodes that are made while a world goes on */
-	FRAMES = 6,        /* that the director maps here and there */
+	IRQS = 8,      /* lines on which nothing ever happens: the virtio slots' */
+	NODE_BITS = 4, /* of the CNodes that are made while a world goes on */
+	FRAMES = 6,    /* that the director maps here and there */
 	DIRECTOR_PRIO = 60,
 	RACE_PRIO = 200, /* the director's, while it starts several at once */
-	WORKER_MCP = 7,    /* below the director: what fuzzed calls can set */
+	WORKER_MCP = 7,  /* below the director: what fuzzed calls can set */
 	WORKER_PRIO = 100,
 };
 
 /* Slots of every fuzzed CSpace; the first few are what its workers stand on, spoilt only by accident. */
 enum {
-	SLOT_SELF = 1,                  /* the CNode itself: all 64 bits of an index count */
-	SLOT_TCB = 2,                   /* of each worker */
-	SLOT_FAULT = SLOT_TCB + WORKERS, /* where faults go */
-	SLOT_VSPACE,                    /* of each process */
+	SLOT_SELF = 1,                       /* the CNode itself: all 64 bits of an index count */
+	SLOT_TCB = 2,                        /* of each worker */
+	SLOT_FAULT = SLOT_TCB + WORKERS,     /* where faults go that workers handle, if they do */
+	SLOT_ANSWERED,                       /* where those go that the director takes at once */
+	SLOT_VSPACE,                         /* of each process */
 	SLOT_PARK = SLOT_VSPACE + PROCESSES, /* where workers stop in a program for upstream's kernel */
 	SLOT_DEEP,                           /* the CNode itself, DEEP_DEPTH bits of an index count */
 	SLOT_GUARDED,                        /* the same with a guard, see worker_cptr() */
 	SLOT_FREE,
 };
 
-/* How a CNode is reached through SLOT_DEEP and SLOT_GUARDED: the bits of an index, and the guard in front of it. */
+/* How a CNode is reached through SLOT_DEEP and SLOT_GUARDED: the bits of an index, and the guard in front of
+ * it. */
 enum {
 	DEEP_DEPTH = seL4_WordBits - CSPACE_BITS,
 	ROOT_GUARD = 5,
@@ -67,12 +70,15 @@ enum {
 /* The guard of a worker's root CNode: all bits but the last, none, ROOT_GUARD. */
 enum reach { REACH_FLAT, REACH_DEEP, REACH_GUARDED, REACHES };
 
+/* A physical address in device memory where there is no device: an access is a fault. */
+#define NO_DEVICE (1ul << 35)
+
 /* What DebugCapIdentify says, and what else one may look for. */
 enum {
 #define CAP_TYPE_ENUM(name, number) TYPE_##name = number,
 	SEL4_CAP_TYPES(CAP_TYPE_ENUM)
 #undef CAP_TYPE_ENUM
-	TYPE_ANY = 100,
+		TYPE_ANY = 100,
 	TYPE_FULL,
 };
 
@@ -108,6 +114,7 @@ struct worker {
 	unsigned cspace, process;
 	enum reach reach;
 	bool is_get_address; /* its action is Page_GetAddress */
+	bool is_answered;    /* the director handles its faults */
 	bool is_parked;      /* surely: the director has its message; only when avoiding */
 	seL4_Word lent;      /* the slot in which its action expects the IRQControl capability, or 0 */
 };
@@ -116,15 +123,15 @@ struct fuzz {
 	struct worker worker[WORKERS];
 	struct log_page *log;
 	seL4_Word log_seen;
-	bool is_race; /* all workers have the same priority */
+	bool is_race;      /* all workers have the same priority */
 	unsigned suspects; /* bits of workers that may have another's thread pointer; only when avoiding */
 	seL4_Word seed, step, actions;
 	unsigned char type[CSPACES][CSPACE_SLOTS]; /* as last seen */
 	struct {
 		seL4_Word address;
 		unsigned process;
-	} frame[FRAMES]; /* where the director has mapped it last */
-	seL4_Word memory_paddr;                    /* of the untyped memory that worlds are made of */
+	} frame[FRAMES];        /* where the director has mapped it last */
+	seL4_Word memory_paddr; /* of the untyped memory that worlds are made of */
 };
 extern struct fuzz fuzz;
 
@@ -170,6 +177,9 @@ void direct(void);
 /* Sends, signals, receives and replies, never waiting. */
 void talk(void);
 
+/* Takes the faults that are for the director, and answers some. */
+void take_faults(void);
+
 /* Some workers with the same priority at once. */
 void race(void);
 
@@ -184,15 +194,17 @@ seL4_CPtr worker_tcb(unsigned worker);
 /* A slot of its CSpace as the worker addresses it: straight, or through a second CNode and guards. */
 seL4_CPtr worker_cptr(const struct worker *worker, seL4_Word slot);
 
-/* The director's capabilities: for an endpoint, and that in a slot of a CSpace. */
+/* The director's capabilities: for endpoints, and that in a slot of a CSpace. */
 seL4_CPtr director_endpoint(unsigned endpoint);
+seL4_CPtr fault_endpoint(void);
 seL4_CPtr director_cptr(unsigned cspace, seL4_Word slot);
 
 /* Where it gets capabilities; it says of which type the one is that has come, and deletes it. */
 void director_receive_path(void);
 unsigned director_received(void);
 
-/* Takes the thread that has sent a message away from the director: a slot of a CSpace gets the reply capability. */
+/* Takes the thread that has sent a message away from the director: a slot of a CSpace gets the reply
+ * capability. */
 seL4_Error save_caller(unsigned cspace, seL4_Word slot);
 
 /* Moves the only capability of its kind to a slot of a worker's CSpace, and back. */
@@ -225,10 +237,20 @@ unsigned type_now(unsigned cspace, seL4_Word slot);
 /* A slot of that type, 0 if there is none that we know of. */
 seL4_Word pick(unsigned cspace, unsigned type);
 
+/* A call in the making: words beyond the fourth and capabilities go into the IPC buffer. */
+struct call {
+	struct worker *worker;
+	seL4_Word label, cptr, word[40], cap[seL4_MsgMaxExtraCaps];
+	unsigned words, caps;
+};
+
 /* --- guest_avoid.c ------------------------------------------------------------------------------- */
 
 /* Is this a program for upstream's kernel? */
 bool is_avoiding(void);
+
+/* Changes a call so that it shows no known difference. */
+void avoid_call(struct call *call);
 
 /* Where a worker goes when an action has ended: label and words of its message, if it sends one. */
 seL4_CPtr park_endpoint(void);
@@ -237,8 +259,8 @@ seL4_Word park_info(void);
 /* The same, or something else that can be a stack pointer. */
 seL4_Word stack_word(seL4_Word word);
 
-/* Somebody gets another's thread pointer, by which an action ends in the other's name. */
-void avoid_trusting(void);
+/* May the worker have a fault whose message the director has not got? */
+bool avoid_unanswered(unsigned worker);
 
 /* Takes the messages of those who have ended an action. */
 void avoid_collect(void);

@@ -6,13 +6,6 @@
 
 #define GUARD(bits) (seL4_CNode_CapData_new(0, bits).words[0])
 
-/* A call in the making: words beyond the fourth and capabilities go into the IPC buffer. */
-struct call {
-	struct worker *worker;
-	seL4_Word label, cptr, word[40], cap[seL4_MsgMaxExtraCaps];
-	unsigned words, caps;
-};
-
 static void word(struct call *call, seL4_Word value)
 {
 	call->word[call->words++] = value;
@@ -42,7 +35,8 @@ static seL4_Word node(const struct call *call)
 	return chance(75) ? SLOT_SELF : pick_for(call, TYPE_CNode);
 }
 
-/* Index and depth of a slot in that CNode: of a whole CSpace, or of a small CNode, also of one in a CSpace. */
+/* Index and depth of a slot in that CNode: of a whole CSpace, or of a small CNode, also of one in a CSpace.
+ */
 static void place(struct call *call, seL4_Word of, unsigned type)
 {
 	if (of == SLOT_DEEP && chance(40)) {
@@ -90,15 +84,17 @@ static seL4_Word victim(const struct call *call)
 	return at;
 }
 
-/* --- methods, by object ---------------------------------------------------------------------------------- */
+/* --- methods, by object ----------------------------------------------------------------------------------
+ */
 
 static void make_retype(struct call *call)
 {
-	static const unsigned char types[] = {seL4_UntypedObject, seL4_UntypedObject, seL4_TCBObject,
-					      seL4_EndpointObject, seL4_NotificationObject, seL4_CapTableObject,
-					      seL4_CapTableObject, seL4_RISCV_4K_Page, seL4_RISCV_4K_Page,
-					      seL4_RISCV_4K_Page, seL4_RISCV_PageTableObject,
-					      seL4_RISCV_PageTableObject, seL4_RISCV_Mega_Page, seL4_RISCV_Giga_Page};
+	static const unsigned char types[] = {
+		seL4_UntypedObject,   seL4_UntypedObject,         seL4_TCBObject,
+		seL4_EndpointObject,  seL4_NotificationObject,    seL4_CapTableObject,
+		seL4_CapTableObject,  seL4_RISCV_4K_Page,         seL4_RISCV_4K_Page,
+		seL4_RISCV_4K_Page,   seL4_RISCV_PageTableObject, seL4_RISCV_PageTableObject,
+		seL4_RISCV_Mega_Page, seL4_RISCV_Giga_Page};
 	seL4_Word type = types[below(sizeof types)], root;
 
 	invoked(call, UntypedRetype, TYPE_Untyped);
@@ -125,9 +121,10 @@ static void make_retype(struct call *call)
 
 static void make_cnode(struct call *call)
 {
-	static const unsigned char labels[] = {CNodeRevoke, CNodeRevoke, CNodeDelete, CNodeDelete,
-					       CNodeCancelBadgedSends, CNodeCopy, CNodeCopy, CNodeMint, CNodeMint,
-					       CNodeMove, CNodeMutate, CNodeRotate, CNodeSaveCaller};
+	static const unsigned char labels[] = {
+		CNodeRevoke, CNodeRevoke, CNodeDelete,    CNodeDelete, CNodeCancelBadgedSends,
+		CNodeCopy,   CNodeCopy,   CNodeMint,      CNodeMint,   CNodeMove,
+		CNodeMutate, CNodeRotate, CNodeSaveCaller};
 	seL4_Word label = labels[below(sizeof labels)], of;
 
 	invoked(call, label, TYPE_CNode);
@@ -198,11 +195,14 @@ static void make_tcb(struct call *call)
 		if (chance(50))
 			call->cptr = SLOT_TCB + below(WORKERS);
 		word(call, below(16));
-		call->cap[call->caps++] = chance(70) ? SLOT_TCB + below(WORKERS) : pick_for(call, TYPE_Thread);
+		call->cap[call->caps++] =
+			chance(70) ? SLOT_TCB + below(WORKERS) : pick_for(call, TYPE_Thread);
 		break;
 	case TCBConfigure:
 	case TCBSetSpace:
-		word(call, chance(80) ? SLOT_FAULT : pick_for(call, is_avoiding() ? TYPE_Notification : TYPE_Endpoint));
+		word(call, chance(40)   ? SLOT_FAULT
+			   : chance(60) ? SLOT_ANSWERED
+					: pick_for(call, TYPE_Endpoint));
 		word(call, chance(80) ? 0 : guard_word());
 		word(call, chance(90) ? 0 : strange_word());
 		if (label == TCBConfigure)
@@ -232,7 +232,8 @@ static void make_tcb(struct call *call)
 	case TCBSetTLSBase:
 		word(call, strange_word());
 		break;
-	case TCBSetFlags: /* often one's own: who gives up the floating-point unit may have it at that moment */
+	case TCBSetFlags: /* often one's own: who gives up the floating-point unit may have it at that moment
+			   */
 		if (chance(60))
 			call->cptr = SLOT_TCB + (seL4_Word)(call->worker - fuzz.worker);
 		word(call, below(4));
@@ -326,7 +327,8 @@ static void make_paging(struct call *call)
 	}
 }
 
-/* --- into registers and buffer ---------------------------------------------------------------------------- */
+/* --- into registers and buffer ----------------------------------------------------------------------------
+ */
 
 static bool is_other_worker(const struct call *call, seL4_CPtr cptr)
 {
@@ -334,8 +336,8 @@ static bool is_other_worker(const struct call *call, seL4_CPtr cptr)
 }
 
 /*
- * Who resumes itself with the registers of a system call, or takes another's, makes that call for ever; so does who
- * gets the registers of the call that gives them, program counter and all.
+ * Who resumes itself with the registers of a system call, or takes another's, makes that call for ever; so
+ * does who gets the registers of the call that gives them, program counter and all.
  */
 static void copy_once(struct call *call)
 {
@@ -364,13 +366,14 @@ static void spoil(struct call *call)
 	/* Priorities and the director: see guest.h. */
 	if (call->label >= TCBSetPriority && call->label <= TCBSetSchedParams)
 		for (unsigned i = 0; i < call->words; i++)
-			call->word[i] = call->word[i] < 256 ? call->word[i] % (WORKER_MCP + 2) : call->word[i];
+			call->word[i] =
+				call->word[i] < 256 ? call->word[i] % (WORKER_MCP + 2) : call->word[i];
 }
 
 /*
- * What message register i of a reply may be: 0 becomes the program counter of a thread that had a user exception,
- * 1 its stack pointer, 8 that of one that made an unknown system call. No odd program counters: QEMU 7.2 executes
- * at odd addresses, where the ISA says that bit 0 of sepc is 0.
+ * What message register i of a reply may be: 0 becomes the program counter of a thread that had a user
+ * exception, 1 its stack pointer, 8 that of one that made an unknown system call. No odd program counters:
+ * QEMU 7.2 executes at odd addresses, where the ISA says that bit 0 of sepc is 0.
  */
 seL4_Word reply_word(unsigned i, seL4_Word value)
 {
@@ -389,98 +392,9 @@ static void keep_registers(struct call *call)
 			call->word[i] = reply_word(i, call->word[i]);
 }
 
-/* Might the call let another thread run? */
-static bool resumes(const struct call *call)
-{
-	return call->label == TCBResume || (call->label == TCBWriteRegisters && call->word[0] & 1) ||
-	       (call->label == TCBCopyRegisters && call->word[0] & 2);
-}
-
-/* Is that surely a slot of a whole CSpace, never of a small CNode? */
-static bool is_plain(seL4_Word root, seL4_Word depth)
-{
-	return root == SLOT_SELF || root == SLOT_GUARDED || (root == SLOT_DEEP && depth <= DEEP_DEPTH);
-}
-
-/* Is there surely no capability for a CNode? */
-static bool is_other(const struct call *call, seL4_Word root, const seL4_Word *place)
-{
-	return is_plain(root, place[1]) && type_now(call->worker->cspace, place[0] % CSPACE_SLOTS) != TYPE_CNode;
-}
-
-/* The capabilities through which whole CSpaces are reached stay where they are. */
-static void keep_root(seL4_Word *place)
-{
-	seL4_Word at = place[0] % CSPACE_SLOTS;
-
-	if (place[1] != NODE_BITS && (at == SLOT_SELF || at == SLOT_DEEP || at == SLOT_GUARDED))
-		place[0] += SLOT_FREE;
-}
-
-/* No small CNode and no thread comes to hold a capability for a small CNode. */
-static void avoid_node_in_node(struct call *call)
-{
-	seL4_Word *word = call->word;
-
-	switch (call->label) {
-	case UntypedRetype:
-		if (word[0] == seL4_CapTableObject && (!is_plain(call->cap[0], 0) || word[3]))
-			word[0] = seL4_NotificationObject;
-		break;
-	case TCBConfigure:
-	case TCBSetSpace:
-		if (!is_plain(call->cap[0], 0))
-			call->cap[0] = SLOT_SELF;
-		break;
-	case CNodeDelete:
-		keep_root(word);
-		break;
-	case CNodeMove:
-	case CNodeMutate:
-		keep_root(word + 2);
-		/* fall through */
-	case CNodeCopy:
-	case CNodeMint:
-		if (!is_plain(call->cptr, word[1]) && (fuzz.is_race || !is_other(call, call->cap[0], word + 2)))
-			call->cptr = SLOT_SELF;
-		break;
-	case CNodeRotate:
-		keep_root(word + 3);
-		keep_root(word + 6);
-		if ((is_plain(call->cptr, word[1]) && is_plain(call->cap[0], word[4])) ||
-		    (!fuzz.is_race && is_other(call, call->cap[0], word + 3) && is_other(call, call->cap[1], word + 6)))
-			break;
-		call->cptr = call->cap[0] = SLOT_SELF;
-		break;
-	default:
-		break;
-	}
-}
-
-/* See guest_avoid.c. */
-static void avoid_differences(struct call *call)
-{
-	unsigned self = (unsigned)(call->worker - fuzz.worker);
-
-	avoid_node_in_node(call);
-	if (call->label == TCBCopyRegisters && call->word[0] & 8)
-		avoid_trusting();
-	if (resumes(call) && fuzz.is_race)
-		call->label = TCBSuspend;
-	if (resumes(call)) {
-		if (call->label != TCBCopyRegisters) /* then it is one already: copy_once() */
-			call->cptr = SLOT_TCB + below(WORKERS);
-		avoid_before_resuming(self);
-	}
-	if (call->label == UntypedRetype && call->word[0] == seL4_TCBObject)
-		call->word[0] = seL4_EndpointObject;
-	if (call->label == TCBConfigure || call->label == TCBSetSpace)
-		call->cptr = SLOT_TCB + (self + 1 + below(WORKERS - 1)) % WORKERS;
-}
-
 /*
- * How the worker addresses a slot. Bits behind an object that is no CNode count for nothing, so a slot of the first
- * level has many addresses.
+ * How the worker addresses a slot. Bits behind an object that is no CNode count for nothing, so a slot of the
+ * first level has many addresses.
  */
 static seL4_CPtr address(const struct worker *worker, seL4_Word slot)
 {
@@ -513,17 +427,19 @@ static void put_word(struct worker *worker, seL4_UserContext *regs, unsigned ind
 
 void make_method(struct worker *worker, seL4_UserContext *regs)
 {
-	static void (*const makers[])(struct call *) = {
-		make_retype, make_retype, make_cnode,  make_cnode,  make_cnode, make_cnode, make_tcb,
-		make_tcb,    make_tcb,	  make_paging, make_paging, make_paging, make_paging, make_irq, make_domain};
+	static void (*const makers[])(struct call *) = {make_retype, make_retype, make_cnode,  make_cnode,
+							make_cnode,  make_cnode,  make_tcb,    make_tcb,
+							make_tcb,    make_paging, make_paging, make_paging,
+							make_paging, make_irq,    make_domain};
 	struct call call = {.worker = worker};
-	seL4_Word number = chance(92) ? (seL4_Word)seL4_SysCall : (seL4_Word)(chance(50) ? seL4_SysSend : seL4_SysNBSend);
+	seL4_Word number = chance(92) ? (seL4_Word)seL4_SysCall
+				      : (seL4_Word)(chance(50) ? seL4_SysSend : seL4_SysNBSend);
 
 	makers[below(sizeof makers / sizeof makers[0])](&call);
 	spoil(&call);
 	keep_registers(&call);
 	if (is_avoiding())
-		avoid_differences(&call);
+		avoid_call(&call);
 	for (unsigned i = 0; i < call.words; i++)
 		put_word(worker, regs, i, call.word[i]);
 	for (unsigned i = 0; i < call.caps; i++)
@@ -557,12 +473,14 @@ static void make_receive_path(struct worker *worker)
 
 void make_ipc(struct worker *worker, seL4_UserContext *regs)
 {
-	static const signed char numbers[] = {seL4_SysCall, seL4_SysCall, seL4_SysCall, seL4_SysReplyRecv,
-					      seL4_SysReplyRecv, seL4_SysReplyRecv, seL4_SysSend, seL4_SysNBSend,
-					      seL4_SysRecv, seL4_SysRecv, seL4_SysRecv, seL4_SysReply, seL4_SysYield,
-					      seL4_SysNBRecv};
+	static const signed char numbers[] = {
+		seL4_SysCall,      seL4_SysCall,  seL4_SysCall,   seL4_SysReplyRecv, seL4_SysReplyRecv,
+		seL4_SysReplyRecv, seL4_SysSend,  seL4_SysNBSend, seL4_SysRecv,      seL4_SysRecv,
+		seL4_SysRecv,      seL4_SysReply, seL4_SysYield,  seL4_SysNBRecv};
 	seL4_Word number = (seL4_Word)numbers[below(sizeof numbers)];
-	seL4_Word cptr = pick(worker->cspace, chance(75) ? TYPE_Endpoint : chance(80) ? TYPE_Notification : TYPE_ANY);
+	seL4_Word cptr = pick(worker->cspace, chance(75)   ? TYPE_Endpoint
+					      : chance(80) ? TYPE_Notification
+							   : TYPE_ANY);
 	seL4_Word label = chance(70) ? 0 : below(4), length = chance(70) ? below(5) : below(128);
 	seL4_Word caps = chance(60) ? 0 : below(4);
 
@@ -575,7 +493,10 @@ void make_ipc(struct worker *worker, seL4_UserContext *regs)
 	for (seL4_Word i = 4; i < length && i < seL4_MsgMaxLength; i++)
 		put_word(worker, regs, (unsigned)i, reply_word((unsigned)i, data_word()));
 	for (unsigned i = 0; i < caps; i++)
-		put_cap(worker, i, pick(worker->cspace, chance(30) ? TYPE_Endpoint : chance(90) ? TYPE_FULL : TYPE_ANY));
+		put_cap(worker, i,
+			pick(worker->cspace, chance(30)   ? TYPE_Endpoint
+					     : chance(90) ? TYPE_FULL
+							  : TYPE_ANY));
 	if (chance(60))
 		make_receive_path(worker);
 	put(worker, regs, number, cptr, seL4_MessageInfo_new(label, below(8), caps, length));

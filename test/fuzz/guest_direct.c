@@ -4,6 +4,11 @@
 
 #include <skerry/check.h>
 
+static void set_own_priority(seL4_Word priority)
+{
+	sk_must(seL4_TCB_SetPriority(seL4_CapInitThreadTCB, seL4_CapInitThreadTCB, priority));
+}
+
 /* --- changes -------------------------------------------------------------------------------------------- */
 
 static void respawn(unsigned process)
@@ -25,7 +30,10 @@ void direct(void)
 	case 8:
 	case 9:
 		say("interrupt");
+		if (is_avoiding())
+			set_own_priority(RACE_PRIO);
 		interrupt();
+		set_own_priority(DIRECTOR_PRIO);
 		break;
 	case 0:
 		say("respawn a process");
@@ -133,26 +141,35 @@ static void answer(seL4_MessageInfo_t info, seL4_Word pc)
 }
 
 /* All of a message, if there is one. */
-static void receive(unsigned endpoint)
+static bool receive(seL4_CPtr endpoint, bool may_answer)
 {
 	const seL4_Word nothing = seL4_MessageInfo_new(0x123456, 0, 0, 0).words[0];
-	struct sel4_registers regs = {.cap_or_badge = director_endpoint(endpoint), .info = nothing};
+	struct sel4_registers regs = {.cap_or_badge = endpoint, .info = nothing};
 	seL4_MessageInfo_t info;
 
-	say("receive from endpoint %u", endpoint);
 	director_receive_path();
 	sel4_trap(seL4_SysNBRecv, &regs);
-	trace_registers(&regs);
 	if (regs.info == nothing)
-		return;
+		return false;
+	say(" received");
+	trace_registers(&regs);
 	info.words[0] = regs.info;
 	for (unsigned i = SEL4_FAST_MRS; i < seL4_MessageInfo_get_length(info); i++)
 		trace(seL4_GetMR((int)i));
 	for (unsigned i = 0; i < seL4_MessageInfo_get_extraCaps(info); i++)
 		if (seL4_MessageInfo_get_capsUnwrapped(info) & 1ul << i)
 			trace(seL4_GetBadge((int)i));
-	answer(info, regs.mr[0]);
+	if (may_answer)
+		answer(info, regs.mr[0]);
 	trace(director_received());
+	return true;
+}
+
+/* Who goes on may have another fault, but not for ever. */
+void take_faults(void)
+{
+	for (unsigned i = 0; receive(fault_endpoint(), i < WORKERS); i++)
+		;
 }
 
 /* No waiting on a notification: that is a fault if somebody has bound it. */
@@ -161,16 +178,11 @@ void talk(void)
 	if (chance(50))
 		send();
 	else
-		receive((unsigned)below(ENDPOINTS));
+		trace(receive(director_endpoint((unsigned)below(ENDPOINTS)), true));
 }
 
 /* --- races ------------------------------------------------------------------------------------------------
  */
-
-static void set_own_priority(seL4_Word priority)
-{
-	sk_must(seL4_TCB_SetPriority(seL4_CapInitThreadTCB, seL4_CapInitThreadTCB, priority));
-}
 
 /* Each at most once: while the director is above them they are made ready, then they run. */
 static void race_round(void)

@@ -17,15 +17,20 @@
 #define GUARD(bits)  (seL4_CNode_CapData_new(0, bits).words[0])
 
 /* Slots of the root CNode. Of a process: its memory, tables, copies of frames. */
-enum { PROCESS_TABLES = 3, PROCESS_FRAMES = 2 + WORKERS, PROCESS_SLOTS = 1 + PROCESS_TABLES + PROCESS_FRAMES };
+enum {
+	PROCESS_TABLES = 3,
+	PROCESS_FRAMES = 2 + WORKERS,
+	PROCESS_SLOTS = 1 + PROCESS_TABLES + PROCESS_FRAMES
+};
 static struct {
-	seL4_CPtr memory;                 /* worlds */
-	seL4_CPtr thread;                 /* memory of each worker's TCB, and of each spare one */
-	seL4_CPtr stub, log, page;        /* frames; the workers' pages follow each other */
-	seL4_CPtr spaces;                 /* the director's CSpace; see director_cspace() */
+	seL4_CPtr memory;          /* worlds */
+	seL4_CPtr device;          /* the device memory at NO_DEVICE */
+	seL4_CPtr thread;          /* memory of each worker's TCB, and of each spare one */
+	seL4_CPtr stub, log, page; /* frames; the workers' pages follow each other */
+	seL4_CPtr spaces;          /* the director's CSpace; see director_cspace() */
 	seL4_CPtr cspace, tcb, endpoint, notification, frame, process;
-	seL4_CPtr irq;                    /* handler of the UART; made when avoiding */
-	seL4_CPtr got;                    /* where the director receives a capability */
+	seL4_CPtr irq; /* handler of the UART; made when avoiding */
+	seL4_CPtr got; /* where the director receives a capability */
 } slot;
 
 static volatile unsigned char *uart;
@@ -43,8 +48,8 @@ seL4_CPtr worker_cptr(const struct worker *worker, seL4_Word at)
 		return at;
 	if (worker->reach == REACH_DEEP)
 		return (seL4_Word)SLOT_DEEP << DEEP_DEPTH | at;
-	return (seL4_Word)ROOT_GUARD << (seL4_WordBits - ROOT_GUARD_BITS) | (seL4_Word)SLOT_GUARDED << GUARDED_DEPTH |
-	       GUARDED_GUARD << CSPACE_BITS | at;
+	return (seL4_Word)ROOT_GUARD << (seL4_WordBits - ROOT_GUARD_BITS) |
+	       (seL4_Word)SLOT_GUARDED << GUARDED_DEPTH | GUARDED_GUARD << CSPACE_BITS | at;
 }
 
 seL4_CPtr director_endpoint(unsigned endpoint)
@@ -55,6 +60,11 @@ seL4_CPtr director_endpoint(unsigned endpoint)
 seL4_CPtr park_endpoint(void)
 {
 	return slot.endpoint + ENDPOINTS;
+}
+
+seL4_CPtr fault_endpoint(void)
+{
+	return slot.endpoint + ENDPOINTS + 1;
 }
 
 /* --- once --------------------------------------------------------------------------------------------- */
@@ -73,8 +83,10 @@ static void director_cspace(void)
 	seL4_Word bits = 2, guard = seL4_WordBits - bits - root_bits();
 
 	slot.spaces = sk_object_new(seL4_CapTableObject, bits);
-	sk_must(seL4_CNode_Mint(slot.spaces, 0, (seL4_Uint8)bits, ROOT, ROOT, SK_DEPTH, seL4_AllRights, GUARD(0)));
-	sk_must(seL4_TCB_SetSpace(seL4_CapInitThreadTCB, 0, slot.spaces, GUARD(guard), seL4_CapInitThreadVSpace, 0));
+	sk_must(seL4_CNode_Mint(slot.spaces, 0, (seL4_Uint8)bits, ROOT, ROOT, SK_DEPTH, seL4_AllRights,
+				GUARD(0)));
+	sk_must(seL4_TCB_SetSpace(seL4_CapInitThreadTCB, 0, slot.spaces, GUARD(guard),
+				  seL4_CapInitThreadVSpace, 0));
 }
 
 seL4_CPtr director_cptr(unsigned cspace, seL4_Word at)
@@ -104,14 +116,14 @@ seL4_Error save_caller(unsigned cspace, seL4_Word at)
 bool lend_irq_control(const struct worker *worker)
 {
 	return worker->lent < CSPACE_SLOTS &&
-	       seL4_CNode_Move(slot.cspace + worker->cspace, worker->lent, CSPACE_BITS, ROOT, seL4_CapIRQControl,
-			       SK_DEPTH) == seL4_NoError;
+	       seL4_CNode_Move(slot.cspace + worker->cspace, worker->lent, CSPACE_BITS, ROOT,
+			       seL4_CapIRQControl, SK_DEPTH) == seL4_NoError;
 }
 
 void take_irq_control(const struct worker *worker)
 {
-	sk_must(seL4_CNode_Move(ROOT, seL4_CapIRQControl, SK_DEPTH, slot.cspace + worker->cspace, worker->lent,
-				CSPACE_BITS));
+	sk_must(seL4_CNode_Move(ROOT, seL4_CapIRQControl, SK_DEPTH, slot.cspace + worker->cspace,
+				worker->lent, CSPACE_BITS));
 }
 
 static seL4_Error make(seL4_Word type, seL4_Word bits, seL4_CNode node, seL4_Word offset, seL4_Word count)
@@ -127,12 +139,21 @@ static void memory_find(void)
 	sk_must(seL4_CNode_Revoke(ROOT, slot.memory, SK_DEPTH));
 }
 
+static seL4_CPtr device_memory(const seL4_BootInfo *info)
+{
+	for (seL4_CPtr i = info->untyped.start; i < info->untyped.end; i++)
+		if (info->untypedList[i - info->untyped.start].paddr == NO_DEVICE)
+			return i;
+	sk_panic("there is no device memory at %#lx", NO_DEVICE);
+}
+
 void world_prepare(void)
 {
 	const seL4_BootInfo *info = seL4_GetBootInfo();
 	char *pages;
 
 	slot.memory = sk_untyped_new(MEMORY_BITS);
+	slot.device = device_memory(info);
 	slot.thread = sk_objects_new(seL4_UntypedObject, seL4_TCBBits, WORKERS + SPARES);
 	slot.stub = info->userImageFrames.start + (seL4_Word)(stub_page - crt_image_start) / SK_PAGE_BYTES;
 	fuzz.log = sk_pages_new(1, &slot.log);
@@ -144,7 +165,7 @@ void world_prepare(void)
 	slot.cspace = sk_slots_new(CSPACES);
 	slot.tcb = sk_slots_new(WORKERS + SPARES);
 	slot.got = sk_slot_new();
-	slot.endpoint = sk_slots_new(ENDPOINTS + 1);
+	slot.endpoint = sk_slots_new(ENDPOINTS + 2);
 	slot.notification = sk_slots_new(NOTIFICATIONS);
 	slot.frame = sk_slots_new(FRAMES);
 	slot.process = sk_slots_new(PROCESSES * PROCESS_SLOTS);
@@ -181,12 +202,15 @@ static void process_map(seL4_CPtr vspace, seL4_CPtr frame, seL4_CPtr copy, seL4_
 /* Its root table, two more tables, and its view of stub, log and the workers' pages. */
 void process_make(unsigned process)
 {
-	seL4_CPtr memory = slot.process + process * PROCESS_SLOTS, vspace = memory + 1, copy = vspace + PROCESS_TABLES;
+	seL4_CPtr memory = slot.process + process * PROCESS_SLOTS, vspace = memory + 1,
+		  copy = vspace + PROCESS_TABLES;
 
-	sk_must(seL4_Untyped_Retype(memory, seL4_RISCV_PageTableObject, 0, ROOT, 0, 0, vspace, PROCESS_TABLES));
+	sk_must(seL4_Untyped_Retype(memory, seL4_RISCV_PageTableObject, 0, ROOT, 0, 0, vspace,
+				    PROCESS_TABLES));
 	sk_must(seL4_RISCV_ASIDPool_Assign(seL4_CapInitThreadASIDPool, vspace));
 	for (unsigned i = 1; i < PROCESS_TABLES; i++)
-		sk_must(seL4_RISCV_PageTable_Map(vspace + i, vspace, STUB_ADDRESS, seL4_RISCV_Default_VMAttributes));
+		sk_must(seL4_RISCV_PageTable_Map(vspace + i, vspace, STUB_ADDRESS,
+						 seL4_RISCV_Default_VMAttributes));
 	process_map(vspace, slot.stub, copy, STUB_ADDRESS);
 	process_map(vspace, slot.log, copy + 1, LOG_ADDRESS);
 	for (unsigned i = 0; i < WORKERS; i++)
@@ -216,7 +240,8 @@ void worker_set_priority(unsigned worker, unsigned step)
 
 static void thread_make(unsigned index)
 {
-	sk_must(seL4_Untyped_Retype(slot.thread + index, seL4_TCBObject, 0, ROOT, 0, 0, worker_tcb(index), 1));
+	sk_must(seL4_Untyped_Retype(slot.thread + index, seL4_TCBObject, 0, ROOT, 0, 0, worker_tcb(index),
+				    1));
 }
 
 static void thread_replace(unsigned index)
@@ -232,13 +257,16 @@ static seL4_Error configure(unsigned index)
 	const seL4_Word guard[REACHES] = {GUARD(seL4_WordBits - CSPACE_BITS), GUARD(0),
 					  seL4_CNode_CapData_new(ROOT_GUARD, ROOT_GUARD_BITS).words[0]};
 
-	return seL4_TCB_Configure(worker_tcb(index), worker_cptr(worker, SLOT_FAULT), slot.cspace + worker->cspace,
-				  guard[worker->reach], vspace, 0, worker->address + PAGE_BUFFER, slot.page + index);
+	seL4_CPtr handler = worker_cptr(worker, worker->is_answered ? SLOT_ANSWERED : SLOT_FAULT);
+
+	return seL4_TCB_Configure(worker_tcb(index), handler, slot.cspace + worker->cspace,
+				  guard[worker->reach], vspace, 0, worker->address + PAGE_BUFFER,
+				  slot.page + index);
 }
 
 /*
- * A thread that holds the last capability of its CNode keeps it: configuring it is an error. It goes, and a new
- * one takes its place.
+ * A thread that holds the last capability of its CNode keeps it: configuring it is an error. It goes, and a
+ * new one takes its place.
  */
 void worker_configure(unsigned index)
 {
@@ -246,6 +274,7 @@ void worker_configure(unsigned index)
 	struct worker_page *page = worker->page;
 	seL4_Error error;
 
+	worker->is_answered = chance(60) && !avoid_unanswered(index);
 	worker->reach = chance(70) ? REACH_FLAT : chance(50) ? REACH_DEEP : REACH_GUARDED;
 	error = configure(index);
 	trace(error);
@@ -307,7 +336,8 @@ void remap(unsigned frame)
 		say("map frame %u in process %u at %#lx with %#lx", frame, fuzz.frame[frame].process,
 		    fuzz.frame[frame].address, rights);
 		trace(seL4_RISCV_Page_Map(cap, slot.process + fuzz.frame[frame].process * PROCESS_SLOTS + 1,
-					  fuzz.frame[frame].address, (seL4_CapRights_t){{rights}}, below(5) == 0));
+					  fuzz.frame[frame].address, (seL4_CapRights_t){{rights}},
+					  below(5) == 0));
 	}
 }
 
@@ -320,17 +350,36 @@ static seL4_Error refill_object(unsigned cspace, seL4_Word to)
 {
 	static const struct {
 		unsigned char type, bits;
-	} object[] = {{seL4_UntypedObject, 12}, {seL4_UntypedObject, 12}, {seL4_UntypedObject, 13},
-		      {seL4_UntypedObject, 14}, {seL4_UntypedObject, 14}, {seL4_UntypedObject, seL4_LargePageBits},
-		      {seL4_CapTableObject, NODE_BITS}, {seL4_RISCV_PageTableObject, 0},
-		      {seL4_RISCV_PageTableObject, 0}, {seL4_RISCV_4K_Page, 0}, {seL4_RISCV_4K_Page, 0},
-		      {seL4_RISCV_4K_Page, 0}, {seL4_RISCV_Mega_Page, seL4_LargePageBits}, {seL4_TCBObject, 0}};
+	} object[] = {{seL4_UntypedObject, 12},
+		      {seL4_UntypedObject, 12},
+		      {seL4_UntypedObject, 13},
+		      {seL4_UntypedObject, 14},
+		      {seL4_UntypedObject, 14},
+		      {seL4_UntypedObject, seL4_LargePageBits},
+		      {seL4_CapTableObject, NODE_BITS},
+		      {seL4_RISCV_PageTableObject, 0},
+		      {seL4_RISCV_PageTableObject, 0},
+		      {seL4_RISCV_4K_Page, 0},
+		      {seL4_RISCV_4K_Page, 0},
+		      {seL4_RISCV_4K_Page, 0},
+		      {seL4_RISCV_Mega_Page, seL4_LargePageBits},
+		      {seL4_TCBObject, 0}};
 	unsigned i = (unsigned)below(sizeof object / sizeof object[0]);
 
 	if ((object[i].bits == seL4_LargePageBits && chance(80)) ||
 	    (object[i].type == seL4_TCBObject && is_avoiding()))
 		i = 0;
 	return make(object[i].type, object[i].bits, slot.cspace + cspace, to, 1);
+}
+
+/* Mostly what can be made of device memory. */
+static seL4_Error refill_device(unsigned cspace, seL4_Word to)
+{
+	static const unsigned char type[] = {seL4_UntypedObject, seL4_UntypedObject,  seL4_RISCV_4K_Page,
+					     seL4_RISCV_4K_Page, seL4_CapTableObject, seL4_RISCV_Mega_Page};
+
+	return seL4_Untyped_Retype(slot.device, type[below(sizeof type)], 12 + below(3), slot.cspace + cspace,
+				   0, 0, to, 1);
 }
 
 static seL4_Error refill_copy(unsigned cspace, seL4_Word to)
@@ -358,14 +407,18 @@ static seL4_Error refill_copy(unsigned cspace, seL4_Word to)
 		return seL4_IRQControl_Get(seL4_CapIRQControl, chance(60) ? SK_UART_IRQ : 1 + below(IRQS),
 					   slot.cspace + cspace, to, CSPACE_BITS);
 	default:
-		from = (seL4_CPtr[]){seL4_CapASIDControl, seL4_CapInitThreadASIDPool, seL4_CapDomain}[below(3)];
+		from = (seL4_CPtr[]){seL4_CapASIDControl, seL4_CapInitThreadASIDPool,
+				     seL4_CapDomain}[below(3)];
 		return give(cspace, to, from, 15, 0);
 	}
 }
 
 void refill(unsigned cspace, seL4_Word to)
 {
-	trace(chance(50) ? refill_object(cspace, to) : refill_copy(cspace, to));
+	if (chance(8))
+		trace(refill_device(cspace, to));
+	else
+		trace(chance(50) ? refill_object(cspace, to) : refill_copy(cspace, to));
 }
 
 unsigned type_now(unsigned cspace, seL4_Word at)
@@ -386,8 +439,8 @@ void scan(unsigned cspace)
 }
 
 /*
- * Something that the workers of a CSpace stand on, if it is missing. Upstream's debug kernel prints each refused
- * call, which takes longer than all else, so a program for it looks first.
+ * Something that the workers of a CSpace stand on, if it is missing. Upstream's debug kernel prints each
+ * refused call, which takes longer than all else, so a program for it looks first.
  */
 static void restore_one(unsigned cspace, seL4_Word to, seL4_CPtr cap, seL4_Word rights, seL4_Word badge)
 {
@@ -405,6 +458,7 @@ void restore(unsigned cspace)
 	for (unsigned i = 0; i < WORKERS; i++)
 		restore_one(cspace, SLOT_TCB + i, worker_tcb(i), 15, 0);
 	restore_one(cspace, SLOT_FAULT, slot.endpoint, is_avoiding() ? 13 : 15, 0x70 + cspace); /* no Read */
+	restore_one(cspace, SLOT_ANSWERED, fault_endpoint(), 13, 0x78 + cspace);
 	restore_one(cspace, SLOT_PARK, park_endpoint(), 9, 0x60 + cspace); /* Write, GrantReply */
 	for (unsigned i = 0; i < PROCESSES; i++)
 		restore_one(cspace, SLOT_VSPACE + i, slot.process + i * PROCESS_SLOTS + 1, 15, 0);
@@ -436,8 +490,8 @@ seL4_Word pick(unsigned cspace, unsigned type)
 
 static void make_cspace(unsigned cspace)
 {
-	sk_must(seL4_CNode_Mint(slot.spaces, cspace + 1, 2, ROOT, slot.cspace + cspace, SK_DEPTH, seL4_AllRights,
-				GUARD(root_bits() - CSPACE_BITS)));
+	sk_must(seL4_CNode_Mint(slot.spaces, cspace + 1, 2, ROOT, slot.cspace + cspace, SK_DEPTH,
+				seL4_AllRights, GUARD(root_bits() - CSPACE_BITS)));
 	restore(cspace);
 	for (unsigned i = SLOT_FREE; i < CSPACE_SLOTS * 3 / 4; i++)
 		refill(cspace, i);
@@ -449,7 +503,7 @@ void world_make(void)
 	sk_must(make(seL4_CapTableObject, CSPACE_BITS, ROOT, slot.cspace, CSPACES));
 	for (unsigned i = 0; i < WORKERS + SPARES; i++)
 		thread_make(i);
-	sk_must(make(seL4_EndpointObject, 0, ROOT, slot.endpoint, ENDPOINTS + 1));
+	sk_must(make(seL4_EndpointObject, 0, ROOT, slot.endpoint, ENDPOINTS + 2));
 	sk_must(make(seL4_NotificationObject, 0, ROOT, slot.notification, NOTIFICATIONS));
 	sk_must(make(seL4_RISCV_4K_Page, 0, ROOT, slot.frame, FRAMES));
 	for (unsigned i = 0; i < PROCESSES; i++)
@@ -473,5 +527,6 @@ void world_end(void)
 		process_end(i);
 	for (unsigned i = 0; i < WORKERS + SPARES; i++)
 		sk_must(seL4_CNode_Revoke(ROOT, slot.thread + i, SK_DEPTH));
+	sk_must(seL4_CNode_Revoke(ROOT, slot.device, SK_DEPTH));
 	sk_must(seL4_CNode_Revoke(ROOT, slot.memory, SK_DEPTH));
 }
