@@ -560,6 +560,28 @@ static bool budgets_are_exact(struct machine *m)
 	return true;
 }
 
+/* With nothing left it is not looked whether what comes next can be fetched, decoded before or not. */
+static bool budgets_end_before_faults(struct machine *m)
+{
+	uint64_t end = CODE + 4096, page = page_new(m);
+	uint32_t nop = NOP;
+
+	m->regs.x[6] = end;
+	PROGRAM(m, NOP, JALR(0, 6, 0));
+	poke(m, end - 4, &nop, 4);
+	for (unsigned i = 0; i < 4; i++) {
+		EXPECT("runs into it", go(m, end - 4, 1), VM_STOP_BUDGET);
+		EXPECT("jumps to it", go(m, CODE, 2), VM_STOP_BUDGET);
+		EXPECT("pc", m->regs.pc, end);
+		map(m, end, page, i & 1 ? PTE_V : PTE_ALL);
+		if (i & 1)
+			EXPECT_FAULT(m, end - 4, VM_CAUSE_FETCH_PAGE, end, end, 1);
+		else
+			EXPECT_FAULT(m, CODE, VM_CAUSE_ILLEGAL, 0, end, 2);
+	}
+	return true;
+}
+
 static bool long_budgets(struct machine *m)
 {
 	PROGRAM(m, ADDI(5, 5, 1), JAL(0, -4));
@@ -813,16 +835,18 @@ static void case_run(const char *name, bool (*function)(struct machine *m))
 	DO(ecall_does_not_retire)                                                                            \
 	DO(ebreak_is_a_breakpoint)                                                                           \
 	DO(illegal_instructions)                                                                             \
-	DO(illegal_compressed) DO(illegal_dynamic_rounding) DO(flags_are_exact_on_return) DO(                \
-		faults_of_loads_and_stores) DO(misaligned_accesses) DO(atomics_fault) DO(reservations)       \
-		DO(x0_stays_zero) DO(fetch_faults) DO(straddling_instruction) DO(straddling_branch)          \
-			DO(straddling_breakpoint) DO(overwrites_next_instruction) DO(overwrites_in_a_loop)   \
+	DO(illegal_compressed)                                                                               \
+	DO(illegal_dynamic_rounding) DO(flags_are_exact_on_return) DO(faults_of_loads_and_stores) DO(        \
+		misaligned_accesses) DO(atomics_fault) DO(reservations) DO(x0_stays_zero) DO(fetch_faults)   \
+		DO(straddling_instruction) DO(straddling_branch) DO(straddling_breakpoint)                   \
+			DO(overwrites_next_instruction) DO(overwrites_in_a_loop)                             \
 				DO(overwrites_through_an_alias) DO(data_beside_code) DO(owner_writes_code)   \
 					DO(device_accesses) DO(counters_count) DO(stops_when_asked)          \
-						DO(skips_one_breakpoint) DO(budgets_are_exact)               \
-							DO(long_budgets) DO(page_rights) DO(table_entries)   \
-								DO(root_nowhere) DO(flushes) DO(many_spaces) \
-									DO(much_code) DO(disassembles)
+						DO(skips_one_breakpoint) DO(budgets_are_exact) DO(           \
+							budgets_end_before_faults) DO(long_budgets)          \
+							DO(page_rights) DO(table_entries) DO(root_nowhere)   \
+								DO(flushes) DO(many_spaces) DO(much_code)    \
+									DO(disassembles)
 
 int main(int argc, char **argv)
 {

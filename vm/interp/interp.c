@@ -239,6 +239,22 @@ static enum vm_stop leave(struct hart *h, uint64_t at, int64_t left, enum vm_sto
 	return stop;
 }
 
+/*
+ * The budget is used up, and the block at `at` is not known. It is not looked for: if it cannot be fetched,
+ * that is for the next run to find, as it would be if the block were known.
+ */
+static bool is_spent(const struct hart *h, int64_t left)
+{
+	return left == 0 && h->reserve == 0;
+}
+
+static enum vm_stop leave_spent(struct hart *h, uint64_t at)
+{
+	bool asked = atomic_exchange_explicit(&h->stop, false, memory_order_relaxed);
+
+	return leave(h, at, 0, asked ? VM_STOP_REQUEST : VM_STOP_BUDGET);
+}
+
 #define NEXT(slots)                                                                                          \
 	do {                                                                                                 \
 		op += (slots);                                                                               \

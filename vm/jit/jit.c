@@ -246,9 +246,12 @@ static int run(struct hart *h)
 
 	for (;;) {
 		uint64_t flushes = vm->stats.code_flushes;
-		struct block *block = vm_block_find(h, h->native_pc);
+		struct block *block;
 		struct code *code;
 
+		if (h->budget == 0)
+			return NATIVE_SPENT;
+		block = vm_block_find(h, h->native_pc);
 		if (!block)
 			return NATIVE_STOP + VM_STOP_EXCEPTION;
 		code = find(block, h->space, h->native_pc);
