@@ -47,7 +47,7 @@ $(HUNT)/syscalls: $(call hunt_objects,stub,test/fuzz/target/syscalls.c test/fuzz
 $(HUNT)/devices: $(call hunt_objects,host,test/fuzz/target/devices.c $(wildcard vm/device/*.c))
 	$(HUNT_LINK) -lfdt
 
-$(HUNT)/gdb: $(call hunt_objects,host,test/fuzz/target/gdb.c cmd/elf.c cmd/image.c cmd/place.c $(filter-out cmd/gdb_server.c,$(wildcard cmd/gdb*.c)) \
+$(HUNT)/gdb: $(call hunt_objects,host,test/fuzz/target/gdb.c cmd/elf.c cmd/image.c cmd/place.c cmd/symbols.c $(filter-out cmd/gdb_server.c,$(wildcard cmd/gdb*.c)) \
              $(filter-out cmd/%,$(SKERRY_SRC)))
 	$(HUNT_LINK) $(LDLIBS)
 

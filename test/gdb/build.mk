@@ -7,7 +7,7 @@ GDB_GUESTS := target stuck endless
 $(foreach g,$(GDB_GUESTS),$(eval $(call guest_program,$(g),test/gdb,test/gdb/$(g).c)))
 
 $(BUILD)/test/gdb/debug: $(BUILD)/host/test/gdb/debug.o $(BUILD)/host/cmd/elf.o $(BUILD)/host/cmd/image.o \
-                         $(BUILD)/host/cmd/place.o $(BUILD)/host/cmd/gdb.o $(BUILD)/host/cmd/gdb_file.o \
+                         $(BUILD)/host/cmd/place.o $(BUILD)/host/cmd/symbols.o $(BUILD)/host/cmd/gdb.o $(BUILD)/host/cmd/gdb_file.o \
                          $(BUILD)/host/cmd/gdb_packet.o $(BUILD)/host/cmd/gdb_query.o $(BUILD)/host/cmd/gdb_reverse.o $(BUILD)/host/cmd/gdb_state.o \
                          $(filter-out $(BUILD)/host/cmd/%,$(SKERRY_OBJ))
 	@mkdir -p $(@D)
