@@ -169,6 +169,7 @@ static unsigned collect(struct node *node, uint64_t wall_ns, uint64_t boot_ns, s
 	figure[n++] = (struct figure){"blocks_decoded", stats.blocks_decoded};
 	figure[n++] = (struct figure){"blocks_invalidated", stats.blocks_invalidated};
 	figure[n++] = (struct figure){"blocks_compiled", stats.blocks_compiled};
+	figure[n++] = (struct figure){"regions_compiled", stats.regions_compiled};
 	figure[n++] = (struct figure){"instructions_compiled", stats.insns_compiled};
 	figure[n++] = (struct figure){"code_bytes", stats.code_bytes};
 	figure[n++] = (struct figure){"compile_time_ns", stats.compile_ns};

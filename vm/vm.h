@@ -112,7 +112,7 @@ struct vm_hart {
 struct vm_stats {
 	uint64_t tlb_misses[3]; /* load, store, fetch */
 	uint64_t blocks_decoded, blocks_invalidated;
-	uint64_t blocks_compiled, insns_compiled, code_bytes, compile_ns; /* what the compiler did */
+	uint64_t blocks_compiled, regions_compiled, insns_compiled, code_bytes, compile_ns; /* what the compiler did */
 	uint64_t code_flushes;      /* how often all code was dropped: some memory for it was full */
 	uint64_t native_entries;    /* how often the interpreter went over to code */
 	uint64_t native_insns;      /* retired there, those included that code has the interpreter do */

@@ -671,6 +671,7 @@ void node_get_stats(const struct node *node, struct node_stats *stats)
 		.blocks_decoded = vm.blocks_decoded,
 		.blocks_invalidated = vm.blocks_invalidated,
 		.blocks_compiled = vm.blocks_compiled,
+		.regions_compiled = vm.regions_compiled,
 		.insns_compiled = vm.insns_compiled,
 		.code_bytes = vm.code_bytes,
 		.compile_ns = vm.compile_ns,

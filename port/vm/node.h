@@ -91,7 +91,8 @@ struct node_stats {
 	uint64_t fastpath_call, fastpath_reply_recv;
 	uint64_t tlb_misses[3]; /* load, store, fetch */
 	uint64_t blocks_decoded, blocks_invalidated;
-	uint64_t blocks_compiled, insns_compiled, code_bytes, compile_ns, code_flushes; /* as in vm/vm.h */
+	/* As in vm/vm.h. */
+	uint64_t blocks_compiled, regions_compiled, insns_compiled, code_bytes, compile_ns, code_flushes;
 	uint64_t native_entries, native_insns, interpreted_insns;
 };
 /* NULL, or why the image may have been built for another kernel configuration, judged by its calls. */

@@ -15,13 +15,6 @@ typedef int native_enter(struct hart *h, const uint8_t *entry);
 
 /* --- life --- */
 
-static void begin(struct jit *jit)
-{
-	jit->used = jit->records_used = 0;
-	vm_translator_begin(jit);
-	jit->fixed = jit->used;
-}
-
 /* Where the host has no translator or gives no memory for code, all is interpreted. */
 bool vm_jit_create(struct vm *vm)
 {
@@ -43,8 +36,10 @@ bool vm_jit_create(struct vm *vm)
 	jit->run = run;
 	jit->size = CODE_SIZE;
 	jit->records_size = RECORDS_SIZE;
-	begin(jit);
 	vm->jit = jit;
+	if (!vm_translator_begin(jit))
+		return false;
+	jit->fixed = jit->used;
 	if (vm->config.code_made)
 		vm->config.code_made(vm->config.code_context, 0, VM_CODE_FRAME, jit->run, jit->fixed);
 	return true;
@@ -56,23 +51,24 @@ void vm_jit_destroy(struct vm *vm)
 
 	if (!jit)
 		return;
+	vm_translator_end(jit);
 	host_code_release(jit->size, jit->write, (void *)(uintptr_t)jit->run);
 	host_memory_release(jit->records, jit->records_size);
 	free(jit);
 }
 
-static void *record(struct jit *jit, size_t size)
+void *vm_jit_record(struct jit *jit, size_t size)
 {
 	void *made = jit->records + jit->records_used;
 
-	jit->records_used += (size + 15) & ~(size_t)15;
+	jit->records_used += (size + RECORD_ALIGN - 1) / RECORD_ALIGN * RECORD_ALIGN;
 	memset(made, 0, size);
 	return made;
 }
 
 struct link_site *vm_jit_link(struct jit *jit, uint64_t pc)
 {
-	struct link_site *link = record(jit, sizeof(*link));
+	struct link_site *link = vm_jit_record(jit, sizeof(*link));
 
 	link->pc = pc;
 	return link;
@@ -99,11 +95,14 @@ static void kill(struct jit *jit, struct code *code)
 
 	if (!code->entry)
 		return;
+	vm_jit_kill_regions(jit, code);
 	code->entry = NULL;
-	for (struct link_site *link = code->incoming; link; link = link->next)
+	for (struct link_site *link = code->incoming; link; link = link->next) {
 		vm_translator_aim(link, link->unlinked);
+		link->to = NULL;
+	}
 	code->incoming = NULL;
-	if (entry->pc == code->pc)
+	if (entry->pc == code->pc && !code->careful)
 		entry->native = jit->find;
 }
 
@@ -160,7 +159,7 @@ void vm_jit_flush(struct vm *vm)
 /* --- finding, making, linking --- */
 
 /* The block's code at `pc` in the space; forgets what was killed. */
-static struct code *find(struct block *block, const struct space *space, uint64_t pc)
+static struct code *find(struct block *block, const struct space *space, uint64_t pc, bool careful)
 {
 	struct code **place = &block->codes;
 
@@ -169,7 +168,7 @@ static struct code *find(struct block *block, const struct space *space, uint64_
 
 		if (!code->entry)
 			*place = code->block_next;
-		else if (code->space == space && code->pc == pc)
+		else if (code->space == space && code->pc == pc && code->careful == careful)
 			return code;
 		else
 			place = &code->block_next;
@@ -179,12 +178,22 @@ static struct code *find(struct block *block, const struct space *space, uint64_
 
 const uint8_t *vm_jit_entry(const struct hart *h, struct block *block, uint64_t pc)
 {
-	const struct code *code = h->vm->jit ? find(block, h->space, pc) : NULL;
+	const struct code *code = h->vm->jit ? find(block, h->space, pc, false) : NULL;
 
 	return code ? code->entry : h->vm->jit ? h->vm->jit->find : NULL;
 }
 
-static struct code *make(struct hart *h, struct block *block, uint64_t pc)
+bool vm_jit_room(struct vm *vm, uint64_t bytes, uint64_t records)
+{
+	const struct jit *jit = vm->jit;
+
+	if (jit->size - jit->used >= bytes && jit->records_size - jit->records_used >= records)
+		return true;
+	vm_jit_flush(vm);
+	return false;
+}
+
+static struct code *make(struct hart *h, struct block *block, uint64_t pc, bool careful)
 {
 	struct vm *vm = h->vm;
 	struct jit *jit = vm->jit;
@@ -192,15 +201,13 @@ static struct code *make(struct hart *h, struct block *block, uint64_t pc)
 	uint64_t before, start = host_clock_ns();
 	struct code *code;
 
-	if (jit->size - jit->used < TRANSLATED_MAX ||
-	    jit->records_size - jit->records_used <
-		    sizeof(*code) + 16 + LINKS_MAX * (sizeof(struct link_site) + 16))
-		vm_jit_flush(vm);
+	vm_jit_room(vm, TRANSLATED_MAX, sizeof(*code) + 16 + LINKS_MAX * (sizeof(struct link_site) + 16));
 	before = jit->used;
-	code = record(jit, sizeof(*code));
+	code = vm_jit_record(jit, sizeof(*code));
 	code->block = block;
 	code->space = space;
 	code->pc = pc;
+	code->careful = careful;
 	vm_compile(jit, code);
 	code->bytes = (uint32_t)(jit->used - before);
 	code->block_next = block->codes;
@@ -208,7 +215,7 @@ static struct code *make(struct hart *h, struct block *block, uint64_t pc)
 	code->space_next = space->codes;
 	space->codes = code;
 	space->code_pages |= UINT64_C(1) << (pc >> PAGE_BITS & 63);
-	if (jump_entry(space, pc)->pc == pc)
+	if (jump_entry(space, pc)->pc == pc && !careful)
 		jump_entry(space, pc)->native = code->entry;
 	vm->stats.blocks_compiled++;
 	if (vm->config.code_made)
@@ -222,21 +229,32 @@ static struct code *make(struct hart *h, struct block *block, uint64_t pc)
 struct code *vm_jit_make(struct hart *h, uint64_t pc)
 {
 	struct block *block = vm_block_find(h, pc);
-	struct code *old = block ? find(block, h->space, pc) : NULL;
+	struct code *old = block ? find(block, h->space, pc, false) : NULL;
 
 	if (old)
 		kill(h->vm->jit, old);
-	return block ? make(h, block, pc) : NULL;
+	return block ? make(h, block, pc, false) : NULL;
 }
 
 static void link(struct jit *jit, struct link_site *link, struct code *code)
 {
+	link->to = code;
 	link->next = code->incoming;
 	code->incoming = link;
 	vm_translator_aim(link, jit->write + (code->entry - jit->run));
 }
 
 /* --- running --- */
+
+/* The budget ended before the block at hart->native_pc, which has code. */
+static void sample(struct hart *h)
+{
+	const struct jump_entry *entry = jump_entry(h->space, h->native_pc);
+	struct code *code = entry->pc == h->native_pc ? find(entry->block, h->space, entry->pc, false) : NULL;
+
+	if (code)
+		vm_jit_sample(h->vm, code);
+}
 
 static int run(struct hart *h)
 {
@@ -246,6 +264,7 @@ static int run(struct hart *h)
 
 	for (;;) {
 		uint64_t flushes = vm->stats.code_flushes;
+		bool careful = came == NATIVE_LINK && h->native_link->careful;
 		struct block *block;
 		struct code *code;
 
@@ -254,18 +273,22 @@ static int run(struct hart *h)
 		block = vm_block_find(h, h->native_pc);
 		if (!block)
 			return NATIVE_STOP + VM_STOP_EXCEPTION;
-		code = find(block, h->space, h->native_pc);
+		code = find(block, h->space, h->native_pc, careful);
 		if (!code && block->ops[0].handler.label != vm_handler(INTERNAL_NATIVE))
 			return came;
 		if (!code)
-			code = make(h, block, h->native_pc);
+			code = make(h, block, h->native_pc, careful);
 		if (came == NATIVE_LINK && flushes == vm->stats.code_flushes)
 			link(jit, h->native_link, code);
 		came = ((native_enter *)(uintptr_t)jit->enter)(h, code->entry);
-		if (came == NATIVE_LINK)
+		if (came == NATIVE_LINK) {
 			h->native_pc = h->native_link->pc;
-		else if (came != NATIVE_FIND)
+		} else if (came == NATIVE_SPENT) {
+			sample(h);
 			return came;
+		} else if (came != NATIVE_FIND) {
+			return came;
+		}
 	}
 }
 
@@ -326,7 +349,7 @@ static int finished(struct hart *h, const struct code *code, const struct op *op
 
 int vm_native_op(struct hart *h, const struct code *code, unsigned slot)
 {
-	const struct op *op = &code->block->ops[slot];
+	const struct op *op = &code->block->ops[slot & ~NATIVE_NEEDS_UNIT];
 	uint64_t *x = (uint64_t *)h->regs;
 	enum vm_flow flow;
 
@@ -338,6 +361,8 @@ int vm_native_op(struct hart *h, const struct code *code, unsigned slot)
 	do
 		flow = vm_op_slow(h, x, op, code->pc);
 	while (flow == FLOW_SLOW);
+	if (flow == FLOW_NEXT && (slot & NATIVE_NEEDS_UNIT) && !h->space->fp_ready)
+		flow = FLOW_LEAVE;
 	if (flow == FLOW_NEXT)
 		return NATIVE_NEXT;
 	if (flow == FLOW_LEAVE)

@@ -23,13 +23,19 @@
 
 struct code;
 
-/* A direct jump of compiled code to another block. */
+/* Records are made one behind the other, rounded up to this. */
+#define RECORD_ALIGN 16
+
+/* A direct jump of compiled code to another block, or (`careful`) to another code for the rest of this one.
+ */
 struct link_site {
 	uint64_t pc;             /* of the target */
+	struct code *to;         /* the target, while linked */
 	struct link_site *next;  /* in its target's code, while linked */
 	uint8_t *field;          /* the distance in the jump, in the writable view */
 	const uint8_t *unlinked; /* where it goes while it is not linked, in the writable view */
-};
+	bool careful;
+} __attribute__((aligned(RECORD_ALIGN)));
 
 /* A block's code for one address space. */
 struct code {
@@ -38,8 +44,54 @@ struct code {
 	uint64_t pc;
 	struct code *block_next, *space_next;
 	struct link_site *incoming;
-	const uint8_t *entry; /* to run; NULL: killed */
+	struct link_site *links; /* its own, an array */
+	const uint8_t *entry;    /* to run; NULL: killed */
 	uint32_t bytes;
+	uint8_t link_count;
+	bool careful;   /* each access looks at the TLB: see struct groups */
+	int8_t samples; /* how often budgets ended here, to find what is hot; negative: not worth another look
+			 */
+	struct region *region;   /* that begins here, or NULL */
+	struct region_use *uses; /* regions that this is part of */
+};
+
+/*
+ * Accesses of a block that are taken to go to one page, and so are looked up once, before the first of them.
+ * If they do not, or the TLB does not have the page, the rest of the block is left to code that is careful.
+ */
+#define GROUPS_MAX 15
+
+struct group {
+	int32_t low, high; /* of the bytes accessed, from the group's base */
+	uint8_t accesses;
+	bool store; /* one is a store */
+};
+
+struct groups {
+	unsigned count;
+	struct group group[GROUPS_MAX];
+	uint8_t of[BLOCK_SLOTS + 4];     /* by slot: the access's group, counted from 1, or 0 */
+	int32_t offset[BLOCK_SLOTS + 4]; /* of the access, from the group's base */
+};
+
+/*
+ * The second level: a loop, of one block or several that lead to one another by links, compiled as one, with
+ * the host's registers given to the guest's that are used most in it. It is entered at its first block, whose
+ * own code goes there, and dies with any of its blocks' code.
+ */
+#define REGION_BLOCKS 16
+
+struct region {
+	struct code *code[REGION_BLOCKS]; /* of the blocks */
+	unsigned count;
+	bool dead;
+	const uint8_t *entry; /* to run */
+	uint8_t saved[8];     /* bytes that the jump to it has replaced */
+};
+
+struct region_use {
+	struct region *region;
+	struct region_use *next;
 };
 
 struct jit {
@@ -49,13 +101,13 @@ struct jit {
 	uint64_t fixed;   /* bytes at its start that serve all code */
 	uint8_t *records; /* where struct code and struct link_site are taken from, in order */
 	uint64_t records_size, records_used;
-	enum vm_tier tier;
-	uint32_t heat;        /* executions of a block after which it is compiled */
 	const uint8_t *enter; /* of the fixed part, to run */
 	const uint8_t *find;
 	const uint8_t *slow;
 	const uint8_t *exit;
+	const uint8_t *leave;
 	const uint8_t *linking;
+	void *translation; /* the translator's own */
 	struct vm_code *shown; /* what is compiled for people to look at; else NULL */
 };
 
@@ -73,10 +125,27 @@ enum native_exit {
 
 /* Runs code from hart->native_pc on, the hart's budget being hart->budget. */
 int vm_native_run(struct hart *h);
-/* What code is told by: see above. `slot` counts operations in the block. */
+/*
+ * The operation `slot` of the block, for its code: see above. With NATIVE_NEEDS_UNIT code cannot go on if the
+ * host's floating-point unit no longer computes for the thread.
+ */
+#define NATIVE_NEEDS_UNIT 0x100
 int vm_native_op(struct hart *h, const struct code *code, unsigned slot);
 /* A link that leads to `pc`, to be given its place by the translator. */
 struct link_site *vm_jit_link(struct jit *jit, uint64_t pc);
+void *vm_jit_record(struct jit *jit, size_t size);
+/* Is there room for so much? If not, there is now, and all code is gone. */
+bool vm_jit_room(struct vm *vm, uint64_t bytes, uint64_t records);
+
+/* --- group.c --- */
+void vm_jit_group(const struct block *block, struct groups *groups);
+
+/* --- region.c --- */
+
+/* A budget ended at this code: compiles the loop that it begins, if that is hot. */
+void vm_jit_sample(struct vm *vm, struct code *code);
+/* This code dies: what it is part of does, too. */
+void vm_jit_kill_regions(struct jit *jit, struct code *code);
 
 /* The block's code at `pc` in the hart's address space, made anew; NULL: nothing can be fetched there. */
 struct code *vm_jit_make(struct hart *h, uint64_t pc);
@@ -90,13 +159,19 @@ void vm_jit_show(struct jit *jit, uint64_t pc, const uint8_t *at);
 
 /* Can it be used on this processor? */
 bool vm_translator_usable(void);
-/* Makes the part that serves all code, at the start of the cache. */
-void vm_translator_begin(struct jit *jit);
+/* Makes the part that serves all code, at the start of the cache; false if the host has no memory. */
+bool vm_translator_begin(struct jit *jit);
+void vm_translator_end(struct jit *jit);
 /* The most bytes that one block can take, and the most links it can have. */
 #define TRANSLATED_MAX (16u << 10)
-#define LINKS_MAX      (BLOCK_SLOTS + 2)
-/* Appends the block's code to the cache. */
+#define LINKS_MAX      (BLOCK_SLOTS + 2 + GROUPS_MAX)
+#define REGION_MAX     (REGION_BLOCKS * (BLOCK_INSNS + 4) * 160u)
+/* Appends the block's code to the cache, or a region's. */
 void vm_compile(struct jit *jit, struct code *code);
+void vm_compile_region(struct jit *jit, struct region *region);
+/* Has the first block's code go to the region, and takes that back. */
+void vm_translator_replace(struct jit *jit, struct region *region);
+void vm_translator_restore(struct jit *jit, struct region *region);
 /* Makes the jump go to `target`, an address in the writable view. */
 void vm_translator_aim(struct link_site *link, const uint8_t *target);
 

@@ -1,20 +1,11 @@
 /* Integer instructions: what looks at nothing but registers. */
 #include "vm/jit/x86_64/translate.h"
 
-static bool is_own(unsigned guest, unsigned reg)
+static bool is_own(const struct translation *t, unsigned guest, unsigned reg)
 {
-	struct place place = place_of(guest);
+	struct place place = place_of(t, guest);
 
 	return is_reg(place) && place.reg == reg;
-}
-
-/* reg = a guest register */
-static void take(struct translation *t, unsigned reg, unsigned guest)
-{
-	if (guest == 0)
-		emit_constant(&t->emit, reg, 0);
-	else
-		emit_load(&t->emit, 64, reg, place_of(guest));
 }
 
 /* rd = rs1 alu rs2, of 64 bits */
@@ -22,13 +13,13 @@ static void binary(struct translation *t, enum alu alu)
 {
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
-	unsigned reg = result_in(op->rd, RAX);
+	unsigned reg = result_in(t, op->rd, RAX);
 
-	if (op->rs1 == op->rd && !is_reg(place_of(op->rd)) && op->rs2 != 0) {
-		emit_alu_to(e, alu, 64, place_of(op->rd), value_in(t, op->rs2, RAX));
+	if (op->rs1 == op->rd && !is_reg(place_of(t, op->rd)) && op->rs2 != 0) {
+		emit_alu_to(e, alu, 64, place_of(t, op->rd), value_in(t, op->rs2, RAX));
 		return;
 	}
-	if (is_own(op->rs2, reg) && op->rs1 != op->rd) {
+	if (is_own(t, op->rs2, reg) && op->rs1 != op->rd) {
 		if (alu != ALU_SUB) { /* the others commute */
 			emit_alu(e, alu, 64, reg, in_reg(value_in(t, op->rs1, RCX)));
 			return;
@@ -39,7 +30,7 @@ static void binary(struct translation *t, enum alu alu)
 	if (op->rs2 == 0)
 		emit_alu_imm(e, alu, 64, in_reg(reg), 0);
 	else
-		emit_alu(e, alu, 64, reg, place_of(op->rs2));
+		emit_alu(e, alu, 64, reg, place_of(t, op->rs2));
 	result(t, op->rd, reg);
 }
 
@@ -47,7 +38,7 @@ static void binary(struct translation *t, enum alu alu)
 static void add(struct translation *t)
 {
 	const struct op *op = t->op;
-	struct place a = place_of(op->rs1), b = place_of(op->rs2), d = place_of(op->rd);
+	struct place a = place_of(t, op->rs1), b = place_of(t, op->rs2), d = place_of(t, op->rd);
 
 	if (is_reg(a) && is_reg(b) && is_reg(d) && op->rd != op->rs1 && op->rd != op->rs2)
 		emit_lea(&t->emit, d.reg, in_table(a.reg, b.reg, 0));
@@ -59,8 +50,8 @@ static void binary_imm(struct translation *t, enum alu alu, int32_t imm)
 {
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
-	struct place a = place_of(op->rs1), d = place_of(op->rd);
-	unsigned reg = result_in(op->rd, RAX), bits = alu == ALU_AND && imm >= 0 ? 32 : 64;
+	struct place a = place_of(t, op->rs1), d = place_of(t, op->rd);
+	unsigned reg = result_in(t, op->rd, RAX), bits = alu == ALU_AND && imm >= 0 ? 32 : 64;
 
 	if (alu == ALU_AND && imm == 0xff && op->rs1 != 0) {
 		emit_extend(e, 8, false, reg, a);
@@ -84,10 +75,10 @@ static void word(struct translation *t, enum alu alu, bool imm)
 {
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
-	unsigned reg = result_in(op->rd, RAX), half = reg; /* where the sum of 32 bits is made */
+	unsigned reg = result_in(t, op->rd, RAX), half = reg; /* where the sum of 32 bits is made */
 
 	if (imm && op->imm == 0 && op->rs1 != 0) {
-		emit_extend(e, 32, true, reg, place_of(op->rs1));
+		emit_extend(e, 32, true, reg, place_of(t, op->rs1));
 		result(t, op->rd, reg);
 		return;
 	}
@@ -95,12 +86,12 @@ static void word(struct translation *t, enum alu alu, bool imm)
 		half = RAX;
 	if (op->rs1 == 0)
 		emit_constant(e, half, 0);
-	else if (!is_own(op->rs1, half))
-		emit_load(e, 32, half, place_of(op->rs1));
+	else if (!is_own(t, op->rs1, half))
+		emit_load(e, 32, half, place_of(t, op->rs1));
 	if (imm)
 		emit_alu_imm(e, alu, 32, in_reg(half), op->imm);
 	else if (op->rs2 != 0)
-		emit_alu(e, alu, 32, half, place_of(op->rs2));
+		emit_alu(e, alu, 32, half, place_of(t, op->rs2));
 	emit_extend(e, 32, true, reg, in_reg(half));
 	result(t, op->rd, reg);
 }
@@ -109,11 +100,11 @@ static void shift_imm(struct translation *t, enum shift shift, unsigned bits)
 {
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
-	unsigned reg = result_in(op->rd, RAX), count = (unsigned)op->imm & (bits - 1);
+	unsigned reg = result_in(t, op->rd, RAX), count = (unsigned)op->imm & (bits - 1);
 
 	if (bits == 64) {
 		if (op->rd == op->rs1) {
-			emit_shift_imm(e, shift, 64, place_of(op->rd), count);
+			emit_shift_imm(e, shift, 64, place_of(t, op->rd), count);
 			return;
 		}
 		take(t, reg, op->rs1);
@@ -122,7 +113,7 @@ static void shift_imm(struct translation *t, enum shift shift, unsigned bits)
 		if (op->rs1 == 0)
 			emit_constant(e, reg, 0);
 		else
-			emit_load(e, 32, reg, place_of(op->rs1));
+			emit_load(e, 32, reg, place_of(t, op->rs1));
 		emit_shift_imm(e, shift, 32, in_reg(reg), count);
 		if (shift != SHIFT_SHR || count == 0) /* else bit 31 is 0 */
 			emit_extend(e, 32, true, reg, in_reg(reg));
@@ -135,10 +126,10 @@ static void shift(struct translation *t, enum shift shift, unsigned bits)
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
 
-	unsigned reg = result_in(op->rd, RAX);
+	unsigned reg = result_in(t, op->rd, RAX);
 
 	if (__builtin_cpu_supports("bmi2") && op->rs1 != 0) {
-		emit_shift_by(e, shift, bits, reg, place_of(op->rs1), value_in(t, op->rs2, RCX));
+		emit_shift_by(e, shift, bits, reg, place_of(t, op->rs1), value_in(t, op->rs2, RCX));
 	} else {
 		take(t, RCX, op->rs2);
 		take(t, RAX, op->rs1);
@@ -155,7 +146,7 @@ static void set_less(struct translation *t, enum condition condition, bool imm)
 {
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
-	unsigned a = value_in(t, op->rs1, RDX), reg = result_in(op->rd, RAX);
+	unsigned a = value_in(t, op->rs1, RDX), reg = result_in(t, op->rd, RAX);
 
 	if (imm)
 		emit_alu_imm(e, ALU_CMP, 64, in_reg(a), op->imm);
@@ -171,7 +162,7 @@ static void multiply(struct translation *t, unsigned bits)
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
 
-	unsigned reg = result_in(op->rd, RAX);
+	unsigned reg = result_in(t, op->rd, RAX);
 
 	if (op->rs2 == op->rd && op->rs1 != op->rd)
 		reg = RAX;
@@ -231,9 +222,9 @@ static void sign_d(struct translation *t, bool invert, bool multiply)
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
 
-	emit_load(e, 64, RAX, place_of(op->rs1));
+	take(t, RAX, op->rs1);
 	if (op->rs1 != op->rs2 || invert || multiply) {
-		emit_load(e, 64, RCX, place_of(op->rs2));
+		take(t, RCX, op->rs2);
 		emit_shift_imm(e, SHIFT_SHR, 64, in_reg(RCX), 63);
 		if (invert)
 			emit_alu_imm(e, ALU_XOR, 32, in_reg(RCX), 1);
@@ -250,12 +241,12 @@ static void sign_d(struct translation *t, bool invert, bool multiply)
 static void copy(struct translation *t, unsigned bits, bool is_signed)
 {
 	const struct op *op = t->op;
-	unsigned reg = result_in(op->rd, RAX);
+	unsigned reg = result_in(t, op->rd, RAX);
 
-	if (op->rs1 == 0)
-		emit_constant(&t->emit, reg, 0);
+	if (bits == 64)
+		take(t, reg, op->rs1);
 	else
-		emit_extend(&t->emit, bits, is_signed, reg, place_of(op->rs1));
+		emit_extend(&t->emit, bits, is_signed, reg, place_of(t, op->rs1));
 	result(t, op->rd, reg);
 }
 

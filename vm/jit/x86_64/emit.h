@@ -343,14 +343,36 @@ static inline void emit_sse(struct emit *e, unsigned opcode, bool wide, unsigned
 	emit_insn(e, wide ? 0xf2 : 0xf3, 0x0f00 | opcode, false, false, xmm, from);
 }
 
+/* A whole xmm register to another. */
+static inline void emit_xmm_move(struct emit *e, unsigned to, unsigned from)
+{
+	if (to != from)
+		emit_insn(e, 0, 0x0f28, false, false, to, in_reg(from)); /* movaps */
+}
+
+/* movsd between registers would wait for the upper half: a whole one is moved. */
 static inline void emit_sse_load(struct emit *e, bool wide, unsigned xmm, struct place from)
 {
-	emit_sse(e, 0x10, wide, xmm, from);
+	if (is_reg(from))
+		emit_xmm_move(e, xmm, from.reg);
+	else
+		emit_sse(e, 0x10, wide, xmm, from);
 }
 
 static inline void emit_sse_store(struct emit *e, bool wide, struct place to, unsigned xmm)
 {
 	emit_sse(e, 0x11, wide, xmm, to);
+}
+
+/* The 64 bits of a double as they are. */
+static inline void emit_from_xmm(struct emit *e, unsigned reg, unsigned xmm)
+{
+	emit_insn(e, 0x66, 0x0f7e, true, false, xmm, in_reg(reg));
+}
+
+static inline void emit_to_xmm(struct emit *e, unsigned xmm, unsigned reg)
+{
+	emit_insn(e, 0x66, 0x0f6e, true, false, xmm, in_reg(reg));
 }
 
 /* Compares; P is set if one is a NaN. */

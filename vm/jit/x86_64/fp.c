@@ -5,11 +5,12 @@
  */
 #include "vm/jit/x86_64/translate.h"
 
-enum { XMM0, XMM1, XMM2 };
-
 static void need_unit(struct translation *t)
 {
 	struct emit *e = &t->emit;
+
+	if (t->has_unit)
+		return;
 
 	emit_insn(e, 0, 0x80, false, false, ALU_CMP,
 		  in_memory(SPACE, (int32_t)offsetof(struct space, fp_ready)));
@@ -20,7 +21,7 @@ static void need_unit(struct translation *t)
 /* The upper half of a register, all ones in a boxed single. */
 static void need_box(struct translation *t, bool wide, unsigned guest)
 {
-	struct place high = place_of(guest);
+	struct place high = place_of(t, guest);
 
 	if (wide)
 		return;
@@ -31,8 +32,12 @@ static void need_box(struct translation *t, bool wide, unsigned guest)
 
 static void store(struct translation *t, bool wide, unsigned guest, unsigned xmm)
 {
-	struct place place = place_of(guest);
+	struct place place = fp_place(t, guest);
 
+	if (is_reg(place)) {
+		emit_xmm_move(&t->emit, place.reg, xmm);
+		return;
+	}
 	emit_sse_store(&t->emit, wide, place, xmm);
 	if (!wide) {
 		place.offset += 4;
@@ -57,10 +62,10 @@ static void arithmetic(struct translation *t, enum sse sse, bool wide)
 	need_box(t, wide, op->rs1);
 	if (sse != SSE_SQRT) {
 		need_box(t, wide, op->rs2);
-		emit_sse_load(e, wide, XMM0, place_of(op->rs1));
-		emit_sse(e, sse, wide, XMM0, place_of(op->rs2));
+		emit_sse_load(e, wide, XMM0, fp_place(t, op->rs1));
+		emit_sse(e, sse, wide, XMM0, fp_place(t, op->rs2));
 	} else {
-		emit_sse(e, sse, wide, XMM0, place_of(op->rs1));
+		emit_sse(e, sse, wide, XMM0, fp_place(t, op->rs1));
 	}
 	finish(t, wide);
 }
@@ -77,9 +82,9 @@ static bool multiply_add(struct translation *t, enum fma fma, bool wide)
 	need_box(t, wide, op->rs1);
 	need_box(t, wide, op->rs2);
 	need_box(t, wide, rs3);
-	emit_sse_load(e, wide, XMM0, place_of(op->rs1));
-	emit_sse_load(e, wide, XMM1, place_of(op->rs2));
-	emit_fma(e, fma, wide, XMM0, XMM1, place_of(rs3));
+	emit_sse_load(e, wide, XMM0, fp_place(t, op->rs1));
+	emit_sse_load(e, wide, XMM1, fp_place(t, op->rs2));
+	emit_fma(e, fma, wide, XMM0, XMM1, fp_place(t, rs3));
 	finish(t, wide);
 	return true;
 }
@@ -93,8 +98,8 @@ static void compare(struct translation *t, enum condition condition, bool swap, 
 	need_unit(t);
 	need_box(t, wide, op->rs1);
 	need_box(t, wide, op->rs2);
-	emit_sse_load(e, wide, XMM0, place_of(swap ? op->rs2 : op->rs1));
-	emit_ucomis(e, wide, XMM0, place_of(swap ? op->rs1 : op->rs2));
+	emit_sse_load(e, wide, XMM0, fp_place(t, swap ? op->rs2 : op->rs1));
+	emit_ucomis(e, wide, XMM0, fp_place(t, swap ? op->rs1 : op->rs2));
 	slow_if(t, CC_P);
 	emit_set(e, condition);
 	emit_extend(e, 8, false, RAX, in_reg(RAX));
@@ -110,7 +115,7 @@ static void from_int(struct translation *t, unsigned bits, bool is_signed, bool 
 	if (op->rs1 == 0)
 		emit_constant(e, RAX, 0);
 	else
-		emit_extend(e, bits, is_signed, RAX, place_of(op->rs1));
+		emit_extend(e, bits, is_signed, RAX, place_of(t, op->rs1));
 	emit_insn(e, 0, 0x0f57, false, false, XMM0, in_reg(XMM0)); /* xorps: cvtsi2sd keeps the rest */
 	emit_from_int(e, wide, 64, XMM0, in_reg(RAX));
 	store(t, wide, op->rd, XMM0);
@@ -124,10 +129,10 @@ static void to_int(struct translation *t, unsigned bits, bool wide)
 
 	need_unit(t);
 	need_box(t, wide, op->rs1);
-	emit_sse_load(e, wide, XMM0, place_of(op->rs1));
+	emit_sse_load(e, wide, XMM0, fp_place(t, op->rs1));
 	emit_to_int(e, wide, bits, RAX, XMM0);
-	emit_constant(e, RCX, bits == 64 ? UINT64_C(1) << 63 : UINT64_C(1) << 31);
-	emit_alu(e, ALU_CMP, bits, RAX, in_reg(RCX));
+	emit_constant(e, RDX, bits == 64 ? UINT64_C(1) << 63 : UINT64_C(1) << 31);
+	emit_alu(e, ALU_CMP, bits, RAX, in_reg(RDX));
 	slow_if(t, CC_E);
 	if (bits == 32)
 		emit_extend(e, 32, true, RAX, in_reg(RAX));
@@ -141,7 +146,7 @@ static void resize(struct translation *t, bool wide)
 
 	need_unit(t);
 	need_box(t, wide, op->rs1);
-	emit_sse(&t->emit, 0x5a, wide, XMM0, place_of(op->rs1));
+	emit_sse(&t->emit, 0x5a, wide, XMM0, fp_place(t, op->rs1));
 	finish(t, !wide);
 }
 

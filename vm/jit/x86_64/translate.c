@@ -1,198 +1,17 @@
 /*
- * From blocks to x86-64: what surrounds the instructions. Nothing here depends on the C compiler's calling
- * convention but ARGUMENT_1 to 3, and on what is kept across calls.
+ * From blocks to x86-64: control flow, and what surrounds instructions. What code there is for one
+ * block or for a region, in this order: the entry, the blocks, the detours, the ways out.
  */
 #include "vm/jit/x86_64/translate.h"
 
-#define ARGUMENT_1 RDI
-#define ARGUMENT_2 RSI
-#define ARGUMENT_3 RDX
-
-/* Those that a C function keeps; enough of them that the stack is aligned at code. */
-static const uint8_t kept[] = {RBX, RBP, R12, R13, R14, R15};
-
-/* Guest registers that live in host registers: the ones most used in what compilers make. */
-static const struct {
-	uint8_t guest, host;
-} homes[] = {
-	{2, RBX}, {8, R12}, {9, R13}, {10, RDI}, {11, RSI}, {12, R8}, {13, R9}, {14, R10}, {15, R11},
-};
-
-#define HOMES           (sizeof(homes) / sizeof(homes[0]))
-
-#define IN_HART(field)  ((int32_t)offsetof(struct hart, field))
-#define IN_SPACE(field) ((int32_t)offsetof(struct space, field))
-
-bool vm_translator_usable(void)
-{
-	return true;
-}
-
-static struct place in_thread(unsigned guest)
-{
-	return in_memory(X, (int32_t)guest * 8);
-}
-
-struct place place_of(unsigned guest)
-{
-	for (unsigned i = 0; i < HOMES; i++)
-		if (homes[i].guest == guest)
-			return in_reg(homes[i].host);
-	return in_thread(guest);
-}
-
-unsigned value_in(struct translation *t, unsigned guest, unsigned scratch)
-{
-	struct place place = place_of(guest);
-
-	if (is_reg(place))
-		return place.reg;
-	if (guest == 0)
-		emit_constant(&t->emit, scratch, 0);
-	else
-		emit_load(&t->emit, 64, scratch, place);
-	return scratch;
-}
-
-unsigned result_in(unsigned guest, unsigned scratch)
-{
-	struct place place = place_of(guest);
-
-	return is_reg(place) ? place.reg : scratch;
-}
-
-void result(struct translation *t, unsigned guest, unsigned reg)
-{
-	if (guest != REG_SINK)
-		emit_store(&t->emit, 64, place_of(guest), reg);
-}
-
-/* --- the fixed part --- */
-
-static void homes_load(struct emit *e)
-{
-	for (unsigned i = 0; i < HOMES; i++)
-		emit_load(e, 64, homes[i].host, in_thread(homes[i].guest));
-}
-
-static void homes_store(struct emit *e)
-{
-	for (unsigned i = 0; i < HOMES; i++)
-		emit_store(e, 64, in_thread(homes[i].guest), homes[i].host);
-}
-
-/* The entry: a C function of the hart and an address; what it returns is in eax when code leaves. */
-static const uint8_t *fixed_enter(struct emit *e)
-{
-	const uint8_t *start = e->at + e->to_run;
-
-	for (unsigned i = 0; i < sizeof(kept); i++)
-		emit_push(e, kept[i]);
-	emit_alu_imm(e, ALU_SUB, 64, in_reg(RSP), 8);
-	emit_load(e, 64, RAX, in_reg(ARGUMENT_2));
-	emit_load(e, 64, X, in_memory(ARGUMENT_1, IN_HART(regs)));
-	emit_load(e, 64, SPACE, in_memory(ARGUMENT_1, IN_HART(space)));
-	emit_load(e, 64, BUDGET, in_memory(ARGUMENT_1, IN_HART(budget)));
-	homes_load(e);
-	emit_jump_to_place(e, in_reg(RAX));
-	return start;
-}
-
-/* The end: eax says why. Everything else has been stored. */
-static uint8_t *fixed_leave(struct emit *e)
-{
-	uint8_t *start = e->at;
-
-	emit_alu_imm(e, ALU_ADD, 64, in_reg(RSP), 8);
-	for (unsigned i = sizeof(kept); i-- > 0;)
-		emit_pop(e, kept[i]);
-	emit_return(e);
-	return start;
-}
-
-/* The same with registers and budget still to be stored, and rdx for hart->native_pc. */
-static uint8_t *fixed_exit(struct emit *e, const uint8_t *leave)
-{
-	uint8_t *start = e->at;
-
-	homes_store(e);
-	emit_load(e, 64, RCX, in_memory(SPACE, IN_SPACE(hart)));
-	emit_store(e, 64, in_memory(RCX, IN_HART(budget)), BUDGET);
-	emit_store(e, 64, in_memory(RCX, IN_HART(native_pc)), RDX);
-	emit_fix(emit_jump(e), leave);
-	return start;
-}
-
-/* Called with the operation's slot in eax and its code in rdx: has C do it; comes back only if all is well.
- */
-static uint8_t *fixed_slow(struct emit *e, const uint8_t *leave)
-{
-	uint8_t *start = e->at, *gone;
-
-	homes_store(e);
-	emit_load(e, 64, RCX, in_memory(SPACE, IN_SPACE(hart)));
-	emit_store(e, 64, in_memory(RCX, IN_HART(budget)), BUDGET);
-	emit_load(e, 64, ARGUMENT_1, in_reg(RCX));
-	emit_load(e, 64, ARGUMENT_2, in_reg(RDX));
-	emit_load(e, 32, ARGUMENT_3, in_reg(RAX));
-	emit_alu_imm(e, ALU_SUB, 64, in_reg(RSP), 8);
-	emit_constant(e, RAX, (uintptr_t)vm_native_op);
-	emit_call_place(e, in_reg(RAX));
-	emit_alu_imm(e, ALU_ADD, 64, in_reg(RSP), 8);
-	emit_test(e, 32, RAX, RAX);
-	gone = emit_jump_if(e, CC_NE);
-	homes_load(e);
-	emit_return(e);
-	emit_fix(gone, e->at);
-	emit_alu_imm(e, ALU_ADD, 64, in_reg(RSP), 8);
-	emit_fix(emit_jump(e), leave);
-	return start;
-}
-
-static struct emit emit_begin(struct jit *jit)
-{
-	return (struct emit){.at = jit->write + jit->used, .to_run = jit->run - jit->write};
-}
-
-static void emit_end(struct jit *jit, const struct emit *e)
-{
-	jit->used = (uint64_t)(e->at - jit->write);
-}
-
-void vm_translator_begin(struct jit *jit)
-{
-	struct emit e = emit_begin(jit);
-	uint8_t *leave, *exit;
-
-	jit->enter = fixed_enter(&e);
-	leave = fixed_leave(&e);
-	exit = fixed_exit(&e, leave);
-	jit->exit = exit + e.to_run;
-	jit->slow = fixed_slow(&e, leave) + e.to_run;
-	jit->find = e.at + e.to_run;
-	emit_constant(&e, RAX, NATIVE_FIND);
-	emit_fix(emit_jump(&e), exit);
-	jit->linking = e.at + e.to_run;
-	emit_load(&e, 64, RCX, in_memory(SPACE, IN_SPACE(hart)));
-	emit_store(&e, 64, in_memory(RCX, IN_HART(native_link)), RDX);
-	emit_constant(&e, RAX, NATIVE_LINK);
-	emit_fix(emit_jump(&e), exit);
-	emit_end(jit, &e);
-}
-
-/* The fixed part's address as code that is being written sees it. */
-static const uint8_t *fixed(const struct translation *t, const uint8_t *run)
-{
-	return run - t->emit.to_run;
-}
-
-/* --- ways out of a block --- */
+/* --- leaving the straight way --- */
 
 static void detour(struct translation *t, uint8_t *field)
 {
 	struct detour *detour = &t->detour[t->detours++];
 
 	detour->field = field;
+	detour->code = t->code;
 	detour->slot = (uint8_t)(t->op - t->code->block->ops);
 }
 
@@ -206,13 +25,48 @@ void slow(struct translation *t)
 	detour(t, emit_jump(&t->emit));
 }
 
+/* The block's place in the region; REGION_BLOCKS if it has none. */
+static unsigned place_in_region(const struct translation *t, uint64_t pc)
+{
+	for (unsigned i = 0; t->region && i < t->region->count; i++)
+		if (t->region->code[i]->pc == pc)
+			return i;
+	return REGION_BLOCKS;
+}
+
+static uint64_t target_of(const struct translation *t, int32_t offset)
+{
+	return t->code->pc + (uint64_t)(int64_t)offset;
+}
+
+static struct way_out *leads_out(struct translation *t, uint8_t *field, uint64_t pc)
+{
+	struct way_out *way = &t->way_out[t->ways_out++];
+
+	*way = (struct way_out){.site = vm_jit_link(t->jit, pc), .field = field};
+	return way;
+}
+
 /* The distance at `field` leads to the block that lies `offset` bytes from this one's start. */
 static void leads(struct translation *t, uint8_t *field, int32_t offset)
 {
-	uint64_t pc = t->code->pc + (uint64_t)(int64_t)offset;
+	uint64_t pc = target_of(t, offset);
+	unsigned target = place_in_region(t, pc);
 
-	t->link[t->links].site = vm_jit_link(t->jit, pc);
-	t->link[t->links++].field = field;
+	if (target < REGION_BLOCKS)
+		t->way_in[t->ways_in++] = (struct way_in){.target = target, .field = field};
+	else
+		leads_out(t, field, pc);
+}
+
+void careful_if(struct translation *t, enum condition condition)
+{
+	const struct block *block = t->code->block;
+	struct way_out *way =
+		leads_out(t, emit_jump_if(&t->emit, condition), t->code->pc + vm_block_offset(block, t->op));
+
+	way->site->careful = true;
+	way->back = (int32_t)vm_block_rest(block, t->op);
 }
 
 /* What follows belongs to the guest's instruction t->op; without one, to none. */
@@ -228,33 +82,50 @@ static void show(const struct translation *t)
 	vm_jit_show(t->jit, pc, t->emit.at);
 }
 
-/* Puts all that instructions jump to when the usual does not happen. */
-static void put_detours(struct translation *t, uint8_t *slow_here)
+static void put_detours(struct translation *t)
 {
+	struct emit *e = &t->emit;
+	const uint8_t *slow_here = fixed(t, t->jit->slow);
+
+	if (t->detours == 0)
+		return;
+	if (t->region)
+		slow_here = put_slow(e, t->home, fixed(t, t->jit->leave));
 	for (unsigned i = 0; i < t->detours; i++) {
 		struct detour *detour = &t->detour[i];
 
-		t->op = &t->code->block->ops[detour->slot];
+		t->op = &detour->code->block->ops[detour->slot];
 		show(t);
-		emit_fix(detour->field, t->emit.at);
-		emit_constant(&t->emit, RAX, detour->slot);
-		emit_fix(emit_call(&t->emit), slow_here);
-		emit_fix(emit_jump(&t->emit), detour->back);
+		emit_fix(detour->field, e->at);
+		emit_constant(e, RAX, detour->slot | (t->has_unit ? NATIVE_NEEDS_UNIT : 0));
+		emit_constant(e, RDX, (uintptr_t)detour->code);
+		emit_fix(emit_call(e), slow_here);
+		emit_fix(emit_jump(e), detour->back);
 	}
 }
 
-static void put_links(struct translation *t)
+static void put_ways_out(struct translation *t)
 {
+	struct emit *e = &t->emit;
+
 	t->op = NULL;
 	show(t);
-	for (unsigned i = 0; i < t->links; i++) {
-		struct link_site *site = t->link[i].site;
+	for (unsigned i = 0; i < t->ways_out; i++) {
+		struct link_site *site = t->way_out[i].site;
 
-		site->field = t->link[i].field;
-		site->unlinked = t->emit.at;
-		emit_fix(site->field, t->emit.at);
-		emit_constant(&t->emit, RDX, (uintptr_t)site);
-		emit_fix(emit_jump(&t->emit), fixed(t, t->jit->linking));
+		site->field = t->way_out[i].field;
+		if (t->region || t->way_out[i].back) {
+			emit_fix(site->field, e->at);
+			if (t->way_out[i].back)
+				emit_alu_imm(e, ALU_ADD, 64, in_reg(BUDGET), t->way_out[i].back);
+			if (t->region)
+				homes_leave(t);
+			site->field = emit_jump(e);
+		}
+		site->unlinked = e->at;
+		emit_fix(site->field, e->at);
+		emit_constant(e, RDX, (uintptr_t)site);
+		emit_fix(emit_jump(e), fixed(t, t->jit->linking));
 	}
 }
 
@@ -274,17 +145,18 @@ static enum condition inverse(enum condition condition)
 static void compare(struct translation *t, unsigned a, unsigned b)
 {
 	struct emit *e = &t->emit;
+	struct place at_a = place_of(t, a), at_b = place_of(t, b);
 
-	if (b == 0 && is_reg(place_of(a)))
-		emit_test(e, 64, place_of(a).reg, place_of(a).reg);
+	if (b == 0 && is_reg(at_a))
+		emit_test(e, 64, at_a.reg, at_a.reg);
 	else if (b == 0 && a != 0)
-		emit_alu_imm(e, ALU_CMP, 64, place_of(a), 0);
+		emit_alu_imm(e, ALU_CMP, 64, at_a, 0);
 	else if (b == 0)
 		emit_alu(e, ALU_CMP, 32, RAX, in_reg(RAX));
-	else if (is_reg(place_of(b)) && a != 0)
-		emit_alu_to(e, ALU_CMP, 64, place_of(a), place_of(b).reg);
+	else if (is_reg(at_b) && a != 0)
+		emit_alu_to(e, ALU_CMP, 64, at_a, at_b.reg);
 	else
-		emit_alu(e, ALU_CMP, 64, value_in(t, a, RAX), place_of(b));
+		emit_alu(e, ALU_CMP, 64, value_in(t, a, RAX), at_b);
 }
 
 static bool branch_condition(unsigned id, enum condition *condition)
@@ -343,6 +215,8 @@ static void indirect(struct translation *t)
 	int32_t jump = IN_SPACE(jump);
 	uint8_t *unknown;
 
+	if (t->region)
+		homes_leave(t);
 	emit_load(e, 32, RAX, in_reg(RDX));
 	emit_shift_imm(e, SHIFT_SHL, 32, in_reg(RAX), 4);
 	emit_alu_imm(e, ALU_AND, 32, in_reg(RAX), (JUMP_SIZE - 1) * (int32_t)sizeof(struct jump_entry));
@@ -354,7 +228,7 @@ static void indirect(struct translation *t)
 
 static void put_constant(struct translation *t, unsigned guest, uint64_t value)
 {
-	struct place place = place_of(guest);
+	struct place place = place_of(t, guest);
 
 	if (guest == REG_SINK)
 		return;
@@ -372,11 +246,10 @@ static bool translate_jump(struct translation *t)
 {
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
-	uint64_t pc = t->code->pc;
 
 	switch (op->id) {
 	case ID_jal:
-		put_constant(t, op->rd, pc + op->rs1);
+		put_constant(t, op->rd, t->code->pc + op->rs1);
 		leads(t, emit_jump(e), op->imm);
 		return true;
 	case ID_j:
@@ -384,22 +257,24 @@ static bool translate_jump(struct translation *t)
 		return true;
 	case ID_jalr:
 	case ID_jr:
-		emit_load(e, 64, RDX, in_reg(value_in(t, op->rs1, RDX)));
+		take(t, RDX, op->rs1);
 		if (op->id == ID_jalr && op->imm)
 			emit_alu_imm(e, ALU_ADD, 64, in_reg(RDX), op->imm);
 		emit_alu_imm(e, ALU_AND, 64, in_reg(RDX), -2);
 		if (op->id == ID_jalr)
-			put_constant(t, op->rd, pc + op->rs2);
+			put_constant(t, op->rd, t->code->pc + op->rs2);
 		indirect(t);
 		return true;
 	case ID_ecall:
+		if (t->region)
+			homes_leave(t);
 		emit_alu_imm(e, ALU_ADD, 64, in_reg(BUDGET), 1);
-		emit_constant(e, RDX, pc + (uint64_t)(int64_t)op->imm);
+		emit_constant(e, RDX, target_of(t, op->imm));
 		emit_constant(e, RAX, NATIVE_STOP + VM_STOP_ECALL);
 		emit_fix(emit_jump(e), fixed(t, t->jit->exit));
 		return true;
 	case ID_auipc:
-		put_constant(t, op->rd, pc + (uint64_t)(int64_t)op->imm);
+		put_constant(t, op->rd, target_of(t, op->imm));
 		return true;
 	case ID_li:
 		put_constant(t, op->rd, (uint64_t)(int64_t)op->imm);
@@ -410,11 +285,6 @@ static bool translate_jump(struct translation *t)
 
 /* --- blocks --- */
 
-static bool is_end(const struct op *op)
-{
-	return op->handler.label == vm_handler(INTERNAL_END);
-}
-
 /* Is the slot behind it that of its link? */
 static bool has_link(const struct op *op)
 {
@@ -423,60 +293,178 @@ static bool has_link(const struct op *op)
 	return branch_condition(op->id, &condition) || op->id == ID_jal || op->id == ID_j;
 }
 
-static bool is_plain_start(const struct op *op)
-{
-	return op->handler.label == vm_handler(INTERNAL_NATIVE);
-}
-
-static void translate_op(struct translation *t)
+static void translate_insn(struct translation *t)
 {
 	bool only_slow =
 		t->op->handler.label == vm_handler(INTERNAL_SLOW) || !vm_is_insn(t->code->block, t->op);
+	unsigned detours = t->detours;
 
-	if (!only_slow && (translate_alu(t) || translate_memory(t) || translate_branch(t) ||
+	if (only_slow || !(translate_alu(t) || translate_memory(t) || translate_branch(t) ||
 			   translate_jump(t) || translate_fp(t)))
-		return;
-	slow(t);
+		slow(t);
+	if (detours < t->detours)
+		t->rcx_group = 0;
+	while (detours < t->detours)
+		t->detour[detours++].back = t->emit.at;
+}
+
+/* Takes the block's instructions from the budget; where it goes if they are not in it. */
+static uint8_t *put_count(struct emit *e, const struct block *block)
+{
+	emit_alu_imm(e, ALU_SUB, 64, in_reg(BUDGET), (int32_t)block->count);
+	return emit_jump_if(e, CC_S);
+}
+
+/* The budget does not hold the block. */
+static void put_spent(struct translation *t, const struct code *code, uint8_t *field, bool in_region)
+{
+	struct emit *e = &t->emit;
+
+	emit_fix(field, e->at);
+	emit_alu_imm(e, ALU_ADD, 64, in_reg(BUDGET), (int32_t)code->block->count);
+	if (in_region)
+		homes_leave(t);
+	emit_constant(e, RDX, code->pc);
+	emit_constant(e, RAX, NATIVE_SPENT);
+	emit_fix(emit_jump(e), fixed(t, t->jit->exit));
+}
+
+/*
+ * Translates the instructions of a block. If `next` is not NULL, the block that follows at its end may come
+ * right behind it: *next is its place in the region, then, and else REGION_BLOCKS.
+ */
+static void put_block(struct translation *t, struct code *code, unsigned *next)
+{
+	const struct block *block = code->block;
+	const void *end = vm_handler(INTERNAL_END), *first = vm_handler(INTERNAL_NATIVE);
+
+	t->code = code;
+	t->rcx_group = 0;
+	memset(&t->groups, 0, sizeof(t->groups));
+	memset(t->looked_up, 0, sizeof(t->looked_up));
+	if (!code->careful)
+		vm_jit_group(block, &t->groups);
+	*next = REGION_BLOCKS;
+	for (unsigned slot = 0; slot < block->slots; slot++) {
+		t->op = &block->ops[slot];
+		if (t->op->handler.label == first)
+			continue;
+		show(t);
+		if (t->op->handler.label == end) {
+			*next = place_in_region(t, target_of(t, t->op->imm));
+			if (*next == REGION_BLOCKS || t->label[*next]) {
+				*next = REGION_BLOCKS;
+				leads(t, emit_jump(&t->emit), t->op->imm);
+			}
+			slot++;
+			continue;
+		}
+		translate_insn(t);
+		slot += vm_is_insn(block, t->op) && has_link(t->op);
+	}
+}
+
+static struct translation *begin(struct jit *jit, struct region *region)
+{
+	struct translation *t = jit->translation;
+
+	t->emit = (struct emit){.at = jit->write + jit->used, .to_run = jit->run - jit->write};
+	t->jit = jit;
+	t->region = region;
+	t->has_unit = false;
+	t->detours = t->ways_out = t->ways_in = 0;
+	return t;
+}
+
+static void finish(struct translation *t)
+{
+	t->jit->used = (uint64_t)(t->emit.at - t->jit->write);
 }
 
 void vm_compile(struct jit *jit, struct code *code)
 {
-	struct translation t = {.emit = emit_begin(jit), .jit = jit, .code = code};
-	const struct block *block = code->block;
-	struct emit *e = &t.emit;
-	uint8_t *spent, *slow_here;
+	struct translation *t = begin(jit, NULL);
+	uint8_t *spent;
+	unsigned next;
 
-	code->entry = e->at + e->to_run;
-	emit_alu_imm(e, ALU_SUB, 64, in_reg(BUDGET), (int32_t)block->count);
-	spent = emit_jump_if(e, CC_S);
-	for (unsigned slot = 0; slot < block->slots; slot++) {
-		unsigned detours = t.detours;
+	memcpy(t->home, standard_homes, sizeof(t->home));
+	code->entry = t->emit.at + t->emit.to_run;
+	spent = put_count(&t->emit, code->block);
+	put_block(t, code, &next);
+	put_detours(t);
+	put_ways_out(t);
+	put_spent(t, code, spent, false);
+	code->links = t->ways_out ? t->way_out[0].site : NULL;
+	code->link_count = (uint8_t)t->ways_out;
+	finish(t);
+}
 
-		t.op = &block->ops[slot];
-		if (is_plain_start(t.op))
-			continue;
-		show(&t);
-		if (is_end(t.op)) {
-			leads(&t, emit_jump(e), t.op->imm);
-			slot++;
-			continue;
-		}
-		translate_op(&t);
-		while (detours < t.detours)
-			t.detour[detours++].back = e->at;
-		slot += vm_is_insn(block, t.op) && has_link(t.op);
+/* --- regions --- */
+
+/* Bytes of put_count()'s subtraction and jump. */
+#define COUNT_BYTES 10
+
+/* If the unit does not compute for the thread, the first block's own code has to see to it. */
+static void need_unit(struct translation *t)
+{
+	struct emit *e = &t->emit;
+	struct code *code = t->region->code[0];
+	uint8_t *with, *spent;
+
+	if (!t->has_unit)
+		return;
+	emit_insn(e, 0, 0x80, false, false, ALU_CMP, in_memory(SPACE, IN_SPACE(fp_ready)));
+	emit_8(e, 0);
+	with = emit_jump_if(e, CC_NE);
+	spent = put_count(e, code->block);
+	emit_fix(emit_jump(e), fixed(t, code->entry) + COUNT_BYTES);
+	put_spent(t, code, spent, false);
+	emit_fix(with, e->at);
+}
+
+void vm_compile_region(struct jit *jit, struct region *region)
+{
+	struct translation *t = begin(jit, region);
+	struct emit *e = &t->emit;
+	unsigned next = 0;
+
+	homes_choose(t);
+	memset(t->label, 0, sizeof(t->label));
+	region->entry = e->at + e->to_run;
+	need_unit(t);
+	homes_enter(t);
+	while (next < REGION_BLOCKS) {
+		t->label[next] = e->at;
+		t->spent[next] = put_count(e, region->code[next]->block);
+		put_block(t, region->code[next], &next);
+		for (unsigned i = 0; next == REGION_BLOCKS && i < region->count; i++)
+			if (!t->label[i])
+				next = i;
 	}
-	t.op = NULL;
-	show(&t);
-	slow_here = e->at;
-	emit_constant(e, RDX, (uintptr_t)code);
-	emit_fix(emit_jump(e), fixed(&t, jit->slow));
-	put_detours(&t, slow_here);
-	put_links(&t);
-	emit_fix(spent, e->at);
-	emit_alu_imm(e, ALU_ADD, 64, in_reg(BUDGET), (int32_t)block->count);
-	emit_constant(e, RDX, code->pc);
-	emit_constant(e, RAX, NATIVE_SPENT);
-	emit_fix(emit_jump(e), fixed(&t, jit->exit));
-	emit_end(jit, e);
+	for (unsigned i = 0; i < t->ways_in; i++)
+		emit_fix(t->way_in[i].field, t->label[t->way_in[i].target]);
+	put_detours(t);
+	put_ways_out(t);
+	for (unsigned i = 0; i < region->count; i++)
+		put_spent(t, region->code[i], t->spent[i], true);
+	finish(t);
+}
+
+/* The entry of the first block's code, as it is written. */
+static uint8_t *replaced(struct jit *jit, const struct region *region)
+{
+	return jit->write + (region->code[0]->entry - jit->run);
+}
+
+void vm_translator_replace(struct jit *jit, struct region *region)
+{
+	struct emit e = {.at = replaced(jit, region)};
+
+	memcpy(region->saved, e.at, sizeof(region->saved));
+	emit_fix(emit_jump(&e), jit->write + (region->entry - jit->run));
+}
+
+void vm_translator_restore(struct jit *jit, struct region *region)
+{
+	memcpy(replaced(jit, region), region->saved, sizeof(region->saved));
 }

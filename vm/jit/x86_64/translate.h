@@ -7,44 +7,113 @@
 
 /*
  * Registers while code runs: the thread's registers at X, the space at SPACE, the budget in BUDGET, and what
- * place_of() says of the guest's. RAX, RCX and RDX are free within an instruction of the guest.
+ * `home` says of the guest's. RAX, RCX, RDX and XMM0 to XMM2 are free within an instruction of the guest.
  */
-#define X      RBP
-#define SPACE  R14
-#define BUDGET R15
+#define X               RBP
+#define SPACE           R14
+#define BUDGET          R15
+
+#define IN_HART(field)  ((int32_t)offsetof(struct hart, field))
+#define IN_SPACE(field) ((int32_t)offsetof(struct space, field))
+
+enum { XMM0, XMM1, XMM2, XMM_FIRST, XMM_COUNT = 16 };
+
+/*
+ * Where guest registers live: a host register's number, XMM_HOME more for an xmm register, or IN_MEMORY, in
+ * the thread. RAX is nobody's home.
+ */
+#define GUESTS    (sizeof(struct vm_regs) / 8)
+#define IN_MEMORY 0
+#define XMM_HOME  16
+typedef uint8_t homes[GUESTS];
+
+/* Those at the start of every block that is not within a region. */
+extern const homes standard_homes;
+
+/* Where a group's difference of addresses is kept, on the stack. */
+#define GROUP_SLOT(group) in_memory(RSP, (int32_t)((group)-1) * 8)
+/* Bytes of the stack that code has; the stack is aligned to 16 bytes then. */
+#define FRAME             (GROUPS_MAX * 8 + 16)
 
 /* A jump to code behind the block: for what is rare. */
 struct detour {
 	uint8_t *field, *back;
+	struct code *code;
 	uint8_t slot;
 };
 
-/* A block under translation. */
+/* A way out of what is translated, by a link; so much of the budget is given back. */
+struct way_out {
+	struct link_site *site;
+	uint8_t *field;
+	int32_t back;
+};
+
+/* A jump within a region, to be aimed when its target is there. */
+struct way_in {
+	unsigned target;
+	uint8_t *field;
+};
+
+#define DETOURS_MAX (REGION_BLOCKS * BLOCK_SLOTS * 5)
+
+/* A block, or a region, under translation. */
 struct translation {
 	struct emit emit;
 	struct jit *jit;
-	struct code *code;
-	const struct op *op; /* which is translated */
-	unsigned detours, links;
-	struct detour detour[4 * BLOCK_SLOTS];
-	struct {
-		struct link_site *site;
-		uint8_t *field;
-	} link[LINKS_MAX];
+	struct region *region; /* NULL: one block */
+	struct code *code;     /* the block's */
+	const struct op *op;   /* the instruction */
+	struct groups groups;  /* of the block's accesses; none in careful code */
+	bool looked_up[GROUPS_MAX];
+	unsigned rcx_group; /* RCX holds host address - guest address of this group's page; 0: of none */
+	homes home;
+	bool written[GUESTS]; /* in a region: its home may hold what the thread does not */
+	bool has_unit;        /* in a region: the host's unit computes for the thread, all the time */
+	unsigned detours, ways_out, ways_in;
+	struct detour detour[DETOURS_MAX];
+	struct way_out way_out[REGION_BLOCKS * LINKS_MAX];
+	struct way_in way_in[REGION_BLOCKS * LINKS_MAX];
+	uint8_t *label[REGION_BLOCKS]; /* of the region's blocks; NULL: not there yet */
+	uint8_t *spent[REGION_BLOCKS];
 };
 
-/* Where a guest register is; x0 only as a destination. */
-struct place place_of(unsigned guest);
-/* The host register with a guest register's value, `scratch` if it is not in one. */
+/* --- frame.c: registers, entry, exits --- */
+
+/* Where a guest register is; x0 only as a destination. Of floating point: see fp_place(). */
+struct place place_of(const struct translation *t, unsigned guest);
+/* The same of a floating-point register: memory, or an xmm register's number. */
+struct place fp_place(const struct translation *t, unsigned guest);
+bool is_xmm(struct place place);
+/* A general register with a guest register's value, `scratch` if it is not in one. */
 unsigned value_in(struct translation *t, unsigned guest, unsigned scratch);
+/* reg = the guest register's value */
+void take(struct translation *t, unsigned reg, unsigned guest);
 /* The register to compute a guest register's new value in: its own, or `scratch`, which result() then stores.
  */
-unsigned result_in(unsigned guest, unsigned scratch);
+unsigned result_in(const struct translation *t, unsigned guest, unsigned scratch);
 void result(struct translation *t, unsigned guest, unsigned reg);
+/* From standard homes to the region's, and back. */
+void homes_enter(struct translation *t);
+void homes_leave(struct translation *t);
+/* Appends what has vm_native_op() do an operation, with these homes: see jit->slow. */
+uint8_t *put_slow(struct emit *e, const homes home, const uint8_t *leave);
+/* The fixed part's address as code that is being written sees it. */
+const uint8_t *fixed(const struct translation *t, const uint8_t *run);
+
+/* --- translate.c --- */
+
 /* The rest of the instruction if the condition holds: has vm_native_op() do all of it, and goes on behind it.
  */
 void slow_if(struct translation *t, enum condition condition);
 void slow(struct translation *t);
+/* Leaves the rest of the block, from this instruction on, to careful code if the condition holds. */
+void careful_if(struct translation *t, enum condition condition);
+
+/* --- choose.c --- */
+
+/* Gives homes to the registers that the region uses most. */
+void homes_choose(struct translation *t);
 
 /* Integer and memory instructions, and floating point: false if the instruction is not among them. */
 bool translate_alu(struct translation *t);

@@ -1,0 +1,245 @@
+/*
+ * Where guest registers are, how code is entered and left, and how it has C do something. Nothing here
+ * depends on the C compiler's calling convention but ARGUMENT_1 to 3, and on what is kept across calls.
+ */
+#include <stdlib.h>
+
+#include "vm/jit/x86_64/translate.h"
+
+#define ARGUMENT_1 RDI
+#define ARGUMENT_2 RSI
+#define ARGUMENT_3 RDX
+
+/* Those that a C function keeps; with FRAME they align the stack. */
+static const uint8_t kept[] = {RBX, RBP, R12, R13, R14, R15};
+
+/* The registers most used in what compilers make. */
+const homes standard_homes = {
+	[2] = RBX, [8] = R12, [9] = R13, [10] = RDI, [11] = RSI, [12] = R8, [13] = R9, [14] = R10, [15] = R11,
+};
+
+bool vm_translator_usable(void)
+{
+	return true;
+}
+
+/* --- places --- */
+
+static struct place in_thread(unsigned guest)
+{
+	return in_memory(X, (int32_t)guest * 8);
+}
+
+struct place place_of(const struct translation *t, unsigned guest)
+{
+	return t->home[guest] == IN_MEMORY ? in_thread(guest) : in_reg(t->home[guest]);
+}
+
+bool is_xmm(struct place place)
+{
+	return is_reg(place) && place.reg >= XMM_HOME;
+}
+
+struct place fp_place(const struct translation *t, unsigned guest)
+{
+	return t->home[guest] == IN_MEMORY ? in_thread(guest) : in_reg(t->home[guest] - XMM_HOME);
+}
+
+void take(struct translation *t, unsigned reg, unsigned guest)
+{
+	struct place place = place_of(t, guest);
+
+	if (reg == RCX)
+		t->rcx_group = 0;
+	if (guest == 0)
+		emit_constant(&t->emit, reg, 0);
+	else if (is_xmm(place))
+		emit_from_xmm(&t->emit, reg, place.reg - XMM_HOME);
+	else
+		emit_load(&t->emit, 64, reg, place);
+}
+
+unsigned value_in(struct translation *t, unsigned guest, unsigned scratch)
+{
+	struct place place = place_of(t, guest);
+
+	if (is_reg(place) && !is_xmm(place))
+		return place.reg;
+	take(t, scratch, guest);
+	return scratch;
+}
+
+unsigned result_in(const struct translation *t, unsigned guest, unsigned scratch)
+{
+	struct place place = place_of(t, guest);
+
+	return is_reg(place) && !is_xmm(place) ? place.reg : scratch;
+}
+
+void result(struct translation *t, unsigned guest, unsigned reg)
+{
+	struct place place = place_of(t, guest);
+
+	if (is_xmm(place))
+		emit_to_xmm(&t->emit, place.reg - XMM_HOME, reg);
+	else if (guest != REG_SINK)
+		emit_store(&t->emit, 64, place, reg);
+}
+
+/* --- homes --- */
+
+static void home_load(struct emit *e, const homes home, unsigned guest)
+{
+	if (home[guest] >= XMM_HOME)
+		emit_sse_load(e, true, home[guest] - XMM_HOME, in_thread(guest));
+	else
+		emit_load(e, 64, home[guest], in_thread(guest));
+}
+
+static void home_store(struct emit *e, const homes home, unsigned guest)
+{
+	if (home[guest] >= XMM_HOME)
+		emit_sse_store(e, true, in_thread(guest), home[guest] - XMM_HOME);
+	else
+		emit_store(e, 64, in_thread(guest), home[guest]);
+}
+
+static void homes_load(struct emit *e, const homes home)
+{
+	for (unsigned guest = 0; guest < GUESTS; guest++)
+		if (home[guest] != IN_MEMORY)
+			home_load(e, home, guest);
+}
+
+static void homes_store(struct emit *e, const homes home)
+{
+	for (unsigned guest = 0; guest < GUESTS; guest++)
+		if (home[guest] != IN_MEMORY)
+			home_store(e, home, guest);
+}
+
+void homes_enter(struct translation *t)
+{
+	for (unsigned guest = 0; guest < GUESTS; guest++)
+		if (standard_homes[guest] != IN_MEMORY && t->home[guest] != standard_homes[guest])
+			home_store(&t->emit, standard_homes, guest);
+	for (unsigned guest = 0; guest < GUESTS; guest++)
+		if (t->home[guest] != IN_MEMORY && t->home[guest] != standard_homes[guest])
+			home_load(&t->emit, t->home, guest);
+}
+
+void homes_leave(struct translation *t)
+{
+	for (unsigned guest = 0; guest < GUESTS; guest++)
+		if (t->home[guest] != IN_MEMORY && t->home[guest] != standard_homes[guest] &&
+		    t->written[guest])
+			home_store(&t->emit, t->home, guest);
+	for (unsigned guest = 0; guest < GUESTS; guest++)
+		if (standard_homes[guest] != IN_MEMORY && t->home[guest] != standard_homes[guest])
+			home_load(&t->emit, standard_homes, guest);
+}
+
+/* --- the fixed part --- */
+
+/* The entry: a C function of the hart and an address; what it returns is in eax when code leaves. */
+static const uint8_t *fixed_enter(struct emit *e)
+{
+	const uint8_t *start = e->at + e->to_run;
+
+	for (unsigned i = 0; i < sizeof(kept); i++)
+		emit_push(e, kept[i]);
+	emit_alu_imm(e, ALU_SUB, 64, in_reg(RSP), FRAME);
+	emit_load(e, 64, RAX, in_reg(ARGUMENT_2));
+	emit_load(e, 64, X, in_memory(ARGUMENT_1, IN_HART(regs)));
+	emit_load(e, 64, SPACE, in_memory(ARGUMENT_1, IN_HART(space)));
+	emit_load(e, 64, BUDGET, in_memory(ARGUMENT_1, IN_HART(budget)));
+	homes_load(e, standard_homes);
+	emit_jump_to_place(e, in_reg(RAX));
+	return start;
+}
+
+/* The end: eax says why. Everything else has been stored. */
+static uint8_t *fixed_leave(struct emit *e)
+{
+	uint8_t *start = e->at;
+
+	emit_alu_imm(e, ALU_ADD, 64, in_reg(RSP), FRAME);
+	for (unsigned i = sizeof(kept); i-- > 0;)
+		emit_pop(e, kept[i]);
+	emit_return(e);
+	return start;
+}
+
+/* The same with registers and budget still to be stored, and rdx for hart->native_pc. */
+static uint8_t *fixed_exit(struct emit *e, const uint8_t *leave)
+{
+	uint8_t *start = e->at;
+
+	homes_store(e, standard_homes);
+	emit_load(e, 64, RCX, in_memory(SPACE, IN_SPACE(hart)));
+	emit_store(e, 64, in_memory(RCX, IN_HART(budget)), BUDGET);
+	emit_store(e, 64, in_memory(RCX, IN_HART(native_pc)), RDX);
+	emit_fix(emit_jump(e), leave);
+	return start;
+}
+
+/* It is called with the operation's slot in eax and its code in rdx, and comes back only if all is well. */
+uint8_t *put_slow(struct emit *e, const homes home, const uint8_t *leave)
+{
+	uint8_t *start = e->at, *gone;
+
+	homes_store(e, home);
+	emit_load(e, 64, RCX, in_memory(SPACE, IN_SPACE(hart)));
+	emit_store(e, 64, in_memory(RCX, IN_HART(budget)), BUDGET);
+	emit_load(e, 64, ARGUMENT_1, in_reg(RCX));
+	emit_load(e, 64, ARGUMENT_2, in_reg(RDX));
+	emit_load(e, 32, ARGUMENT_3, in_reg(RAX));
+	emit_alu_imm(e, ALU_SUB, 64, in_reg(RSP), 8);
+	emit_constant(e, RAX, (uintptr_t)vm_native_op);
+	emit_call_place(e, in_reg(RAX));
+	emit_alu_imm(e, ALU_ADD, 64, in_reg(RSP), 8);
+	emit_test(e, 32, RAX, RAX);
+	gone = emit_jump_if(e, CC_NE);
+	homes_load(e, home);
+	emit_return(e);
+	emit_fix(gone, e->at);
+	emit_alu_imm(e, ALU_ADD, 64, in_reg(RSP), 8);
+	emit_fix(emit_jump(e), leave);
+	return start;
+}
+
+bool vm_translator_begin(struct jit *jit)
+{
+	struct emit e = {.at = jit->write, .to_run = jit->run - jit->write};
+	uint8_t *leave, *exit;
+
+	jit->translation = calloc(1, sizeof(struct translation));
+	if (!jit->translation)
+		return false;
+	jit->enter = fixed_enter(&e);
+	leave = fixed_leave(&e);
+	jit->leave = leave + e.to_run;
+	exit = fixed_exit(&e, leave);
+	jit->exit = exit + e.to_run;
+	jit->slow = put_slow(&e, standard_homes, leave) + e.to_run;
+	jit->find = e.at + e.to_run;
+	emit_constant(&e, RAX, NATIVE_FIND);
+	emit_fix(emit_jump(&e), exit);
+	jit->linking = e.at + e.to_run;
+	emit_load(&e, 64, RCX, in_memory(SPACE, IN_SPACE(hart)));
+	emit_store(&e, 64, in_memory(RCX, IN_HART(native_link)), RDX);
+	emit_constant(&e, RAX, NATIVE_LINK);
+	emit_fix(emit_jump(&e), exit);
+	jit->used = (uint64_t)(e.at - jit->write);
+	return true;
+}
+
+void vm_translator_end(struct jit *jit)
+{
+	free(jit->translation);
+}
+
+const uint8_t *fixed(const struct translation *t, const uint8_t *run)
+{
+	return run - t->emit.to_run;
+}
