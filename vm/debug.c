@@ -78,9 +78,10 @@ static unsigned watch_find(const struct hart *h, uint64_t vaddr, uint64_t size, 
 	return i;
 }
 
-bool vm_watch_page(const struct hart *h, uint64_t vaddr, enum vm_access access)
+bool vm_watch_page(const struct hart *h, uint64_t vaddr)
 {
-	return watch_find(h, vaddr & PAGE_MASK, PAGE_SIZE, access) < h->vm->debug.watches;
+	return watch_find(h, vaddr & PAGE_MASK, PAGE_SIZE, ACCESS_LOAD) < h->vm->debug.watches ||
+	       watch_find(h, vaddr & PAGE_MASK, PAGE_SIZE, ACCESS_STORE) < h->vm->debug.watches;
 }
 
 void vm_watch_note(struct hart *h, uint64_t vaddr, unsigned size, enum vm_access access)

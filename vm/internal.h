@@ -329,8 +329,8 @@ void vm_space_clear(struct space *space);
 bool vm_break_at(const struct hart *h, uint64_t pc);
 /* The same for the running hart, and is it not the one to be skipped? */
 bool vm_break_hit(struct hart *h, uint64_t pc);
-/* Has the page of `vaddr` in the hart's address space a watchpoint for this access? */
-bool vm_watch_page(const struct hart *h, uint64_t vaddr, enum vm_access access);
+/* Has the page of `vaddr` in the hart's address space a watchpoint? */
+bool vm_watch_page(const struct hart *h, uint64_t vaddr);
 /* The running operation did an access: notes if it is watched, and has the hart stop after it. */
 void vm_watch_note(struct hart *h, uint64_t vaddr, unsigned size, enum vm_access access);
 

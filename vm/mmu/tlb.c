@@ -226,7 +226,7 @@ static bool refill(struct hart *h, uint64_t vaddr, enum vm_access access, struct
 		return access == ACCESS_FETCH ? fault(h, access, false, vaddr) : true;
 	e->tag = vaddr & PAGE_MASK;
 	e->add = (uintptr_t)vm_host(vm, mapping.paddr) - (uintptr_t)vaddr;
-	if (unlikely(vm->debug.watches) && vm_watch_page(h, vaddr, access)) {
+	if (unlikely(vm->debug.watches) && vm_watch_page(h, vaddr)) {
 		e->tag = slow_tag(e->tag);
 	} else if (access == ACCESS_STORE) {
 		if (vm_page(vm, mapping.paddr)->lines)
@@ -320,7 +320,7 @@ static void stored(struct hart *h, uint64_t vaddr, uint64_t paddr, unsigned size
 	if (page->lines)
 		vm_code_store(h->vm, paddr, size);
 	if (!page->lines && e->tag == slow_tag(vaddr & PAGE_MASK) &&
-	    !(h->vm->debug.watches && vm_watch_page(h, vaddr, ACCESS_STORE))) {
+	    !(h->vm->debug.watches && vm_watch_page(h, vaddr))) {
 		e->tag = vaddr & PAGE_MASK;
 		page->stored = 1;
 	}
