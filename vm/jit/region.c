@@ -86,7 +86,7 @@ void vm_jit_sample(struct vm *vm, struct code *code)
 	struct jit *jit = vm->jit;
 	struct search search = {.code = {code}, .count = 1};
 	struct region *region;
-	uint64_t records = sizeof(*region) + REGION_BLOCKS * (LINKS_MAX * (sizeof(struct link_site) + 16) +
+	uint64_t before, records = sizeof(*region) + REGION_BLOCKS * (LINKS_MAX * (sizeof(struct link_site) + 16) +
 							      sizeof(struct region_use) + 16);
 
 	if (code->region || !is_plain(code) || ++code->samples < SAMPLES_HOT)
@@ -100,7 +100,12 @@ void vm_jit_sample(struct vm *vm, struct code *code)
 			region->code[region->count++] = search.code[i];
 	for (unsigned i = 0; i < region->count; i++)
 		use(jit, region, region->code[i]);
+	before = jit->used;
 	vm_compile_region(jit, region);
+	vm->stats.code_bytes += jit->used - before;
+	if (vm->config.code_made)
+		vm->config.code_made(vm->config.code_context, code->space->root, code->pc, region->entry,
+				     jit->used - before);
 	code->region = region;
 	vm_translator_replace(jit, region);
 	vm->stats.regions_compiled++;
