@@ -5,6 +5,12 @@ continue
 # want: "twin-two" hit Breakpoint 1.2, twin
 continue
 # want: "twin-one" hit Breakpoint 1.3, twin
+# GDB asks for the registers of the first inferior only, unless it is told to ask again.
+unset tdesc filename
+set $before = $instret
+stepi
+printf "%d instruction here, too\n", $instret - $before
+# want: 1 instruction here, too
 delete
 info line 93
 inferior 2
