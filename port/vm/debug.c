@@ -79,6 +79,16 @@ static void stop(struct node *node, enum node_stop why, const struct tcb *tcb)
 	node->debug.stop = true;
 }
 
+uint64_t node_debug_budget(struct node *node, const struct tcb *tcb, uint64_t budget)
+{
+	if (node->debug.pass && node->debug.pass == machine_ref(tcb)) {
+		node->debug.pass = 0;
+		vm_break_skip(node->hart);
+		return 1;
+	}
+	return node_debug_steps(node, tcb) ? 1 : budget;
+}
+
 void node_debug_ran(struct node *node, const struct tcb *tcb, enum vm_stop why, uint64_t began)
 {
 	if (why == VM_STOP_BREAK) {
@@ -108,7 +118,7 @@ bool node_debug_begins(struct node *node, const struct tcb *tcb)
 	uint64_t root;
 	uint16_t asid;
 
-	if (node->debug.muted || !isa_vspace(tcb->slot[TCB_VSPACE].cap, &root, &asid) ||
+	if (!node->debug.on || node->debug.muted || !isa_vspace(tcb->slot[TCB_VSPACE].cap, &root, &asid) ||
 	    node_debug_knows(node, asid))
 		return false;
 	know(node, asid);

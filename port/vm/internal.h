@@ -166,6 +166,8 @@ static inline bool node_debug_steps(const struct node *node, const struct tcb *t
 	return __builtin_expect(node->debug.step != 0, 0) && node->debug.step == machine_ref(tcb);
 }
 
+/* The thread is about to run for `budget` instructions: for how many may it? */
+uint64_t node_debug_budget(struct node *node, const struct tcb *tcb, uint64_t budget);
 /* The thread ran from position `began`, and vm_run() returned for `why`: is that a stop? */
 void node_debug_ran(struct node *node, const struct tcb *tcb, enum vm_stop why, uint64_t began);
 /* The thread is about to run: is it the first in its address space? Then this is a stop. */

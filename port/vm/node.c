@@ -415,23 +415,21 @@ static enum node_state idle(struct node *node, uint64_t *until)
 	return NODE_IDLE;
 }
 
-static void run_user(struct node *node, uint64_t budget)
+/*
+ * `debugged`: somebody may want to stop it. True: the slice goes on. In real time, when the clock is read is
+ * part of the run, so a debugger's stop ends no slice.
+ */
+static bool run_user(struct node *node, uint64_t budget, bool debugged)
 {
 	struct tcb *tcb = node->running;
-	uint64_t began = node_position(node);
+	uint64_t began = debugged ? node_position(node) : 0;
+	bool goes_on = false;
 	enum vm_stop stop;
 	struct trap trap;
 
-	if (node_debug_steps(node, tcb))
-		budget = 1;
-	if (node->debug.pass && node->debug.pass == machine_ref(tcb)) {
-		node->debug.pass = 0;
-		budget = 1;
-		vm_break_skip(node->hart);
-	}
+	if (debugged)
+		budget = node_debug_budget(node, tcb, budget);
 	stop = vm_run(node->hart, (struct vm_regs *)&tcb->context, budget);
-	if (stop == VM_STOP_ECALL || stop == VM_STOP_EXCEPTION || stop == VM_STOP_REQUEST)
-		node->slice_end = 0;
 	switch (stop) {
 	case VM_STOP_ECALL:
 		node->trap_position = node_position(node);
@@ -447,13 +445,16 @@ static void run_user(struct node *node, uint64_t budget)
 		enter(node, &trap, CHARGE_FAULT);
 		break;
 	case VM_STOP_BUDGET:
-	case VM_STOP_REQUEST:
 	case VM_STOP_BREAK:
 	case VM_STOP_WATCH:
+		goes_on = debugged && node->hart->instret < node->slice_end;
+		break;
+	case VM_STOP_REQUEST:
 		break;
 	}
-	if (stop > VM_STOP_REQUEST || node->debug.step)
+	if (debugged)
 		node_debug_ran(node, tcb, stop, began);
+	return goes_on;
 }
 
 /* When a step of this length ends that begins now, or the one that was cut short. */
@@ -464,23 +465,15 @@ static uint64_t step_end(struct node *node, uint64_t budget)
 	node->debug.end = 0;
 	if (end)
 		return end;
-	node->slice_end = 0;
+	node->slice_end = node->hart->instret;
 	return node_time(node) + budget;
 }
 
-/*
- * In real time, when the clock is read is part of the run: so a debugger's stop, or a pause, ends no slice.
- */
-static bool slice_goes_on(const struct node *node)
+/* Looks at what clock and outside have brought: for how long the thread may run now. False: not at all. */
+static bool look_around(struct node *node, uint64_t end, uint64_t *left, uint64_t *until,
+			enum node_state *state)
 {
-	return node->hart->instret < node->slice_end && !node->interrupted;
-}
-
-/* Looks at what the clock and the outside have brought: how long the thread may run now. False: not at all.
- */
-static bool look_around(struct node *node, uint64_t end, uint64_t *until, enum node_state *state)
-{
-	uint64_t now = node_time(node), limit;
+	uint64_t now = node_time(node);
 
 	if (node->attention || now >= node->next_event) {
 		*state = NODE_HALTED;
@@ -496,18 +489,36 @@ static bool look_around(struct node *node, uint64_t end, uint64_t *until, enum n
 		node->interrupted = false;
 		return false;
 	}
-	limit = (node->next_event < end ? node->next_event : end) - now;
+	*left = (node->next_event < end ? node->next_event : end) - now;
 	if (node->config.real_time) {
 		node->trace.seen = now;
-		limit = limit < REAL_TIME_SLICE ? limit : REAL_TIME_SLICE;
+		*left = *left < REAL_TIME_SLICE ? *left : REAL_TIME_SLICE;
 	}
-	node->slice_end = node->hart->instret + limit;
 	return true;
 }
 
-/* The step is not over, and goes on with the next one. */
-static enum node_state cut_short(struct node *node, uint64_t end, enum node_state state)
+/* The slice may be cut short: notes its end, or finds what is left of it, until the pause. False: that is
+ * here. */
+static bool keep_slice(struct node *node, bool goes_on, uint64_t *left)
 {
+	uint64_t position = node_position(node);
+
+	if (goes_on)
+		*left = node->slice_end - node->hart->instret;
+	else
+		node->slice_end = node->hart->instret + *left;
+	if (node->pause == 0)
+		return true;
+	if (position < node->pause && node->pause - position < *left)
+		*left = node->pause - position;
+	return position < node->pause;
+}
+
+/* The step is not over, and goes on with the next one; so does its slice. */
+static enum node_state cut_short(struct node *node, uint64_t end, bool goes_on, enum node_state state)
+{
+	if (!goes_on)
+		node->slice_end = node->hart->instret;
 	node->debug.stop = false;
 	node->debug.end = end;
 	return state;
@@ -516,21 +527,20 @@ static enum node_state cut_short(struct node *node, uint64_t end, enum node_stat
 enum node_state node_step(struct node *node, uint64_t budget, uint64_t *until)
 {
 	enum node_state state;
-	uint64_t end;
+	bool debugged, goes_on;
+	uint64_t end, left = 0;
 
 	node_select(node);
 	end = step_end(node, budget);
-	while (slice_goes_on(node) || look_around(node, end, until, &state)) {
-		uint64_t left = node->slice_end - node->hart->instret, position = node_position(node);
-
-		if (node->pause && position >= node->pause)
-			return cut_short(node, end, NODE_RAN);
-		if (node->pause && node->pause - position < left)
-			left = node->pause - position;
-		if (!node->debug.on || !node_debug_begins(node, node->running))
-			run_user(node, left);
-		if (node->debug.stop)
-			return cut_short(node, end, NODE_STOPPED);
+	goes_on = node->hart->instret < node->slice_end;
+	debugged = goes_on || node->debug.on || node->debug.step || node->debug.pass || node->pause;
+	while (goes_on || look_around(node, end, &left, until, &state)) {
+		if (debugged && !keep_slice(node, goes_on, &left))
+			return cut_short(node, end, true, NODE_RAN);
+		goes_on = (debugged && node_debug_begins(node, node->running)) ||
+			  run_user(node, left, debugged);
+		if (debugged && node->debug.stop)
+			return cut_short(node, end, goes_on, NODE_STOPPED);
 	}
 	/* In real time, so that what enters between two steps has a position of its own. */
 	if (node->config.real_time)
