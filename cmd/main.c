@@ -37,6 +37,7 @@ static const struct command {
 	{"run", "boot an image", command_run, help_run},
 	{"replay", "repeat a recorded run", command_run, help_replay},
 	{"inspect", "say what is in an image, and why it would not boot", command_inspect, help_inspect},
+	{"disasm", "show the code that the compiler makes of an image's", command_disasm, help_disasm},
 	{"image", "make a bootable file for bare metal", command_image, help_image},
 	{"debug", "run an image under GDB, set up", command_debug, help_debug},
 	{"doctor", "say what this system has and lacks", command_doctor, help_doctor},

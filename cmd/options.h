@@ -79,6 +79,7 @@ void help_run(void);
 void help_replay(void);
 void help_inspect(void);
 void help_image(void);
+void help_disasm(void);
 void help_ps(void);
 void help_caps(void);
 void help_debug(void);
@@ -94,6 +95,7 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int command_run(int argc, char **argv); /* of `skerry replay` too */
 int command_inspect(int argc, char **argv);
 int command_image(int argc, char **argv);
+int command_disasm(int argc, char **argv);
 int command_ps(int argc, char **argv);
 int command_caps(int argc, char **argv);
 int command_debug(int argc, char **argv);

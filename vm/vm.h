@@ -215,6 +215,8 @@ struct vm_code {
 				*/
 };
 bool vm_code_at(struct vm_hart *hart, uint64_t pc, struct vm_code *code);
+/* What begins at an address that code goes to and that serves all code; NULL: nothing. */
+const char *vm_code_name(const struct vm *vm, const uint8_t *host);
 
 /* Translates for a debugger or a fault report; false if unmapped. Access rights are not checked. */
 bool vm_translate(const struct vm *vm, uint64_t root_paddr, uint64_t vaddr, uint64_t *paddr);

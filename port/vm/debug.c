@@ -212,6 +212,17 @@ bool node_set_register(struct node *node, uint64_t ref, unsigned number, uint64_
 }
 
 /* The bytes of RAM at `vaddr`, up to the end of the page, and how many of `size` these are; NULL: none. */
+bool node_code_at(struct node *node, uint64_t pc, struct vm_code *code)
+{
+	node_select(node);
+	return vm_code_at(node->hart, pc, code);
+}
+
+const char *node_code_name(const struct node *node, const uint8_t *host)
+{
+	return vm_code_name(node->vm, host);
+}
+
 static void *piece_of(struct node *node, const struct node_thread *thread, uint64_t vaddr, size_t size,
 		      uint64_t *paddr, size_t *piece)
 {

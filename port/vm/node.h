@@ -145,3 +145,7 @@ void node_set_report(struct node *node, node_report_fn *report, void *context);
 /* Reads guest virtual memory of a thread (for symbols, reports); returns bytes read. */
 size_t node_read_memory(struct node *node, const struct node_thread *thread, uint64_t vaddr, void *buffer,
 			size_t size);
+
+/* As vm_code_at() and vm_code_name(), in the address space of the thread on the hart. */
+bool node_code_at(struct node *node, uint64_t pc, struct vm_code *code);
+const char *node_code_name(const struct node *node, const uint8_t *host);

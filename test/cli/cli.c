@@ -66,6 +66,8 @@ static void test_usage(void)
 		{"inspect", "no image given"},
 		{"inspect --foo", "unknown option"},
 		{"image -o out", "no image given"},
+		{"disasm", "no image given"},
+		{"disasm --foo", "unknown option '--foo'"},
 		{"image good.elf", "no output given"},
 		{"image good.elf other.elf -o out", "one image at a time"},
 		{"help frobnicate", "no command"},
@@ -89,7 +91,7 @@ static void test_help(void)
 {
 	static const char *const lines[] = {"--help",    "help",           "run --help", "help run",
 					    "--version", "inspect --help", "run -h",
-					    "debug --help", "doctor --help"};
+					    "debug --help", "doctor --help", "disasm --help"};
 
 	for (unsigned i = 0; i < sizeof lines / sizeof lines[0]; i++) {
 		run(lines[i]);

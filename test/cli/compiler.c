@@ -54,16 +54,65 @@ static void test_perf_map(void)
 	finish("perf-map");
 }
 
-#else
-
-static void test_perf_map(void)
+static unsigned count(const char *text)
 {
-	printf("skip perf-map: the compiler is for x86-64\n");
+	unsigned found = 0;
+
+	for (const char *at = process.text[0]; (at = strstr(at, text)); at++)
+		found++;
+	return found;
 }
 
-#endif
+static void test_disasm(void)
+{
+	static const struct {
+		const char *asked, *text;
+	} wrong[] = {
+		{"nonsense", "nonsense: neither an address, such as 0x400000, nor a function"},
+		{"main+x", "main+x: what follows the + is no number"},
+		{"nonsense+4", "nonsense+4: neither an address"},
+		{"0x10", "0x10: nothing that could be executed is mapped there"},
+		{"18446744073709551614", "18446744073709551614: nothing that could be executed"},
+		{"main+1", "main+1: an odd address"},
+	};
+	char line[64];
+
+	run("disasm tree.elf");
+	want_status(0);
+	want(strstr(process.text[0], "\n_start, 0x400000: ") && count("; code of ") == 1,
+	     "not the block at the entry");
+	want(strstr(process.text[0], "\n  400000  auipc gp,"), "no instruction of the guest");
+	run("disasm tree.elf main 0x400000 memcpy+2");
+	want_status(0);
+	want(strstr(process.text[0], "\nmain, 0x") && strstr(process.text[0], "\nmain+0x"),
+	     "not all of main");
+	want(strstr(process.text[0], "\nmemcpy+0x2, 0x"), "not the block at an offset");
+	want(count("; code of ") > 4 && count("  +0    ") == count("; code of "), "blocks without code");
+	want(!strstr(process.text[0], " ?\n"), "code that is none");
+	for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		snprintf(line, sizeof line, "disasm tree.elf %s 0x400000", wrong[i].asked);
+		run(line);
+		want_status(1);
+		want_one_line(wrong[i].text);
+		want(count("; code of ") == 1, "what was right is not printed");
+	}
+	run("disasm text");
+	want_status(126);
+	want_one_line("cannot boot text: ");
+	finish("disasm");
+}
 
 void test_compiler(void)
 {
 	test_perf_map();
+	test_disasm();
 }
+
+#else
+
+void test_compiler(void)
+{
+	printf("skip perf-map: the compiler is for x86-64\nskip disasm: the compiler is for x86-64\n");
+}
+
+#endif

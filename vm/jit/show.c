@@ -32,3 +32,22 @@ bool vm_code_at(struct vm_hart *hart, uint64_t pc, struct vm_code *shown)
 	shown->host_bytes = code->bytes;
 	return true;
 }
+
+const char *vm_code_name(const struct vm *vm, const uint8_t *host)
+{
+	const struct jit *jit = vm->jit;
+	const struct {
+		const char *name;
+		const uint8_t *host;
+	} names[] = {
+		{"find", jit->find},
+		{"slow", jit->slow},
+		{"exit", jit->exit},
+		{"linking", jit->linking},
+	};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].host == host)
+			return names[i].name;
+	return NULL;
+}
