@@ -2,6 +2,7 @@
  * Choosing regions: which blocks make a loop. What is hot is found without counting: where budgets end is
  * where the time goes. See jit.h.
  */
+#include "host/host.h"
 #include "vm/jit/jit.h"
 
 /* Budgets that must have ended at a block; how many are let pass after a try in vain. */
@@ -86,8 +87,9 @@ void vm_jit_sample(struct vm *vm, struct code *code)
 	struct jit *jit = vm->jit;
 	struct search search = {.code = {code}, .count = 1};
 	struct region *region;
-	uint64_t before, records = sizeof(*region) + REGION_BLOCKS * (LINKS_MAX * (sizeof(struct link_site) + 16) +
-							      sizeof(struct region_use) + 16);
+	uint64_t before, start,
+		records = sizeof(*region) + REGION_BLOCKS * (LINKS_MAX * (sizeof(struct link_site) + 16) +
+							     sizeof(struct region_use) + 16);
 
 	if (code->region || !is_plain(code) || ++code->samples < SAMPLES_HOT)
 		return;
@@ -101,6 +103,7 @@ void vm_jit_sample(struct vm *vm, struct code *code)
 	for (unsigned i = 0; i < region->count; i++)
 		use(jit, region, region->code[i]);
 	before = jit->used;
+	start = host_clock_ns();
 	vm_compile_region(jit, region);
 	vm->stats.code_bytes += jit->used - before;
 	if (vm->config.code_made)
@@ -109,6 +112,7 @@ void vm_jit_sample(struct vm *vm, struct code *code)
 	code->region = region;
 	vm_translator_replace(jit, region);
 	vm->stats.regions_compiled++;
+	vm->stats.compile_ns += host_clock_ns() - start;
 }
 
 void vm_jit_kill_regions(struct jit *jit, struct code *code)
