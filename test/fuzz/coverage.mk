@@ -47,28 +47,29 @@ $(HUNT)/syscalls: $(call hunt_objects,stub,test/fuzz/target/syscalls.c test/fuzz
 $(HUNT)/devices: $(call hunt_objects,host,test/fuzz/target/devices.c $(wildcard vm/device/*.c))
 	$(HUNT_LINK) -lfdt
 
-$(HUNT)/gdb: $(call hunt_objects,host,test/fuzz/target/gdb.c cmd/elf.c cmd/image.c cmd/place.c cmd/symbols.c $(filter-out cmd/gdb_server.c,$(wildcard cmd/gdb*.c)) \
-             $(filter-out cmd/%,$(SKERRY_SRC)))
+# Runs of programs to begin with; files are in memory, and what is packed is changed before.
+WORLD_PROGRAMS := tour=$(BUILD)/example/tour.elf virtio=$(BUILD)/test/cli/virtio.elf \
+                  random=$(BUILD)/fuzz/guest-7-1000-1000-1000-0-0.elf
+WORLD_OBJ      := $(call hunt_objects,host,test/fuzz/target/snapshot_world.c cmd/elf.c cmd/image.c \
+                    $(filter-out cmd/% host/linux/output.c,$(SKERRY_SRC))) $(HUNT)/programs.o
+$(HUNT)/gdb: $(call hunt_objects,host,test/fuzz/target/gdb.c cmd/place.c cmd/symbols.c $(filter-out cmd/gdb_server.c,$(wildcard cmd/gdb*.c))) \
+             $(WORLD_OBJ)
 	$(HUNT_LINK) $(LDLIBS)
 
-# Files are in memory, and what is packed is changed before.
-SNAPSHOT_PROGRAMS := tour=$(BUILD)/example/tour.elf virtio=$(BUILD)/test/cli/virtio.elf \
-                     random=$(BUILD)/fuzz/guest-7-1000-1000-1000-0-0.elf
-$(HUNT)/snapshot: $(call hunt_objects,host,test/fuzz/target/snapshot.c test/fuzz/target/snapshot_world.c cmd/elf.c cmd/image.c \
-                    $(filter-out cmd/% host/linux/output.c,$(SKERRY_SRC))) $(HUNT)/programs.o
+$(HUNT)/snapshot: $(call hunt_objects,host,test/fuzz/target/snapshot.c) $(WORLD_OBJ)
 	$(HUNT_LINK) -Wl,--wrap=pack_write,--wrap=host_file_load $(LDLIBS)
 
-$(HUNT)/programs.o: test/fuzz/target/programs.S $(foreach p,$(SNAPSHOT_PROGRAMS),$(lastword $(subst =, ,$(p))))
+$(HUNT)/programs.o: test/fuzz/target/programs.S $(foreach p,$(WORLD_PROGRAMS),$(lastword $(subst =, ,$(p))))
 	@mkdir -p $(@D)
-	$(HUNT_CC) $(foreach p,$(SNAPSHOT_PROGRAMS),-D$(firstword $(subst =, ,$(p)))_FILE='"$(lastword $(subst =, ,$(p)))"') -c -o $@ $<
+	$(HUNT_CC) $(foreach p,$(WORLD_PROGRAMS),-D$(firstword $(subst =, ,$(p)))_FILE='"$(lastword $(subst =, ,$(p)))"') -c -o $@ $<
 
 -include $(wildcard $(HUNT)/obj-*/*/*.d $(HUNT)/obj-*/*/*/*.d $(HUNT)/obj-*/*/*/*/*.d)
 
 # The kept inputs, those that found something among them; then some seconds of fuzzing, each time the same.
+FUZZ_RUNS ?= image=8000 fdt=100000 insn=2000 syscalls=500 devices=30000 gdb=2000 snapshot=1000
 TESTS += test-fuzz-corpus
-test-fuzz-corpus: $(HUNT_BIN)
-	@test/fuzz/replay $(HUNT) image=8000 fdt=100000 insn=2000 syscalls=500 devices=10000 gdb=2000 \
-		snapshot=1000
+test-fuzz-corpus: $(foreach r,$(FUZZ_RUNS),$(HUNT)/$(firstword $(subst =, ,$(r))))
+	@test/fuzz/replay $(HUNT) $(FUZZ_RUNS)
 
 # As long as one likes, all hunters in turn: make hunt MINUTES=… [TARGET=…]
 HUNTERS := $(HUNT_TARGETS) random-calls instructions tiers tampering guest

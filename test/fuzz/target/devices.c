@@ -5,8 +5,10 @@
  * The memory that a device asks for is given to it as a copy of exactly that size, which ends with the next
  * request: an access outside of it, or kept for later, is seen.
  */
+#include <linux/virtio_blk.h>
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +17,7 @@
 #define RAM_SIZE  0x10000ull
 #define PAGE      4096ull
 #define DISK_SIZE 8192
+#define SECTOR    512
 #define UART      0x10000000ull
 #define RTC       0x00101000ull
 #define FINISHER  0x00100000ull
@@ -186,12 +189,52 @@ static void write_desc(const struct act *act)
 	memcpy(world.ram + act->where % 16 * PAGE + index * sizeof desc, &desc, sizeof desc);
 }
 
+static void put(uint64_t at, const void *bytes, size_t size)
+{
+	memcpy(world.ram + at % (RAM_SIZE - size), bytes, size);
+}
+
+/*
+ * A whole request for the disk, or a buffer for the console, in page `where`: the queue begins anew, or goes on;
+ * a chain of head, data and status, which may lead back to its start; the notification.
+ */
+static void request(const struct act *act)
+{
+	static const uint32_t kinds[] = {VIRTIO_BLK_T_IN, VIRTIO_BLK_T_OUT, VIRTIO_BLK_T_GET_ID, VIRTIO_BLK_T_FLUSH};
+	uint64_t base = act->where & 1 ? CONSOLE : BLOCK, page = (act->where >> 4) * PAGE;
+	struct act begin = {.where = act->where, .at = act->value >> 20 & 1 ? 1024 : 8};
+	unsigned near = act->value >> 8 & 15; /* the disk's beginning, or around its end */
+	struct virtio_blk_outhdr head = {.type = kinds[act->value >> 1 & 3],
+					 .sector = near < 8 ? near : DISK_SIZE / SECTOR - 12 + near};
+	struct vring_desc desc[] = {
+		{BOARD_RAM_BASE + page + PAGE - 256, sizeof head, VRING_DESC_F_NEXT, 1},
+		{BOARD_RAM_BASE + act->at, (act->value >> 13 & 7) * 256,
+		 (uint16_t)(VRING_DESC_F_NEXT | (act->value & 1 ? VRING_DESC_F_WRITE : 0)), 2},
+		{BOARD_RAM_BASE + act->at, 1, act->value & 8 ? VRING_DESC_F_NEXT : VRING_DESC_F_WRITE, 0},
+	};
+	uint16_t idx = (uint16_t)(act->value >> 21);
+
+	if (act->value & 16) {
+		idx = 1;
+		store(base + VIRTIO_MMIO_QUEUE_SEL, 4, act->where >> 1 & 1);
+		store(base + VIRTIO_MMIO_QUEUE_READY, 4, 0);
+		store(base + VIRTIO_MMIO_QUEUE_PFN, 4, 0);
+		start_queue(&begin);
+	}
+	put(page + PAGE - 256, &head, sizeof head);
+	put(page, desc, sizeof desc);
+	/* Where the modern queue has it, and where the legacy one with eight entries does. */
+	put(page + 1024 + offsetof(struct vring_avail, idx), &idx, sizeof idx);
+	put(page + 128 + offsetof(struct vring_avail, idx), &idx, sizeof idx);
+	store(base + VIRTIO_MMIO_QUEUE_NOTIFY, 4, act->where >> 1 & 1);
+}
+
 static void do_act(const struct act *act)
 {
 	uint8_t bytes[32];
 	int status;
 
-	switch (act->what % 12) {
+	switch (act->what % 13) {
 	case 0:
 	case 1:
 		store(address(act), sizes[act->where % 4], act->value);
@@ -231,6 +274,9 @@ static void do_act(const struct act *act)
 		} else {
 			board_irq_claim(board, act->at % (BOARD_IRQ_MAX + 1));
 		}
+		break;
+	case 11:
+		request(act);
 		break;
 	default:
 		world.forbidden = act->at / PAGE * PAGE;

@@ -1,18 +1,16 @@
 /*
  * What a debugger sends: packets of GDB's protocol, one for each line of the input, framed here so that they
- * pass the sum; a line that begins with ! goes out as it is. Between them the node runs when it may.
+ * pass the sum; a line that begins with ! goes out as it is. Between them the node, a system of several processes
+ * at work, runs when it may.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/gdb.h"
-#include "port/vm/node.h"
+#include "test/fuzz/target/snapshot_world.h"
 
-#define RAM_SIZE (16ull << 20)
-#define VADDR    0x10000
-#define STEP_NS  500
-#define FRAME    4 /* bytes around the contents */
-#define FDT_SIZE 0x4000
+#define STEP_NS 500
+#define FRAME   4 /* bytes around the contents */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -73,32 +71,17 @@ static void run(struct node *node, struct gdb *gdb)
 	gdb_observe(gdb);
 }
 
-/* The board's device tree, which takes longer to make than the node to boot. */
-static size_t device_tree(const void **fdt)
-{
-	static uint8_t tree[FDT_SIZE];
-	static size_t size;
-	const struct board_config board = {.ram_size = RAM_SIZE};
-
-	if (size == 0)
-		size = board_make_fdt(&board, tree, sizeof tree);
-	*fdt = tree;
-	return size;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	/* A loop that counts in memory. */
-	static const uint32_t code[] = {0x00000297, 0x0402b303, 0x00130313, 0x0462b023, 0xff1ff06f};
-	const struct node_segment segment = {VADDR, code, sizeof code, 0x2000};
-	struct node_config config = {.ram_size = RAM_SIZE, .entry = VADDR, .segment = &segment, .segments = 1};
+	const struct world *world = world_of(0);
+	struct node_config config = outside_config();
 	char error[256];
 	struct node *node;
 	struct gdb *gdb;
 
-	config.fdt_size = device_tree(&config.fdt);
-	node = node_create(&config, error, sizeof error);
-	gdb = node ? gdb_create(node, NULL, send_bytes, NULL) : NULL;
+	outside_reset();
+	node = node_create_restored(&config, world->snapshot, error, sizeof error);
+	gdb = node ? gdb_create(node, &world->image, send_bytes, NULL) : NULL;
 	if (!gdb)
 		abort();
 	gdb_connected(gdb);

@@ -1,9 +1,10 @@
 /*
  * The processor: bytes as page table entries, registers and code. Each program runs three times, interpreted in
- * one go, interpreted in small pieces, and compiled, and all have to end alike; what lies beside guest memory
- * cannot be touched.
+ * one go, interpreted in small pieces without caches, and compiled, and all have to end alike; what lies beside
+ * guest memory cannot be touched.
  *
- *   byte 0 to 3    first pc, size of a piece, other address space's root, number of table entries
+ *   byte 0 to 3    first pc and where the code is, size of a piece, other address space's root, number of table
+ *                  entries
  *   31 bytes       registers, each one of a few kinds of value
  *   4 bytes each   table entries: which, which page, rights
  *   the rest       code
@@ -32,10 +33,13 @@
 #define PTE_ALL    UINT64_C(0xdf)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
 
 struct program {
 	uint8_t pc, piece, root, entries;
 	uint8_t reg[31];
+	uint64_t place; /* of the code in memory: at the start of a page, or across its end */
 	const uint8_t *entry, *code;
 	size_t code_size;
 };
@@ -123,7 +127,7 @@ static void tables_make(const struct program *program)
 	}
 }
 
-static uint64_t register_value(uint8_t byte)
+static uint64_t register_value(const struct program *program, uint8_t byte)
 {
 	static const uint64_t words[] = {0, 1, ~UINT64_C(0), UINT64_C(1) << 63, INT64_MAX, 0xffffffff, 0x80000000,
 					 UINT64_C(0x3fffffffff), UINT64_C(0x4000000000),
@@ -137,7 +141,7 @@ static uint64_t register_value(uint8_t byte)
 	case 1:
 		return page + PAGE - 1 - (byte >> 4 & 1) * 4; /* crosses into the next page */
 	case 2:
-		return USER + CODE_PAGE * PAGE + byte % 32 * 4; /* in the code */
+		return USER + program->place + byte % 32 * 4; /* in the code */
 	case 3:
 		return (uint64_t)(int64_t)(int8_t)(byte * 8);
 	default:
@@ -158,15 +162,15 @@ static void machine_make(struct machine *m, const struct program *program, enum 
 	memset(m, 0, sizeof *m);
 	memset(ram, 0, RAM_SIZE);
 	tables_make(program);
-	memcpy(ram + CODE_PAGE * PAGE, program->code, program->code_size);
+	memcpy(ram + program->place, program->code, program->code_size);
 	m->vm = vm_create(&config);
 	if (!m->vm)
 		abort();
 	m->hart = vm_hart(m->vm, 0);
 	m->fpu = true;
-	m->regs.pc = USER + CODE_PAGE * PAGE + program->pc * 2;
+	m->regs.pc = USER + program->place + program->pc * 2;
 	for (unsigned i = 0; i < 31; i++) {
-		m->regs.x[i + 1] = register_value(program->reg[i]);
+		m->regs.x[i + 1] = register_value(program, program->reg[i]);
 		m->regs.f[i] = m->regs.x[i + 1] ^ (uint64_t)program->reg[30 - i] << 52;
 	}
 	vm_hart_set_space(m->hart, RAM_BASE, 1);
@@ -216,7 +220,7 @@ static void do_call(struct machine *m, const struct program *program)
 	m->regs.pc += 4;
 }
 
-static void after_exception(struct machine *m)
+static void after_exception(struct machine *m, const struct program *program)
 {
 	see(m, m->hart->cause);
 	see(m, m->hart->tval);
@@ -224,7 +228,7 @@ static void after_exception(struct machine *m)
 	switch (m->hart->cause) {
 	case VM_CAUSE_FETCH_PAGE:
 	case VM_CAUSE_FETCH_ACCESS:
-		m->regs.pc = USER + CODE_PAGE * PAGE;
+		m->regs.pc = USER + program->place;
 		break;
 	default:
 		m->regs.pc += m->hart->cause == VM_CAUSE_ILLEGAL && (m->hart->tval & 3) != 3 ? 2 : 4;
@@ -232,7 +236,8 @@ static void after_exception(struct machine *m)
 	}
 }
 
-static void run(struct machine *m, const struct program *program, uint64_t piece)
+/* In pieces of so many instructions; `anew`: nothing that was decoded or translated is kept from one to the next. */
+static void run(struct machine *m, const struct program *program, uint64_t piece, bool anew)
 {
 	unsigned stops = 0;
 
@@ -247,8 +252,12 @@ static void run(struct machine *m, const struct program *program, uint64_t piece
 		if (stop == VM_STOP_ECALL)
 			do_call(m, program);
 		else if (stop == VM_STOP_EXCEPTION)
-			after_exception(m);
+			after_exception(m, program);
 		stops += stop == VM_STOP_ECALL || stop == VM_STOP_EXCEPTION;
+		if (anew) {
+			vm_written(m->vm, RAM_BASE, RAM_SIZE);
+			vm_flush_all(m->vm);
+		}
 	}
 	for (unsigned i = 0; i < sizeof m->regs / 8; i++)
 		see(m, ((const uint64_t *)&m->regs)[i]);
@@ -292,6 +301,7 @@ static bool parse(const uint8_t *data, size_t size, struct program *program)
 	if (size < HEADER)
 		return false;
 	program->pc = data[0] % 8;
+	program->place = CODE_PAGE * PAGE + (data[0] / 8 ? PAGE - data[0] / 8 * 8 : 0);
 	program->piece = data[1] % 16;
 	program->root = data[2];
 	program->entries = data[3] % (TABLES_MAX + 1);
@@ -307,13 +317,77 @@ static bool parse(const uint8_t *data, size_t size, struct program *program)
 	return true;
 }
 
-/* What came of it, with pieces of that many instructions. */
-static uint64_t outcome(const struct program *program, enum vm_tier tier, uint64_t piece)
+/* --- inputs ----------------------------------------------------------------------------------------------- */
+
+static uint64_t dice_roll(uint64_t *dice)
+{
+	uint64_t word = (*dice += UINT64_C(0x9e3779b97f4a7c15));
+
+	word = (word ^ word >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	word = (word ^ word >> 27) * UINT64_C(0x94d049bb133111eb);
+	return word ^ word >> 31;
+}
+
+/* An instruction with random operands, its jumps short; most random words are none. */
+static uint32_t instruction(uint64_t word)
+{
+	static const uint8_t opcodes[] = {0x03, 0x23, 0x23, 0x63, 0x63, 0x6f, 0x67, 0x17, 0x13, 0x1b, 0x33, 0x3b, 0x2f,
+					  0x07, 0x27, 0x53};
+	uint32_t opcode = opcodes[word >> 60], operands = (uint32_t)word & 0x01ffff80, high = word >> 32 & 0x7f;
+
+	switch (opcode) {
+	case 0x63: /* branches: to the four instructions before, or behind */
+		return opcode | (operands & 0x01fff000) | (word & 1 ? 0xfe000080 : 0) | (uint32_t)(word >> 40 & 6) << 9;
+	case 0x6f:
+		return opcode | (operands & 0xf80) | (word & 1 ? 0xff9ff000 : 0x01000000);
+	case 0x33: /* also multiplications, and subtraction */
+	case 0x3b:
+		return opcode | operands | (word & 1 ? high & 1 : (high & 1) << 5) << 25;
+	case 0x2f: /* words and doublewords */
+		return opcode | (operands & ~0x7000u) | 0x2000 | (uint32_t)(word & 1) << 12 | high << 25;
+	case 0x03: /* small offsets */
+	case 0x23:
+	case 0x07:
+	case 0x27:
+	case 0x67:
+		return opcode | operands | (word & 1 ? 0 : high >> 6 ? 0xfe000000 : 0);
+	default:
+		return opcode | operands | high << 25;
+	}
+}
+
+/* Besides what is done to bytes: instructions more or in another's place; a register that leads into the code. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+	uint64_t dice = seed, word;
+	struct program program;
+	unsigned count = 1 + seed / 8 % 4;
+	size_t at, insert;
+
+	if (seed % 3 == 0 || !parse(data, size, &program))
+		return LLVMFuzzerMutate(data, size, max_size);
+	at = (size_t)(program.code - data) + dice_roll(&dice) % (program.code_size + 1) / 4 * 4;
+	for (; count > 0; count--, at += 4) {
+		word = dice_roll(&dice);
+		insert = word >> 59 & 1 || at + 4 > size ? 4 : 0;
+		if (size + insert > max_size)
+			break;
+		memmove(data + at + insert, data + at, size - at);
+		memcpy(data + at, &(uint32_t){instruction(word)}, 4);
+		size += insert;
+		if ((word >> 52 & 7) == 0)
+			data[4 + (word >> 15 & 31) % 31] = word & 2 ? 64 | (word >> 56 & 15) : 51 - (word & 1) * 16;
+	}
+	return size;
+}
+
+/* What came of it. */
+static uint64_t outcome(const struct program *program, enum vm_tier tier, uint64_t piece, bool anew)
 {
 	struct machine m;
 
 	machine_make(&m, program, tier);
-	run(&m, program, piece);
+	run(&m, program, piece, anew);
 	vm_destroy(m.vm);
 	return m.seen;
 }
@@ -338,14 +412,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return -1;
 	disassemble(&program);
 	piece = program.piece + 1;
-	seen = outcome(&program, VM_TIER_INTERP, BUDGET);
+	seen = outcome(&program, VM_TIER_INTERP, BUDGET, false);
 	if (tables_changed(&program)) { /* when a change is seen is not defined */
-		outcome(&program, VM_TIER_INTERP, piece);
-		outcome(&program, VM_TIER_JIT, BUDGET);
+		outcome(&program, VM_TIER_INTERP, piece, true);
+		outcome(&program, VM_TIER_JIT, BUDGET, false);
 		return 0;
 	}
-	if (outcome(&program, VM_TIER_INTERP, piece) != seen ||
-	    outcome(&program, VM_TIER_JIT, piece & 1 ? BUDGET : piece) != seen)
+	if (outcome(&program, VM_TIER_INTERP, piece, true) != seen ||
+	    outcome(&program, piece & 2 ? VM_TIER_AUTO : VM_TIER_JIT, piece & 1 ? BUDGET : piece, false) != seen)
 		abort();
 	return 0;
 }

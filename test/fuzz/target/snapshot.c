@@ -17,14 +17,13 @@
 #include "port/vm/pack.h"
 #include "test/fuzz/target/snapshot_world.h"
 
-#define EDITS_MAX     16
-#define HEADER_SIZE   64 /* of a snapshot's file; its digest is the last word */
-#define PREFIX_SIZE   24 /* before it in a recording */
-#define RAM_SIZE_MAX  (256ull << 20)
-#define SLICES        8
-#define SLICE_NS      1000
+#define EDITS_MAX    16
+#define HEADER_SIZE  64 /* of a snapshot's file; its digest is the last word */
+#define PREFIX_SIZE  24 /* before it in a recording */
+#define RAM_SIZE_MAX (256ull << 20)
+#define SLICES       8
+#define SLICE_NS     1000
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
@@ -81,8 +80,21 @@ static uint64_t paddr_in(const struct place *place, unsigned at)
 
 static uint64_t edited(const struct edit *edit, const struct page_map *ram, uint64_t before)
 {
-	static const uint64_t words[] = {0, 1, 2, 3, 0xff, 0x1000, 0x80300000, 0x80ffffff, ~0ull, 1ull << 63, 1ull << 60,
-					 0x7fffffffffffffff, 0x8000000000080400, 1ull << 32, 0xffffffc080300000};
+	static const uint64_t words[] = {0,
+					 1,
+					 2,
+					 3,
+					 0xff,
+					 0x1000,
+					 0x80300000,
+					 0x80ffffff,
+					 ~0ull,
+					 1ull << 63,
+					 1ull << 60,
+					 0x7fffffffffffffff,
+					 0x8000000000080400,
+					 1ull << 32,
+					 0xffffffc080300000};
 	const struct place *other = place_of((unsigned)edit->value, edit->from);
 	uint64_t low = (1ull << CAP_ADDRESS_SHIFT) - 1;
 
@@ -155,12 +167,15 @@ static void edit_state(struct snapshot *snapshot)
 	}
 }
 
-/* --- edits of the file ----------------------------------------------------------------------------------- */
+/* --- edits of the file -----------------------------------------------------------------------------------
+ */
 
 /* Changes `size` bytes, or their number, which can become `room` at most. */
 static size_t edit_bytes(const struct edit *edit, uint8_t *bytes, size_t size, size_t room)
 {
-	size_t at = size ? ((size_t)(edit->from & 0xff) << 16 | edit->at) % size : 0;
+	/* From the beginning, or from the end. */
+	size_t from = ((size_t)(edit->from & 0xff) << 16 | edit->at) % (size + !size);
+	size_t at = edit->from & 0x100 && size > 0 ? size - 1 - edit->at % 64 % size : from;
 	uint64_t word;
 
 	switch (edit->how % 4) {
@@ -198,7 +213,8 @@ bool __wrap_pack_write(struct packer *packer, struct host_output *output, const 
 		abort();
 	memcpy(copy, bytes, size);
 	for (unsigned i = 0; i < input.edits; i++)
-		if (input.edit[i].what % EDIT_KINDS == EDIT_STRETCH && input.edit[i].place % 3 == input.stretch)
+		if (input.edit[i].what % EDIT_KINDS == EDIT_STRETCH &&
+		    input.edit[i].place % 3 == input.stretch)
 			size = edit_bytes(&input.edit[i], copy, size, room);
 	input.stretch++;
 	good = __real_pack_write(packer, output, copy, size, written);
@@ -221,7 +237,8 @@ static void edit_file(uint64_t at)
 			file_size = edit_bytes(&input.edit[i], file_bytes, file_size, file_size + 1);
 }
 
-/* --- what is accepted ------------------------------------------------------------------------------------ */
+/* --- what is accepted ------------------------------------------------------------------------------------
+ */
 
 static void check_refusal(const char *error)
 {
@@ -342,7 +359,8 @@ static void replay(const struct snapshot *snapshot, const struct snapshot_image 
 	char error[256] = "";
 	struct host_output *output = recording_create("file", snapshot, with, error, sizeof error);
 
-	if (!output || !recording_write_chunk(output, input.rest, input.rest_size) || !host_output_finish(output))
+	if (!output || !recording_write_chunk(output, input.rest, input.rest_size) ||
+	    !host_output_finish(output))
 		abort();
 	edit_file(PREFIX_SIZE);
 	if (!recording_open(&recording, "file", error, sizeof error))
@@ -352,13 +370,14 @@ static void replay(const struct snapshot *snapshot, const struct snapshot_image 
 	recording_close(&recording);
 }
 
-/* --- an input -------------------------------------------------------------------------------------------- */
+/* --- an input --------------------------------------------------------------------------------------------
+ */
 
 static bool parse(const uint8_t *data, size_t size)
 {
 	if (size < 2)
 		return false;
-	input.world = &world[data[0] % 4 % worlds];
+	input.world = world_of(data[0] % WORLDS);
 	input.edits = data[1] % EDITS_MAX;
 	input.stretch = 0;
 	if (size - 2 < input.edits * sizeof input.edit[0])
@@ -372,7 +391,8 @@ static bool parse(const uint8_t *data, size_t size)
 /* Besides what is done to bytes: an edit more, one less, one changed. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
-	size_t each = sizeof(struct edit), edits = size > 1 ? data[1] % EDITS_MAX : 0, rest = size - 2 - edits * each;
+	size_t each = sizeof(struct edit), edits = size > 1 ? data[1] % EDITS_MAX : 0,
+	       rest = size - 2 - edits * each;
 	uint8_t *edit = data + 2 + (seed / 16 % (edits + 1)) * each, changed[sizeof(struct edit)] = {0};
 
 	if (seed % 4 == 0 || size < 2 + edits * each)
@@ -398,14 +418,6 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 	LLVMFuzzerMutate(changed, each, each);
 	memcpy(edit, changed, each);
 	return size;
-}
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	worlds_make();
-	return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -4,20 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/image.h"
 #include "host/host.h"
 #include "port/vm/internal.h"
 
-#define PAGE      PAGE_COPY_SIZE
-#define PIECE     256 /* of the kernel's state */
-#define STEP_NS   10000
-#define CLOCK_NS  700 /* between two looks at it */
+#define PAGE     PAGE_COPY_SIZE
+#define PIECE    256 /* of the kernel's state */
+#define STEP_NS  10000
+#define CLOCK_NS 700 /* between two looks at it */
 
-extern const uint8_t tour_program[], tour_program_end[], virtio_program[], virtio_program_end[], random_program[],
-	random_program_end[];
-
-struct world world[WORLDS_MAX];
-unsigned worlds;
+extern const uint8_t tour_program[], tour_program_end[], virtio_program[], virtio_program_end[],
+	random_program[], random_program_end[];
 
 /* --- outside ------------------------------------------------------------------------------------------- */
 
@@ -75,7 +71,8 @@ struct node_config outside_config(void)
 		.size = DISK_SIZE, .read = disk_read, .write = disk_write, .flush = disk_flush};
 
 	return (struct node_config){
-		.board = {.output = output, .host_clock_ns = clock_ns, .disk = &disk, .virtio_console = true}};
+		.board = {
+			.output = output, .host_clock_ns = clock_ns, .disk = &disk, .virtio_console = true}};
 }
 
 /* --- files --------------------------------------------------------------------------------------------- */
@@ -175,48 +172,59 @@ static void find_places(struct world *w, const struct node *node)
 	}
 	for (uint64_t at = 0; at < sizeof(struct kernel); at += PIECE)
 		add_place(w, PLACE_KERNEL, KERNEL_STATE_PADDR + at, PIECE);
-	for (uint64_t page = page_map_next(ram, 0); page < page_map_pages(ram); page = page_map_next(ram, page + 1))
+	for (uint64_t page = page_map_next(ram, 0); page < page_map_pages(ram);
+	     page = page_map_next(ram, page + 1))
 		add_place(w, PLACE_RAM, MACHINE_RAM_BASE + page * PAGE, PAGE);
 }
 
-static void make_world(const uint8_t *program, const uint8_t *end, uint64_t ram_size, uint64_t time)
+struct source {
+	const uint8_t *program, *end;
+	uint64_t ram_size, time;
+};
+
+static void make_world(struct world *w, const struct source *source)
 {
-	struct span file = {malloc((size_t)(end - program)), (uint64_t)(end - program)};
+	uint64_t size = (uint64_t)(source->end - source->program), until;
 	struct node_config config = outside_config();
-	struct world *w = &world[worlds++];
-	struct image image;
+	uint8_t *bytes = malloc(size);
 	char error[256];
 	struct node *node;
-	uint64_t until;
 
-	if (!file.data)
+	if (!bytes)
 		abort();
-	memcpy((void *)file.data, program, file.size);
-	if (!image_open_bytes(&image, "program", file, error, sizeof error))
+	memcpy(bytes, source->program, size);
+	if (!image_open_bytes(&w->image, "program", (struct span){bytes, size}, error, sizeof error))
 		abort();
-	config.ram_size = ram_size;
-	config.entry = image.entry;
-	config.segment = image.segment;
-	config.segments = image.segments;
+	config.ram_size = source->ram_size;
+	config.entry = w->image.entry;
+	config.segment = w->image.segment;
+	config.segments = w->image.segments;
 	node = node_create(&config, error, sizeof error);
 	if (!node)
 		abort();
-	while (node_time(node) < time)
+	while (node_time(node) < source->time)
 		if (node_step(node, STEP_NS, &until) == NODE_IDLE)
-			node_skip_to(node, until < time ? until : time);
+			node_skip_to(node, until < source->time ? until : source->time);
 	w->snapshot = node_snapshot_take(node);
 	if (!w->snapshot)
 		abort();
 	find_places(w, node);
 	node_destroy(node);
-	image_close(&image);
 }
 
-void worlds_make(void)
+const struct world *world_of(unsigned index)
 {
-	outside_reset();
-	make_world(tour_program, tour_program_end, 16ull << 20, 600000);
-	make_world(tour_program, tour_program_end, 16ull << 20, 2000000);
-	make_world(virtio_program, virtio_program_end, 16ull << 20, 100000);
-	make_world(random_program, random_program_end, 64ull << 20, 1500000);
+	static const struct source sources[WORLDS] = {
+		{tour_program, tour_program_end, 16ull << 20, 600000},
+		{tour_program, tour_program_end, 16ull << 20, 2000000},
+		{virtio_program, virtio_program_end, 16ull << 20, 100000},
+		{random_program, random_program_end, 64ull << 20, 1500000},
+	};
+	static struct world world[WORLDS];
+
+	if (!world[index].snapshot) {
+		outside_reset();
+		make_world(&world[index], &sources[index]);
+	}
+	return &world[index];
 }

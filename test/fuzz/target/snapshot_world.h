@@ -5,10 +5,10 @@
 #ifndef SKERRY_TEST_FUZZ_TARGET_SNAPSHOT_WORLD_H
 #define SKERRY_TEST_FUZZ_TARGET_SNAPSHOT_WORLD_H
 
+#include "cmd/image.h"
 #include "port/vm/recording.h"
 
-#define WORLDS_MAX 6
-#define DISK_SIZE  8192
+#define DISK_SIZE 8192
 
 /* A piece of guest memory with a meaning. */
 struct place {
@@ -16,7 +16,7 @@ struct place {
 };
 
 enum place_kind {
-	PLACE_SLOT,   /* with a capability in it */
+	PLACE_SLOT, /* with a capability in it */
 	PLACE_TCB,
 	PLACE_OBJECT, /* CNodes, endpoints, notifications, page tables, ASID pools */
 	PLACE_KERNEL, /* its own state */
@@ -30,14 +30,14 @@ struct places {
 };
 
 struct world {
+	struct image image; /* the program's */
 	struct snapshot *snapshot;
 	struct places kind[PLACE_KINDS];
 };
-extern struct world world[WORLDS_MAX];
-extern unsigned worlds;
 
-/* Once, before anything else. */
-void worlds_make(void);
+#define WORLDS 4
+/* World 0 has processes that are at work. Each is made when it is first asked for. */
+const struct world *world_of(unsigned index);
 
 /* Consoles, a disk, and a clock that goes on by itself; all as at the beginning after outside_reset(). */
 struct node_config outside_config(void);
