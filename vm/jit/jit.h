@@ -107,7 +107,7 @@ struct jit {
 	const uint8_t *exit;
 	const uint8_t *leave;
 	const uint8_t *linking;
-	void *translation; /* the translator's own */
+	void *translation;     /* the translator's own */
 	struct vm_code *shown; /* what is compiled for people to look at; else NULL */
 };
 

@@ -3,71 +3,100 @@
 
 static bool is_own(const struct translation *t, unsigned guest, unsigned reg)
 {
-	struct place place = place_of(t, guest);
+	struct place place = low_of(t, guest);
 
 	return is_reg(place) && place.reg == reg;
 }
 
-/* rd = rs1 alu rs2, of 64 bits */
+/* Its place, or that of its lower half. */
+static struct place source(struct translation *t, unsigned guest, unsigned bits)
+{
+	return bits == 32 ? low_of(t, guest) : place_of(t, guest);
+}
+
+static void take_bits(struct translation *t, unsigned bits, unsigned reg, unsigned guest)
+{
+	if (bits == 32)
+		take_low(t, reg, guest);
+	else
+		take(t, reg, guest);
+}
+
+/* rd = rs1 alu rs2; what is logical keeps to 32 bits if both do. */
 static void binary(struct translation *t, enum alu alu)
 {
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
-	unsigned reg = result_in(t, op->rd, RAX);
+	bool narrow = alu != ALU_ADD && alu != ALU_SUB && is_narrow(t, op->rs1) && is_narrow(t, op->rs2);
+	unsigned reg = result_in(t, op->rd, RAX), bits = narrow ? 32 : 64, a = op->rs1, b = op->rs2;
 
-	if (op->rs1 == op->rd && !is_reg(place_of(t, op->rd)) && op->rs2 != 0) {
-		emit_alu_to(e, alu, 64, place_of(t, op->rd), value_in(t, op->rs2, RAX));
+	if (op->rs1 == op->rd && !is_reg(low_of(t, op->rd)) && op->rs2 != 0 && !narrow) {
+		emit_alu_to(e, alu, 64, low_of(t, op->rd), value_in(t, op->rs2, RAX));
+		note(t, op->rd, KNOWN_WHOLE);
 		return;
 	}
-	if (is_own(t, op->rs2, reg) && op->rs1 != op->rd) {
-		if (alu != ALU_SUB) { /* the others commute */
-			emit_alu(e, alu, 64, reg, in_reg(value_in(t, op->rs1, RCX)));
-			return;
-		}
+	if (is_own(t, op->rs2, reg) && op->rs1 != op->rd && alu != ALU_SUB) { /* the others commute */
+		a = op->rs2;
+		b = op->rs1;
+	} else if (is_own(t, op->rs2, reg) && op->rs1 != op->rd) {
 		reg = RAX;
 	}
-	take(t, reg, op->rs1);
-	if (op->rs2 == 0)
-		emit_alu_imm(e, alu, 64, in_reg(reg), 0);
+	take_bits(t, bits, reg, a);
+	if (b == 0)
+		emit_alu_imm(e, alu, bits, in_reg(reg), 0);
 	else
-		emit_alu(e, alu, 64, reg, place_of(t, op->rs2));
-	result(t, op->rd, reg);
+		emit_alu(e, alu, bits, reg, source(t, b, bits));
+	if (narrow)
+		result_low(t, op->rd, reg);
+	else
+		result(t, op->rd, reg);
 }
 
 /* rd = rs1 + rs2: one instruction where all three lie in registers */
 static void add(struct translation *t)
 {
 	const struct op *op = t->op;
-	struct place a = place_of(t, op->rs1), b = place_of(t, op->rs2), d = place_of(t, op->rd);
+	struct place d = low_of(t, op->rd);
 
-	if (is_reg(a) && is_reg(b) && is_reg(d) && op->rd != op->rs1 && op->rd != op->rs2)
+	if (is_reg(low_of(t, op->rs1)) && is_reg(low_of(t, op->rs2)) && is_reg(d) && op->rd != op->rs1 &&
+	    op->rd != op->rs2) {
+		struct place a = place_of(t, op->rs1), b = place_of(t, op->rs2);
+
 		emit_lea(&t->emit, d.reg, in_table(a.reg, b.reg, 0));
-	else
+		note(t, op->rd, KNOWN_WHOLE);
+	} else {
 		binary(t, ALU_ADD);
+	}
 }
 
 static void binary_imm(struct translation *t, enum alu alu, int32_t imm)
 {
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
-	struct place a = place_of(t, op->rs1), d = place_of(t, op->rd);
-	unsigned reg = result_in(t, op->rd, RAX), bits = alu == ALU_AND && imm >= 0 ? 32 : 64;
+	unsigned reg = result_in(t, op->rd, RAX);
+	bool low = alu == ALU_AND && imm >= 0; /* the upper half is gone */
 
-	if (alu == ALU_AND && imm == 0xff && op->rs1 != 0) {
-		emit_extend(e, 8, false, reg, a);
-		result(t, op->rd, reg);
-	} else if (op->rs1 == op->rd && is_reg(d)) {
-		emit_alu_imm(e, alu, bits, d, imm);
+	if (low && imm == 0xff && op->rs1 != 0) {
+		emit_extend(e, 8, false, reg, low_of(t, op->rs1));
+	} else if (low || (alu != ALU_ADD && is_narrow(t, op->rs1))) {
+		take_low(t, reg, op->rs1);
+		emit_alu_imm(e, alu, 32, in_reg(reg), imm);
 	} else if (op->rs1 == op->rd) {
-		emit_alu_imm(e, alu, 64, d, imm);
-	} else if (alu == ALU_ADD && is_reg(a)) {
-		emit_lea(e, reg, in_memory(a.reg, imm));
-		result(t, op->rd, reg);
+		emit_alu_imm(e, alu, 64, place_of(t, op->rd), imm);
+		note(t, op->rd, KNOWN_WHOLE);
+		return;
+	} else if (alu == ALU_ADD && is_reg(low_of(t, op->rs1))) {
+		emit_lea(e, reg, in_memory(place_of(t, op->rs1).reg, imm));
 	} else {
 		take(t, reg, op->rs1);
-		emit_alu_imm(e, alu, bits, in_reg(reg), imm);
-		result(t, op->rd, reg);
+		emit_alu_imm(e, alu, 64, in_reg(reg), imm);
 	}
+	if (low)
+		result_narrow(t, op->rd, reg);
+	else if (alu != ALU_ADD && is_narrow(t, op->rs1))
+		result_low(t, op->rd, reg);
+	else
+		result(t, op->rd, reg);
 }
 
 /* Of 32 bits, extended to 64. */
@@ -75,25 +104,45 @@ static void word(struct translation *t, enum alu alu, bool imm)
 {
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
-	unsigned reg = result_in(t, op->rd, RAX), half = reg; /* where the sum of 32 bits is made */
+	unsigned reg = result_in(t, op->rd, RAX);
 
-	if (imm && op->imm == 0 && op->rs1 != 0) {
-		emit_extend(e, 32, true, reg, place_of(t, op->rs1));
-		result(t, op->rd, reg);
+	if (imm && op->imm == 0 && op->rs1 != 0 && !is_reg(low_of(t, op->rs1))) {
+		emit_extend(e, 32, true, reg, low_of(t, op->rs1));
+		result_narrow(t, op->rd, reg);
 		return;
 	}
-	if (!imm && op->rs2 == op->rd && op->rs1 != op->rd)
-		half = RAX;
-	if (op->rs1 == 0)
-		emit_constant(e, half, 0);
-	else if (!is_own(t, op->rs1, half))
-		emit_load(e, 32, half, place_of(t, op->rs1));
-	if (imm)
-		emit_alu_imm(e, alu, 32, in_reg(half), op->imm);
-	else if (op->rs2 != 0)
-		emit_alu(e, alu, 32, half, place_of(t, op->rs2));
-	emit_extend(e, 32, true, reg, in_reg(half));
+	if (!imm && is_own(t, op->rs2, reg) && op->rs1 != op->rd)
+		reg = RAX;
+	take_low(t, reg, op->rs1);
+	if (imm && op->imm != 0)
+		emit_alu_imm(e, alu, 32, in_reg(reg), op->imm);
+	else if (!imm && op->rs2 != 0)
+		emit_alu(e, alu, 32, reg, low_of(t, op->rs2));
+	result_low(t, op->rd, reg);
+}
+
+/*
+ * slli by 32 and srli of its result by 32 or less: what compilers make of an unsigned number of 32 bits, and of one that
+ * is scaled. Done as one, if both have the same destination.
+ */
+static bool zero_extend(struct translation *t)
+{
+	const struct op *op = t->op, *next = op + 1;
+	struct emit *e = &t->emit;
+	unsigned reg = result_in(t, op->rd, RAX), left = 32 - ((unsigned)next->imm & 63);
+
+	if (op->id != ID_slli || op->imm != 32 || op - t->code->block->ops + 1 >= t->code->block->slots ||
+	    !vm_is_insn(t->code->block, next) || next->id != ID_srli || next->rd != op->rd ||
+	    next->rs1 != op->rd || next->imm > 32 || op->rd == REG_SINK)
+		return false;
+	take_low(t, reg, op->rs1);
+	if (is_own(t, op->rs1, reg))
+		emit_load(e, 32, reg, in_reg(reg));
+	if (left)
+		emit_shift_imm(e, SHIFT_SHL, 64, in_reg(reg), left);
 	result(t, op->rd, reg);
+	t->skip = true;
+	return true;
 }
 
 static void shift_imm(struct translation *t, enum shift shift, unsigned bits)
@@ -102,34 +151,34 @@ static void shift_imm(struct translation *t, enum shift shift, unsigned bits)
 	struct emit *e = &t->emit;
 	unsigned reg = result_in(t, op->rd, RAX), count = (unsigned)op->imm & (bits - 1);
 
-	if (bits == 64) {
-		if (op->rd == op->rs1) {
-			emit_shift_imm(e, shift, 64, place_of(t, op->rd), count);
-			return;
-		}
-		take(t, reg, op->rs1);
-		emit_shift_imm(e, shift, 64, in_reg(reg), count);
-	} else {
-		if (op->rs1 == 0)
-			emit_constant(e, reg, 0);
-		else
-			emit_load(e, 32, reg, place_of(t, op->rs1));
-		emit_shift_imm(e, shift, 32, in_reg(reg), count);
-		if (shift != SHIFT_SHR || count == 0) /* else bit 31 is 0 */
-			emit_extend(e, 32, true, reg, in_reg(reg));
+	if (zero_extend(t))
+		return;
+
+	if (bits == 64 && op->rd == op->rs1) {
+		emit_shift_imm(e, shift, 64, place_of(t, op->rd), count);
+		note(t, op->rd, KNOWN_WHOLE);
+		return;
 	}
-	result(t, op->rd, reg);
+	take_bits(t, bits, reg, op->rs1);
+	emit_shift_imm(e, shift, bits, in_reg(reg), count);
+	if (bits == 64)
+		result(t, op->rd, reg);
+	else if (shift == SHIFT_SHR && count > 0)
+		result_narrow(t, op->rd, reg); /* bit 31 is 0 */
+	else
+		result_low(t, op->rd, reg);
 }
 
 static void shift(struct translation *t, enum shift shift, unsigned bits)
 {
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
-
 	unsigned reg = result_in(t, op->rd, RAX);
 
 	if (__builtin_cpu_supports("bmi2") && op->rs1 != 0) {
-		emit_shift_by(e, shift, bits, reg, place_of(t, op->rs1), value_in(t, op->rs2, RCX));
+		struct place value = source(t, op->rs1, bits);
+
+		emit_shift_by(e, shift, bits, reg, value, value_in(t, op->rs2, RCX));
 	} else {
 		take(t, RCX, op->rs2);
 		take(t, RAX, op->rs1);
@@ -137,8 +186,9 @@ static void shift(struct translation *t, enum shift shift, unsigned bits)
 		reg = RAX;
 	}
 	if (bits == 32)
-		emit_extend(e, 32, true, reg, in_reg(reg));
-	result(t, op->rd, reg);
+		result_low(t, op->rd, reg);
+	else
+		result(t, op->rd, reg);
 }
 
 /* rd = rs1 < rs2 (or imm): `condition` says in which order */
@@ -154,23 +204,26 @@ static void set_less(struct translation *t, enum condition condition, bool imm)
 		emit_alu(e, ALU_CMP, 64, a, in_reg(value_in(t, op->rs2, RCX)));
 	emit_set(e, condition);
 	emit_extend(e, 8, false, reg, in_reg(RAX));
-	result(t, op->rd, reg);
+	result_narrow(t, op->rd, reg);
 }
 
 static void multiply(struct translation *t, unsigned bits)
 {
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
-
 	unsigned reg = result_in(t, op->rd, RAX);
 
-	if (op->rs2 == op->rd && op->rs1 != op->rd)
+	if (is_own(t, op->rs2, reg) && op->rs1 != op->rd)
 		reg = RAX;
-	take(t, reg, op->rs1);
-	emit_imul(e, bits, reg, in_reg(value_in(t, op->rs2, RCX)));
+	take_bits(t, bits, reg, op->rs1);
+	if (op->rs2 == 0)
+		emit_constant(e, reg, 0);
+	else
+		emit_imul(e, bits, reg, source(t, op->rs2, bits));
 	if (bits == 32)
-		emit_extend(e, 32, true, reg, in_reg(reg));
-	result(t, op->rd, reg);
+		result_low(t, op->rd, reg);
+	else
+		result(t, op->rd, reg);
 }
 
 /* The high half of the product; where the first is signed and the second is not, it is mended. */
@@ -212,8 +265,9 @@ static void divide(struct translation *t, unsigned bits, bool is_signed, bool re
 		emit_constant(e, RDX, 0);
 	emit_group3(e, is_signed ? GROUP3_IDIV : GROUP3_DIV, bits, in_reg(RCX));
 	if (bits == 32)
-		emit_extend(e, 32, true, reg, in_reg(reg));
-	result(t, op->rd, reg);
+		result_low(t, op->rd, reg);
+	else
+		result(t, op->rd, reg);
 }
 
 /* Sign of rs2 to the double of rs1: as it is, inverted, or both multiplied. */
@@ -242,12 +296,18 @@ static void copy(struct translation *t, unsigned bits, bool is_signed)
 {
 	const struct op *op = t->op;
 	unsigned reg = result_in(t, op->rd, RAX);
+	bool narrow = is_narrow(t, op->rs1);
 
-	if (bits == 64)
+	if (bits == 32) {
+		emit_extend(&t->emit, 32, is_signed, reg, low_of(t, op->rs1));
+		result_narrow(t, op->rd, reg);
+	} else if (narrow) {
+		take_low(t, reg, op->rs1);
+		result_low(t, op->rd, reg);
+	} else {
 		take(t, reg, op->rs1);
-	else
-		emit_extend(&t->emit, bits, is_signed, reg, place_of(t, op->rs1));
-	result(t, op->rd, reg);
+		result(t, op->rd, reg);
+	}
 }
 
 /* Instructions for x0 compute into RAX, in vain: the sink is in memory, and not worth a test in each. */

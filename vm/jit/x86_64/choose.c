@@ -1,9 +1,6 @@
 /* Which guest registers get the host's in a region: those that its instructions name most often. */
 #include "vm/jit/x86_64/translate.h"
 
-/* Names of a register that make a home worth its load at the entry and its store at the exit. */
-#define WORTH 2
-
 /* The instructions that take registers for doubles, or move all 64 bits; others see singles, or ask C. */
 static bool is_of_doubles(unsigned id)
 {
@@ -97,7 +94,7 @@ static void count(struct translation *t, struct tally *tally, const struct block
 	}
 }
 
-/* The register of a kind that is used most and has no home yet; 0: none that is worth one. */
+/* The register of a kind that is used most and has no home yet; 0: none. */
 static unsigned most_used(const struct translation *t, const struct tally *tally, bool fp)
 {
 	unsigned best = 0;
@@ -105,7 +102,7 @@ static unsigned most_used(const struct translation *t, const struct tally *tally
 	for (unsigned guest = 1; guest < GUESTS; guest++) {
 		bool of_kind = fp ? is_fp(guest) && !tally->single[guest] : guest < REG_SINK;
 
-		if (of_kind && t->home[guest] == IN_MEMORY && tally->uses[guest] >= WORTH &&
+		if (of_kind && t->home[guest] == IN_MEMORY && tally->uses[guest] > 0 &&
 		    (best == 0 || tally->uses[guest] > tally->uses[best]))
 			best = guest;
 	}

@@ -30,9 +30,55 @@ static struct place in_thread(unsigned guest)
 	return in_memory(X, (int32_t)guest * 8);
 }
 
-struct place place_of(const struct translation *t, unsigned guest)
+struct place low_of(const struct translation *t, unsigned guest)
 {
 	return t->home[guest] == IN_MEMORY ? in_thread(guest) : in_reg(t->home[guest]);
+}
+
+struct place place_of(struct translation *t, unsigned guest)
+{
+	if (guest < 32 && t->known[guest] == KNOWN_HALF) {
+		put_halves(t, UINT32_C(1) << guest);
+		t->known[guest] = KNOWN_FITS;
+	}
+	return low_of(t, guest);
+}
+
+bool is_narrow(const struct translation *t, unsigned guest)
+{
+	return guest == 0 || (guest < 32 && t->known[guest] != KNOWN_WHOLE);
+}
+
+void note(struct translation *t, unsigned guest, enum known known)
+{
+	if (guest < 32)
+		t->known[guest] = (uint8_t)known;
+}
+
+uint32_t halves(const struct translation *t)
+{
+	uint32_t mask = 0;
+
+	for (unsigned guest = 1; guest < 32; guest++)
+		mask |= (uint32_t)(t->known[guest] == KNOWN_HALF) << guest;
+	return mask;
+}
+
+void put_halves(struct translation *t, uint32_t mask)
+{
+	for (; mask; mask &= mask - 1) {
+		unsigned home = t->home[__builtin_ctz(mask)];
+
+		emit_extend(&t->emit, 32, true, home, in_reg(home));
+	}
+}
+
+void make_whole(struct translation *t)
+{
+	put_halves(t, halves(t));
+	for (unsigned guest = 1; guest < 32; guest++)
+		if (t->known[guest] == KNOWN_HALF)
+			t->known[guest] = KNOWN_FITS;
 }
 
 bool is_xmm(struct place place)
@@ -59,6 +105,16 @@ void take(struct translation *t, unsigned reg, unsigned guest)
 		emit_load(&t->emit, 64, reg, place);
 }
 
+void take_low(struct translation *t, unsigned reg, unsigned guest)
+{
+	if (reg == RCX)
+		t->rcx_group = 0;
+	if (guest == 0)
+		emit_constant(&t->emit, reg, 0);
+	else if (!is_reg(low_of(t, guest)) || low_of(t, guest).reg != reg)
+		emit_load(&t->emit, 32, reg, low_of(t, guest));
+}
+
 unsigned value_in(struct translation *t, unsigned guest, unsigned scratch)
 {
 	struct place place = place_of(t, guest);
@@ -71,19 +127,40 @@ unsigned value_in(struct translation *t, unsigned guest, unsigned scratch)
 
 unsigned result_in(const struct translation *t, unsigned guest, unsigned scratch)
 {
-	struct place place = place_of(t, guest);
+	struct place place = low_of(t, guest);
 
 	return is_reg(place) && !is_xmm(place) ? place.reg : scratch;
 }
 
 void result(struct translation *t, unsigned guest, unsigned reg)
 {
-	struct place place = place_of(t, guest);
+	struct place place = low_of(t, guest);
 
+	note(t, guest, KNOWN_WHOLE);
 	if (is_xmm(place))
 		emit_to_xmm(&t->emit, place.reg - XMM_HOME, reg);
 	else if (guest != REG_SINK)
 		emit_store(&t->emit, 64, place, reg);
+}
+
+void result_narrow(struct translation *t, unsigned guest, unsigned reg)
+{
+	result(t, guest, reg);
+	note(t, guest, KNOWN_FITS);
+}
+
+void result_low(struct translation *t, unsigned guest, unsigned reg)
+{
+	struct place place = low_of(t, guest);
+
+	if (is_reg(place)) {
+		if (place.reg != reg)
+			emit_load(&t->emit, 32, place.reg, in_reg(reg));
+		note(t, guest, KNOWN_HALF);
+	} else if (guest != REG_SINK) {
+		emit_extend(&t->emit, 32, true, reg, in_reg(reg));
+		result_narrow(t, guest, reg);
+	}
 }
 
 /* --- homes --- */

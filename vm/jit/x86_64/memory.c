@@ -120,7 +120,12 @@ bool translate_memory(struct translation *t)
 		return true;
 	}
 	if (access->kind == 1 + ACCESS_STORE) {
-		emit_store(e, access->bits, host, value_in(t, op->rs2, RAX));
+		reg = result_in(t, op->rs2, RAX);
+		if (access->bits == 64)
+			reg = value_in(t, op->rs2, RAX);
+		else if (reg == RAX)
+			take_low(t, RAX, op->rs2);
+		emit_store(e, access->bits, host, reg);
 		return true;
 	}
 	reg = result_in(t, op->rd, RAX);
@@ -129,6 +134,9 @@ bool translate_memory(struct translation *t)
 		emit_constant(e, RDX, BOXED);
 		emit_alu(e, ALU_OR, 64, reg, in_reg(RDX));
 	}
-	result(t, op->rd, reg);
+	if (access->bits < 32 || access->is_signed)
+		result_narrow(t, op->rd, reg);
+	else
+		result(t, op->rd, reg);
 	return true;
 }

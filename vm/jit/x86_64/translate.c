@@ -13,6 +13,7 @@ static void detour(struct translation *t, uint8_t *field)
 	detour->field = field;
 	detour->code = t->code;
 	detour->slot = (uint8_t)(t->op - t->code->block->ops);
+	detour->halves = halves(t);
 }
 
 void slow_if(struct translation *t, enum condition condition)
@@ -23,6 +24,13 @@ void slow_if(struct translation *t, enum condition condition)
 void slow(struct translation *t)
 {
 	detour(t, emit_jump(&t->emit));
+}
+
+/* Has C do it in any case. */
+static void slow_whole(struct translation *t)
+{
+	slow(t);
+	note(t, t->op->rd, KNOWN_WHOLE);
 }
 
 /* The block's place in the region; REGION_BLOCKS if it has none. */
@@ -66,6 +74,7 @@ void careful_if(struct translation *t, enum condition condition)
 		leads_out(t, emit_jump_if(&t->emit, condition), t->code->pc + vm_block_offset(block, t->op));
 
 	way->site->careful = true;
+	way->halves = halves(t);
 	way->back = (int32_t)vm_block_rest(block, t->op);
 }
 
@@ -97,6 +106,7 @@ static void put_detours(struct translation *t)
 		t->op = &detour->code->block->ops[detour->slot];
 		show(t);
 		emit_fix(detour->field, e->at);
+		put_halves(t, detour->halves);
 		emit_constant(e, RAX, detour->slot | (t->has_unit ? NATIVE_NEEDS_UNIT : 0));
 		emit_constant(e, RDX, (uintptr_t)detour->code);
 		emit_fix(emit_call(e), slow_here);
@@ -114,8 +124,9 @@ static void put_ways_out(struct translation *t)
 		struct link_site *site = t->way_out[i].site;
 
 		site->field = t->way_out[i].field;
-		if (t->region || t->way_out[i].back) {
+		if (t->region || t->way_out[i].back || t->way_out[i].halves) {
 			emit_fix(site->field, e->at);
+			put_halves(t, t->way_out[i].halves);
 			if (t->way_out[i].back)
 				emit_alu_imm(e, ALU_ADD, 64, in_reg(BUDGET), t->way_out[i].back);
 			if (t->region)
@@ -145,18 +156,22 @@ static enum condition inverse(enum condition condition)
 static void compare(struct translation *t, unsigned a, unsigned b)
 {
 	struct emit *e = &t->emit;
-	struct place at_a = place_of(t, a), at_b = place_of(t, b);
+	unsigned bits = is_narrow(t, a) && is_narrow(t, b) ? 32 : 64;
+	struct place at_a = bits == 32 ? low_of(t, a) : place_of(t, a);
+	struct place at_b = bits == 32 ? low_of(t, b) : place_of(t, b);
 
 	if (b == 0 && is_reg(at_a))
-		emit_test(e, 64, at_a.reg, at_a.reg);
+		emit_test(e, bits, at_a.reg, at_a.reg);
 	else if (b == 0 && a != 0)
-		emit_alu_imm(e, ALU_CMP, 64, at_a, 0);
+		emit_alu_imm(e, ALU_CMP, bits, at_a, 0);
 	else if (b == 0)
 		emit_alu(e, ALU_CMP, 32, RAX, in_reg(RAX));
 	else if (is_reg(at_b) && a != 0)
-		emit_alu_to(e, ALU_CMP, 64, at_a, at_b.reg);
+		emit_alu_to(e, ALU_CMP, bits, at_a, at_b.reg);
+	else if (is_reg(at_a))
+		emit_alu(e, ALU_CMP, bits, at_a.reg, at_b);
 	else
-		emit_alu(e, ALU_CMP, 64, value_in(t, a, RAX), at_b);
+		emit_alu(e, ALU_CMP, bits, value_in(t, a, RAX), at_b);
 }
 
 static bool branch_condition(unsigned id, enum condition *condition)
@@ -196,12 +211,15 @@ static bool translate_branch(struct translation *t)
 
 	if (!branch_condition(op->id, &condition))
 		return false;
+	if (op->rd == 0)
+		make_whole(t);
 	compare(t, op->rs1, op->id == ID_beqz || op->id == ID_bnez ? 0 : op->rs2);
 	if (op->rd == 0) {
 		leads(t, emit_jump_if(e, condition), op->imm);
 		return true;
 	}
 	over = emit_jump_if(e, inverse(condition));
+	put_halves(t, halves(t));
 	emit_alu_imm(e, ALU_ADD, 64, in_reg(BUDGET), op->rd);
 	leads(t, emit_jump(e), op->imm);
 	emit_fix(over, e->at);
@@ -228,10 +246,11 @@ static void indirect(struct translation *t)
 
 static void put_constant(struct translation *t, unsigned guest, uint64_t value)
 {
-	struct place place = place_of(t, guest);
+	struct place place = low_of(t, guest);
 
 	if (guest == REG_SINK)
 		return;
+	note(t, guest, (int64_t)value == (int32_t)value ? KNOWN_FITS : KNOWN_WHOLE);
 	if (is_reg(place)) {
 		emit_constant(&t->emit, place.reg, value);
 	} else if ((int64_t)value == (int32_t)value) {
@@ -247,6 +266,8 @@ static bool translate_jump(struct translation *t)
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
 
+	if (op->id == ID_jal || op->id == ID_j || op->id == ID_jalr || op->id == ID_jr || op->id == ID_ecall)
+		make_whole(t);
 	switch (op->id) {
 	case ID_jal:
 		put_constant(t, op->rd, t->code->pc + op->rs1);
@@ -301,7 +322,7 @@ static void translate_insn(struct translation *t)
 
 	if (only_slow || !(translate_alu(t) || translate_memory(t) || translate_branch(t) ||
 			   translate_jump(t) || translate_fp(t)))
-		slow(t);
+		slow_whole(t);
 	if (detours < t->detours)
 		t->rcx_group = 0;
 	while (detours < t->detours)
@@ -340,6 +361,7 @@ static void put_block(struct translation *t, struct code *code, unsigned *next)
 
 	t->code = code;
 	t->rcx_group = 0;
+	memset(t->known, KNOWN_WHOLE, sizeof(t->known));
 	memset(&t->groups, 0, sizeof(t->groups));
 	memset(t->looked_up, 0, sizeof(t->looked_up));
 	if (!code->careful)
@@ -351,6 +373,7 @@ static void put_block(struct translation *t, struct code *code, unsigned *next)
 			continue;
 		show(t);
 		if (t->op->handler.label == end) {
+			make_whole(t);
 			*next = place_in_region(t, target_of(t, t->op->imm));
 			if (*next == REGION_BLOCKS || t->label[*next]) {
 				*next = REGION_BLOCKS;
@@ -359,7 +382,9 @@ static void put_block(struct translation *t, struct code *code, unsigned *next)
 			slot++;
 			continue;
 		}
+		t->skip = false;
 		translate_insn(t);
+		slot += t->skip;
 		slot += vm_is_insn(block, t->op) && has_link(t->op);
 	}
 }

@@ -35,10 +35,18 @@ extern const homes standard_homes;
 /* Bytes of the stack that code has; the stack is aligned to 16 bytes then. */
 #define FRAME             (GROUPS_MAX * 8 + 16)
 
-/* A jump to code behind the block: for what is rare. */
+/*
+ * What is known of a general guest register within a block. Of a half one the home holds only the lower 32
+ * bits: the others are to be those that extend its sign, and are made so when somebody looks. Only host
+ * registers are halves.
+ */
+enum known { KNOWN_WHOLE, KNOWN_FITS /* whole, and a signed number of 32 bits */, KNOWN_HALF };
+
+/* A jump to code behind the block: for what is rare. `halves`: bit by guest register. */
 struct detour {
 	uint8_t *field, *back;
 	struct code *code;
+	uint32_t halves;
 	uint8_t slot;
 };
 
@@ -47,6 +55,7 @@ struct way_out {
 	struct link_site *site;
 	uint8_t *field;
 	int32_t back;
+	uint32_t halves;
 };
 
 /* A jump within a region, to be aimed when its target is there. */
@@ -64,10 +73,12 @@ struct translation {
 	struct region *region; /* NULL: one block */
 	struct code *code;     /* the block's */
 	const struct op *op;   /* the instruction */
+	bool skip;             /* the next one has been done with it */
 	struct groups groups;  /* of the block's accesses; none in careful code */
 	bool looked_up[GROUPS_MAX];
 	unsigned rcx_group; /* RCX holds host address - guest address of this group's page; 0: of none */
 	homes home;
+	uint8_t known[32];
 	bool written[GUESTS]; /* in a region: its home may hold what the thread does not */
 	bool has_unit;        /* in a region: the host's unit computes for the thread, all the time */
 	unsigned detours, ways_out, ways_in;
@@ -80,19 +91,32 @@ struct translation {
 
 /* --- frame.c: registers, entry, exits --- */
 
-/* Where a guest register is; x0 only as a destination. Of floating point: see fp_place(). */
-struct place place_of(const struct translation *t, unsigned guest);
+/* Where a guest register is, whole; x0 only as a destination. Of floating point: see fp_place(). */
+struct place place_of(struct translation *t, unsigned guest);
+/* The same if only its lower 32 bits are wanted, or it is to be overwritten. */
+struct place low_of(const struct translation *t, unsigned guest);
+/* Is it known to be a signed number of 32 bits? */
+bool is_narrow(const struct translation *t, unsigned guest);
+/* Bit by guest register: those of which only half is there; and what makes them whole. */
+uint32_t halves(const struct translation *t);
+void put_halves(struct translation *t, uint32_t halves);
+void make_whole(struct translation *t);
 /* The same of a floating-point register: memory, or an xmm register's number. */
 struct place fp_place(const struct translation *t, unsigned guest);
 bool is_xmm(struct place place);
 /* A general register with a guest register's value, `scratch` if it is not in one. */
 unsigned value_in(struct translation *t, unsigned guest, unsigned scratch);
-/* reg = the guest register's value */
+/* reg = the guest register's value, or its lower half */
 void take(struct translation *t, unsigned reg, unsigned guest);
+void take_low(struct translation *t, unsigned reg, unsigned guest);
 /* The register to compute a guest register's new value in: its own, or `scratch`, which result() then stores.
  */
 unsigned result_in(const struct translation *t, unsigned guest, unsigned scratch);
 void result(struct translation *t, unsigned guest, unsigned reg);
+/* The same of a signed number of 32 bits, and of one whose upper half is still missing in `reg`. */
+void result_narrow(struct translation *t, unsigned guest, unsigned reg);
+void result_low(struct translation *t, unsigned guest, unsigned reg);
+void note(struct translation *t, unsigned guest, enum known known);
 /* From standard homes to the region's, and back. */
 void homes_enter(struct translation *t);
 void homes_leave(struct translation *t);
