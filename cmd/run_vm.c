@@ -20,6 +20,7 @@
 
 static struct {
 	struct node *node;
+	struct journal *journal; /* NULL: none */
 	struct board_disk disk;
 	struct report_context report;
 	uint64_t until;    /* guest time of the next thing to do when it idles */
@@ -66,6 +67,12 @@ static uint64_t clock_ns(void *context)
 {
 	(void)context;
 	return host_clock_ns();
+}
+
+/* Real time as the node's clock has it, without being part of the run. */
+static uint64_t trace_clock_ns(void)
+{
+	return vm.journal ? journal_clock_now(vm.journal) : host_clock_ns();
 }
 
 static bool vm_start(struct run *run)
@@ -122,7 +129,9 @@ static bool vm_start(struct run *run)
 	};
 	if (!saved_begin(run, vm.node, report_fault, &vm.report))
 		return false;
-	if (options->trace && !trace_begin(vm.node, options->trace, options->trace_buffer, options->replay)) {
+	vm.journal = run->saved.journal;
+	if (options->trace && !trace_begin(vm.node, options->trace, options->trace_buffer,
+					   options->replay ? NULL : trace_clock_ns)) {
 		run->status = STATUS_NO_BOOT;
 		return false;
 	}

@@ -604,7 +604,7 @@ static void write_events(uint64_t dropped)
 
 /* --- the whole ------------------------------------------------------------------------------------ */
 
-bool trace_begin(struct node *node, const char *path, uint64_t buffer_size, bool replay)
+bool trace_begin(struct node *node, const char *path, uint64_t buffer_size, uint64_t (*clock_ns)(void))
 {
 	t.path = path;
 	t.file = trace_file_create(path);
@@ -612,8 +612,7 @@ bool trace_begin(struct node *node, const char *path, uint64_t buffer_size, bool
 		complain("cannot write trace %s: %s", path, host_error());
 		return false;
 	}
-	if (node_trace_start(node, buffer_size ? buffer_size : TRACE_BUFFER_DEFAULT,
-			     replay ? NULL : host_clock_ns))
+	if (node_trace_start(node, buffer_size ? buffer_size : TRACE_BUFFER_DEFAULT, clock_ns))
 		return true;
 	complain("the host has not enough memory for a trace buffer of %" PRIu64 " bytes", buffer_size);
 	trace_file_close(t.file);

@@ -8,10 +8,10 @@
 struct node;
 
 /*
- * Begins it: before the guest's first instruction. `buffer_size` 0: the default. A replay's time is not the
- * host's. False: why has been said.
+ * Begins it: before the guest's first instruction. `buffer_size` 0: the default. `clock_ns` as of node_trace_start().
+ * False: why has been said.
  */
-bool trace_begin(struct node *node, const char *path, uint64_t buffer_size, bool replay);
+bool trace_begin(struct node *node, const char *path, uint64_t buffer_size, uint64_t (*clock_ns)(void));
 /* Writes the file. True if there is nothing to write, too. */
 bool trace_end(struct node *node);
 

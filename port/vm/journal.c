@@ -211,6 +211,12 @@ static uint64_t clock_ns(void *context)
 	return journal->clock;
 }
 
+uint64_t journal_clock_now(const struct journal *journal)
+{
+	return journal->clock + journal->outside.host_clock_ns(journal->outside.context) -
+	       journal->host_clock;
+}
+
 /* While something is repeated that has been printed before, it is not printed again. */
 static void output(void *context, unsigned console, const void *bytes, size_t size)
 {

@@ -50,6 +50,9 @@ size_t journal_input(struct journal *journal, const void *bytes, size_t size);
 /* As node_skip_to(). `chosen`: the moment is not `until` of an idle node, but depends on the outside. */
 void journal_skip(struct journal *journal, uint64_t time, bool chosen);
 
+/* In real time, while it records: what the node's clock would say now. That is no reading. */
+uint64_t journal_clock_now(const struct journal *journal);
+
 bool journal_repeats(const struct journal *journal);
 /* Why what is repeated is not what was recorded; NULL: it is. */
 const char *journal_diverged(const struct journal *journal);
