@@ -3,11 +3,14 @@
 
 TESTS := test-examples test-upstream
 
+# What programs are run by: test/tier puts something in front.
+SKERRY := $(BUILD)/skerry
+
 test-examples: $(BUILD)/skerry examples
-	@test/examples $(BUILD)/skerry $(BUILD)/example
+	@test/examples $(SKERRY) $(BUILD)/example
 
 test-upstream: $(BUILD)/skerry
-	@test/upstream $(BUILD)/skerry
+	@test/upstream $(SKERRY)
 
 include $(wildcard test/*/build.mk)
 

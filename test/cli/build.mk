@@ -19,7 +19,7 @@ $(BUILD)/test/unit/device: test/unit/device.c $(DEVICE_OBJ)
 TESTS += test-cli test-device
 
 test-cli: $(BUILD)/test/cli/cli $(CLI_GUESTS:%=$(BUILD)/test/cli/%.elf) $(BUILD)/skerry
-	$(BUILD)/test/cli/cli $(BUILD)/skerry $(CLI_GUESTS:%=$(BUILD)/test/cli/%.elf)
+	$(BUILD)/test/cli/cli $(SKERRY) $(CLI_GUESTS:%=$(BUILD)/test/cli/%.elf)
 
 test-device: $(BUILD)/test/unit/device
 	$(BUILD)/test/unit/device

@@ -16,7 +16,7 @@ conform: $(CONFORM_ELFS)
 test-conform: $(BUILD)/skerry $(CONFORM_ELFS)
 	@failed=; \
 	$(foreach c,$(CONFORM),echo "# $(c)"; \
-		timeout -k 1 190 $(BUILD)/skerry run --timeout 180s $(CONFORM_FLAGS_$(c)) $(BUILD)/conform/$(c).elf \
+		timeout -k 1 190 $(SKERRY) run --timeout 180s $(CONFORM_FLAGS_$(c)) $(BUILD)/conform/$(c).elf \
 			2>$(BUILD)/conform/$(c).err \
 		|| { failed="$$failed $(c)"; cat $(BUILD)/conform/$(c).err; };) \
 	if [ -n "$$failed" ]; then echo "test-conform: failed:$$failed"; exit 1; fi

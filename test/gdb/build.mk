@@ -16,7 +16,11 @@ $(BUILD)/test/gdb/debug: $(BUILD)/host/test/gdb/debug.o $(BUILD)/host/cmd/elf.o 
 TESTS += test-gdb
 test-gdb: $(BUILD)/skerry $(GDB_GUESTS:%=$(BUILD)/test/gdb/%.elf) $(BUILD)/test/gdb/debug examples
 	@timeout -k 1 300 $(BUILD)/test/gdb/debug $(BUILD)/test/gdb/target.elf $(BUILD)/example/*.elf
-	@test/gdb/run $(BUILD)/skerry $(BUILD)
+	@test/gdb/run $(SKERRY) $(BUILD)
+
+# Only what runs the program.
+test-gdb-sessions: $(BUILD)/skerry $(GDB_GUESTS:%=$(BUILD)/test/gdb/%.elf) examples
+	@test/gdb/run $(SKERRY) $(BUILD)
 
 -include $(wildcard $(BUILD)/host/test/gdb/*.d)
-.PHONY: test-gdb
+.PHONY: test-gdb test-gdb-sessions

@@ -25,7 +25,7 @@ test-snapshot: $(addprefix $(BUILD)/test/snapshot/,snapshot history hostile fuzz
 	@timeout -k 1 300 $(BUILD)/test/snapshot/hostile $(BUILD)/example/tour.elf
 	@timeout -k 1 300 $(BUILD)/test/snapshot/fuzz $(BUILD)/test/snapshot 1 $(SNAPSHOT_FUZZ) \
 		$(BUILD)/example/tour.elf $(BUILD)/test/cli/virtio.elf
-	@timeout -k 1 900 test/snapshot/cli $(BUILD)/skerry $(BUILD)/test/snapshot/cli $(BUILD)/example/tour.elf \
+	@timeout -k 1 900 test/snapshot/cli $(SKERRY) $(BUILD)/test/snapshot/cli $(BUILD)/example/tour.elf \
 		$(SNAPSHOT_GUESTS)
 
 hunt-snapshot:

@@ -20,11 +20,14 @@ $(BUILD)/test/unit/fdt: test/unit/fdt.c port/metal-riscv64/fdt.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -I. -Iabi -Iabi/riscv64 -Iport/isa-riscv64 -Iport/metal-riscv64 -o $@ $^
 
+# Programs whose states are compared; with sanitizers fewer.
+DETERMINISM := $(if $(SANITIZE),$(BUILD)/conform/preempt.elf,$(CONFORM_ELFS)) $(BUILD)/fuzz/guest-7-10-1000-50-0-0.elf
+
 TESTS += test-unit
-test-unit: $(UNIT_TESTS) $(BUILD)/test/unit/determinism $(BUILD)/test/unit/fdt examples
+test-unit: $(UNIT_TESTS) $(BUILD)/test/unit/determinism $(BUILD)/test/unit/fdt $(DETERMINISM) examples
 	@set -e; for test in $(UNIT_TESTS); do timeout -k 1 300 $$test; done
 	@timeout -k 1 10 $(BUILD)/test/unit/fdt
-	@timeout -k 1 300 $(BUILD)/test/unit/determinism $(BUILD)/example/*.elf
+	@timeout -k 1 300 $(BUILD)/test/unit/determinism $(BUILD)/example/*.elf $(DETERMINISM)
 
 -include $(wildcard $(BUILD)/host/test/unit/*.d)
 .PHONY: test-unit

@@ -1,7 +1,7 @@
 /*
- * In virtual time a run is a function of its image: two nodes run the same program, one in long steps
- * and one in short ones of random length, or traced, and have the same state at the same guest time, and
- * have printed the same.
+ * In virtual time a run is a function of its image: two nodes run the same program, one in long steps and
+ * interpreted, one in short ones of random length, or traced, or compiled, and have the same state at the
+ * same guest time, and have printed the same.
  *
  *   determinism IMAGE...
  */
@@ -76,14 +76,15 @@ static void run_to(struct side *side, uint64_t time)
 	}
 }
 
-static bool create(struct side *side, const struct image *image, uint64_t longest, bool traced, char *error,
-		   size_t error_size)
+static bool create(struct side *side, const struct image *image, enum vm_tier tier, uint64_t longest,
+		   char *error, size_t error_size)
 {
 	struct node_config config = {
 		.ram_size = RAM_SIZE,
 		.entry = image->entry,
 		.segment = image->segment,
 		.segments = image->segments,
+		.tier = tier,
 		.board = {.context = side, .output = output},
 	};
 
@@ -91,14 +92,15 @@ static bool create(struct side *side, const struct image *image, uint64_t longes
 	side->longest = longest;
 	side->random = longest;
 	side->node = node_create(&config, error, error_size);
-	return side->node && (!traced || node_trace_start(side->node, TRACE_SIZE, NULL));
+	return side->node && (longest != TRACED_STEP || node_trace_start(side->node, TRACE_SIZE, NULL));
 }
 
 /* NULL, or what is different. */
-static const char *compare(uint64_t longest, const struct image *image, char *error, size_t error_size)
+static const char *compare(uint64_t longest, enum vm_tier tier, const struct image *image, char *error,
+			   size_t error_size)
 {
-	if (!create(&sides[0], image, 0, false, error, error_size) ||
-	    !create(&sides[1], image, longest, longest == TRACED_STEP, error, error_size))
+	if (!create(&sides[0], image, VM_TIER_INTERP, 0, error, error_size) ||
+	    !create(&sides[1], image, tier, longest, error, error_size))
 		return error;
 	for (unsigned i = 1; i <= CHECKPOINTS; i++) {
 		/* Closer together at the beginning. */
@@ -111,9 +113,11 @@ static const char *compare(uint64_t longest, const struct image *image, char *er
 		}
 		if (node_time(sides[0].node) != node_time(sides[1].node) || hash[0] != hash[1]) {
 			snprintf(error, error_size,
-				 "steps of up to %" PRIu64 " ns: at %" PRIu64 " ns of guest time the states are %" PRIx64
-				 " (at %" PRIu64 ") and %" PRIx64 " (at %" PRIu64 ")",
-				 longest, time, hash[0], node_time(sides[0].node), hash[1], node_time(sides[1].node));
+				 "tier %d, steps of up to %" PRIu64 " ns: at %" PRIu64
+				 " ns of guest time the states are %" PRIx64 " (at %" PRIu64 ") and %" PRIx64
+				 " (at %" PRIu64 ")",
+				 tier, longest, time, hash[0], node_time(sides[0].node), hash[1],
+				 node_time(sides[1].node));
 			return error;
 		}
 	}
@@ -126,15 +130,19 @@ static const char *compare(uint64_t longest, const struct image *image, char *er
 
 static bool test(const char *path)
 {
-	static const uint64_t steps[] = {20000, 700, 30};
+	static const struct {
+		uint64_t longest;
+		enum vm_tier tier;
+	} runs[] = {{0, VM_TIER_JIT},   {0, VM_TIER_AUTO},    {20000, VM_TIER_INTERP}, {20000, VM_TIER_AUTO},
+		    {700, VM_TIER_JIT}, {30, VM_TIER_INTERP}, {30, VM_TIER_JIT}};
 	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path, *why = NULL;
 	char error[512];
 	struct image image;
 
 	if (!image_open(&image, path, error, sizeof error))
 		why = error;
-	for (unsigned i = 0; i < sizeof steps / sizeof steps[0] && !why; i++) {
-		why = compare(steps[i], &image, error, sizeof error);
+	for (unsigned i = 0; i < sizeof runs / sizeof runs[0] && !why; i++) {
+		why = compare(runs[i].longest, runs[i].tier, &image, error, sizeof error);
 		for (unsigned side = 0; side < 2; side++) {
 			if (sides[side].node)
 				node_destroy(sides[side].node);
