@@ -1,5 +1,5 @@
 /*
- * Which accesses of a block likely go to one page: those by one base register, or by registers that differ
+ * Which accesses of a trace likely go to one page: those by one base register, or by registers that differ
  * from it by a constant. The first of them looks the page up for all, and the others need no look at the TLB.
  */
 #include "vm/jit/jit.h"
@@ -25,7 +25,7 @@ static const bool branches[ID_COUNT] = {
 
 /* Values are numbered: those of two registers with one number differ by their offsets' difference. */
 struct value {
-	uint8_t number;
+	unsigned number;
 	int32_t offset;
 };
 
@@ -36,7 +36,7 @@ struct search {
 	struct value value[REG_SINK];
 	unsigned numbers, branches;
 	unsigned begun[GROUPS_MAX]; /* how many branches were before the group */
-	uint8_t number[GROUPS_MAX];
+	unsigned number[GROUPS_MAX];
 };
 
 static void define(struct search *search, unsigned guest, struct value value)
@@ -44,7 +44,7 @@ static void define(struct search *search, unsigned guest, struct value value)
 	if (guest == 0 || guest >= REG_SINK)
 		return;
 	if (value.offset > OFFSET_MAX || value.offset < -OFFSET_MAX)
-		value = (struct value){.number = (uint8_t)search->numbers++};
+		value = (struct value){.number = search->numbers++};
 	search->value[guest] = value;
 }
 
@@ -58,7 +58,8 @@ static bool belongs(const struct search *search, unsigned i, struct value at, un
 	       (!store || group->store || search->begun[i] == search->branches);
 }
 
-static void access(struct search *search, unsigned slot, struct value at, unsigned size, bool store)
+static void access(struct search *search, unsigned block, unsigned slot, struct value at, unsigned size,
+		   bool store)
 {
 	struct groups *groups = search->groups;
 	struct group *group;
@@ -81,38 +82,47 @@ static void access(struct search *search, unsigned slot, struct value at, unsign
 		group->high = at.offset + (int32_t)size;
 	group->store = group->store || store;
 	group->accesses++;
-	groups->of[slot] = (uint8_t)i;
-	groups->offset[slot] = at.offset;
+	groups->of[block][slot] = (uint8_t)i;
+	groups->offset[block][slot] = at.offset;
 }
 
-void vm_jit_group(const struct block *block, struct groups *groups)
+static void look_at(struct search *search, unsigned block, unsigned slot, const struct op *op)
+{
+	struct value value = {.number = search->numbers};
+
+	if (op->rs1 < REG_SINK) {
+		value = search->value[op->rs1];
+		value.offset += op->imm;
+	}
+	if (sizes[op->id]) {
+		access(search, block, slot, value, sizes[op->id], stores[op->id]);
+		value = (struct value){.number = search->numbers++};
+	} else if (op->id == ID_mv) {
+		value.offset -= op->imm;
+	} else if (op->id != ID_addi) {
+		value = (struct value){.number = search->numbers++};
+	}
+	if (branches[op->id])
+		search->branches++;
+	else if (!stores[op->id])
+		define(search, op->rd, value);
+}
+
+void vm_jit_group(struct code *const *trace, unsigned blocks, struct groups *groups)
 {
 	struct search search = {.groups = groups, .numbers = REG_SINK};
 
-	memset(groups, 0, sizeof(*groups));
+	groups->count = 0;
+	memset(groups->of, 0, blocks * sizeof(groups->of[0]));
 	for (unsigned guest = 0; guest < REG_SINK; guest++)
-		search.value[guest].number = (uint8_t)guest;
-	for (unsigned slot = 0; slot < block->slots; slot++) {
-		const struct op *op = &block->ops[slot];
-		struct value value = {.number = (uint8_t)search.numbers};
+		search.value[guest].number = guest;
+	for (unsigned i = 0; i < blocks; i++) {
+		const struct block *block = trace[i]->block;
 
-		if (!vm_is_insn(block, op))
+		if (trace[i]->careful)
 			continue;
-		if (op->rs1 < REG_SINK) {
-			value = search.value[op->rs1];
-			value.offset += op->imm;
-		}
-		if (sizes[op->id]) {
-			access(&search, slot, value, sizes[op->id], stores[op->id]);
-			value.number = (uint8_t)search.numbers++;
-		} else if (op->id == ID_mv) {
-			value.offset -= op->imm;
-		} else if (op->id != ID_addi) {
-			value = (struct value){.number = (uint8_t)search.numbers++};
-		}
-		if (branches[op->id])
-			search.branches++;
-		else if (!stores[op->id])
-			define(&search, op->rd, value);
+		for (unsigned slot = 0; slot < block->slots; slot++)
+			if (vm_is_insn(block, &block->ops[slot]))
+				look_at(&search, i, slot, &block->ops[slot]);
 	}
 }

@@ -56,10 +56,17 @@ struct code {
 };
 
 /*
- * Accesses of a block that are taken to go to one page, and so are looked up once, before the first of them.
+ * Blocks that are compiled as if they were one, each following on the one before; in a region, a short loop
+ * is repeated. The budget is asked for once, and given back where a branch leaves.
+ */
+#define TRACE_BLOCKS 16
+#define TRACE_INSNS  (BLOCK_INSNS * 8 / 5)
+
+/*
+ * Accesses of a trace that are taken to go to one page, and so are looked up once, before the first of them.
  * If they do not, or the TLB does not have the page, the rest of the block is left to code that is careful.
  */
-#define GROUPS_MAX 15
+#define GROUPS_MAX   15
 
 struct group {
 	int32_t low, high; /* of the bytes accessed, from the group's base */
@@ -70,8 +77,10 @@ struct group {
 struct groups {
 	unsigned count;
 	struct group group[GROUPS_MAX];
-	uint8_t of[BLOCK_SLOTS + 4];     /* by slot: the access's group, counted from 1, or 0 */
-	int32_t offset[BLOCK_SLOTS + 4]; /* of the access, from the group's base */
+	/* By block of a trace and slot: the access's group, counted from 1, or 0; and its offset from the
+	 * group's base. */
+	uint8_t of[TRACE_BLOCKS][BLOCK_SLOTS + 2];
+	int32_t offset[TRACE_BLOCKS][BLOCK_SLOTS + 2];
 };
 
 /*
@@ -80,6 +89,7 @@ struct groups {
  * own code goes there, and dies with any of its blocks' code.
  */
 #define REGION_BLOCKS 16
+#define REGION_TRACES 6
 
 struct region {
 	struct code *code[REGION_BLOCKS]; /* of the blocks */
@@ -138,7 +148,8 @@ void *vm_jit_record(struct jit *jit, size_t size);
 bool vm_jit_room(struct vm *vm, uint64_t bytes, uint64_t records);
 
 /* --- group.c --- */
-void vm_jit_group(const struct block *block, struct groups *groups);
+/* Finds those of a trace. */
+void vm_jit_group(struct code *const *trace, unsigned blocks, struct groups *groups);
 
 /* --- region.c --- */
 
@@ -165,7 +176,7 @@ void vm_translator_end(struct jit *jit);
 /* The most bytes that one block can take, and the most links it can have. */
 #define TRANSLATED_MAX (16u << 10)
 #define LINKS_MAX      (BLOCK_SLOTS + 2 + GROUPS_MAX)
-#define REGION_MAX     (REGION_BLOCKS * (BLOCK_INSNS + 4) * 160u)
+#define REGION_MAX     (REGION_TRACES * TRACE_INSNS * 600u + 4096)
 /* Appends the block's code to the cache, or a region's. */
 void vm_compile(struct jit *jit, struct code *code);
 void vm_compile_region(struct jit *jit, struct region *region);

@@ -88,8 +88,9 @@ void vm_jit_sample(struct vm *vm, struct code *code)
 	struct search search = {.code = {code}, .count = 1};
 	struct region *region;
 	uint64_t before, start,
-		records = sizeof(*region) + REGION_BLOCKS * (LINKS_MAX * (sizeof(struct link_site) + 16) +
-							     sizeof(struct region_use) + 16);
+		records = sizeof(*region) +
+			  REGION_TRACES * (TRACE_INSNS + GROUPS_MAX + 1) * sizeof(struct link_site) +
+			  REGION_BLOCKS * (sizeof(struct region_use) + RECORD_ALIGN) + RECORD_ALIGN;
 
 	if (code->region || !is_plain(code) || ++code->samples < SAMPLES_HOT)
 		return;

@@ -122,8 +122,8 @@ static void word(struct translation *t, enum alu alu, bool imm)
 }
 
 /*
- * slli by 32 and srli of its result by 32 or less: what compilers make of an unsigned number of 32 bits, and of one that
- * is scaled. Done as one, if both have the same destination.
+ * slli by 32 and srli of its result by 32 or less: what compilers make of an unsigned number of 32 bits, and
+ * of one that is scaled. Done as one, if both have the same destination.
  */
 static bool zero_extend(struct translation *t)
 {

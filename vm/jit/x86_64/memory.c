@@ -77,7 +77,7 @@ static struct place group_place(struct translation *t, unsigned number)
 
 	if (!t->looked_up[number - 1]) {
 		unsigned first = place.base;
-		int32_t low = place.offset + group->low - t->groups.offset[slot];
+		int32_t low = place.offset + group->low - t->groups.offset[t->block][slot];
 
 		t->looked_up[number - 1] = true;
 		if (low && place.base == RDX) {
@@ -107,7 +107,7 @@ bool translate_memory(struct translation *t)
 
 	if (access->kind == 0)
 		return false;
-	number = t->groups.of[op - t->code->block->ops];
+	number = t->groups.of[t->block][op - t->code->block->ops];
 	if (number && t->groups.group[number - 1].accesses > 1)
 		host = group_place(t, number);
 	else

@@ -14,6 +14,7 @@ static void detour(struct translation *t, uint8_t *field)
 	detour->code = t->code;
 	detour->slot = (uint8_t)(t->op - t->code->block->ops);
 	detour->halves = halves(t);
+	detour->after = t->after;
 }
 
 void slow_if(struct translation *t, enum condition condition)
@@ -33,15 +34,6 @@ static void slow_whole(struct translation *t)
 	note(t, t->op->rd, KNOWN_WHOLE);
 }
 
-/* The block's place in the region; REGION_BLOCKS if it has none. */
-static unsigned place_in_region(const struct translation *t, uint64_t pc)
-{
-	for (unsigned i = 0; t->region && i < t->region->count; i++)
-		if (t->region->code[i]->pc == pc)
-			return i;
-	return REGION_BLOCKS;
-}
-
 static uint64_t target_of(const struct translation *t, int32_t offset)
 {
 	return t->code->pc + (uint64_t)(int64_t)offset;
@@ -59,9 +51,9 @@ static struct way_out *leads_out(struct translation *t, uint8_t *field, uint64_t
 static void leads(struct translation *t, uint8_t *field, int32_t offset)
 {
 	uint64_t pc = target_of(t, offset);
-	unsigned target = place_in_region(t, pc);
+	unsigned target = trace_of(t, pc);
 
-	if (target < REGION_BLOCKS)
+	if (target < REGION_TRACES)
 		t->way_in[t->ways_in++] = (struct way_in){.target = target, .field = field};
 	else
 		leads_out(t, field, pc);
@@ -75,7 +67,7 @@ void careful_if(struct translation *t, enum condition condition)
 
 	way->site->careful = true;
 	way->halves = halves(t);
-	way->back = (int32_t)vm_block_rest(block, t->op);
+	way->back = (int32_t)vm_block_rest(block, t->op) + t->after;
 }
 
 /* What follows belongs to the guest's instruction t->op; without one, to none. */
@@ -109,7 +101,11 @@ static void put_detours(struct translation *t)
 		put_halves(t, detour->halves);
 		emit_constant(e, RAX, detour->slot | (t->has_unit ? NATIVE_NEEDS_UNIT : 0));
 		emit_constant(e, RDX, (uintptr_t)detour->code);
+		if (detour->after)
+			emit_alu_imm(e, ALU_ADD, 64, in_reg(BUDGET), detour->after);
 		emit_fix(emit_call(e), slow_here);
+		if (detour->after)
+			emit_alu_imm(e, ALU_SUB, 64, in_reg(BUDGET), detour->after);
 		emit_fix(emit_jump(e), detour->back);
 	}
 }
@@ -201,27 +197,29 @@ static bool branch_condition(unsigned id, enum condition *condition)
 	return false;
 }
 
-/* A branch: what is left of the block is given back if it is taken. */
+/* A branch: what is left of the trace is given back if it leaves it. */
 static bool translate_branch(struct translation *t)
 {
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
+	bool followed = op->rd == 0 && t->follow[t->block] == FOLLOW_BRANCH;
+	int32_t back = (followed ? 0 : op->rd) + t->after;
 	enum condition condition;
 	uint8_t *over;
 
 	if (!branch_condition(op->id, &condition))
 		return false;
-	if (op->rd == 0)
+	if (back == 0)
 		make_whole(t);
 	compare(t, op->rs1, op->id == ID_beqz || op->id == ID_bnez ? 0 : op->rs2);
-	if (op->rd == 0) {
+	if (back == 0 && !followed) {
 		leads(t, emit_jump_if(e, condition), op->imm);
 		return true;
 	}
-	over = emit_jump_if(e, inverse(condition));
+	over = emit_jump_if(e, followed ? condition : inverse(condition));
 	put_halves(t, halves(t));
-	emit_alu_imm(e, ALU_ADD, 64, in_reg(BUDGET), op->rd);
-	leads(t, emit_jump(e), op->imm);
+	emit_alu_imm(e, ALU_ADD, 64, in_reg(BUDGET), back);
+	leads(t, emit_jump(e), followed ? op[2].imm : op->imm);
 	emit_fix(over, e->at);
 	return true;
 }
@@ -266,15 +264,20 @@ static bool translate_jump(struct translation *t)
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
 
-	if (op->id == ID_jal || op->id == ID_j || op->id == ID_jalr || op->id == ID_jr || op->id == ID_ecall)
+	bool followed = t->follow[t->block] == FOLLOW_JUMP;
+
+	if (op->id == ID_jalr || op->id == ID_jr || op->id == ID_ecall ||
+	    ((op->id == ID_jal || op->id == ID_j) && !followed))
 		make_whole(t);
 	switch (op->id) {
 	case ID_jal:
 		put_constant(t, op->rd, t->code->pc + op->rs1);
-		leads(t, emit_jump(e), op->imm);
+		if (!followed)
+			leads(t, emit_jump(e), op->imm);
 		return true;
 	case ID_j:
-		leads(t, emit_jump(e), op->imm);
+		if (!followed)
+			leads(t, emit_jump(e), op->imm);
 		return true;
 	case ID_jalr:
 	case ID_jr:
@@ -329,58 +332,71 @@ static void translate_insn(struct translation *t)
 		t->detour[detours++].back = t->emit.at;
 }
 
-/* Takes the block's instructions from the budget; where it goes if they are not in it. */
-static uint8_t *put_count(struct emit *e, const struct block *block)
+uint8_t *put_count(struct emit *e, int64_t insns)
 {
-	emit_alu_imm(e, ALU_SUB, 64, in_reg(BUDGET), (int32_t)block->count);
+	emit_alu_imm(e, ALU_SUB, 64, in_reg(BUDGET), (int32_t)insns);
 	return emit_jump_if(e, CC_S);
 }
 
-/* The budget does not hold the block. */
-static void put_spent(struct translation *t, const struct code *code, uint8_t *field, bool in_region)
+void put_spent(struct translation *t, const struct code *code, uint8_t *field)
 {
 	struct emit *e = &t->emit;
 
 	emit_fix(field, e->at);
 	emit_alu_imm(e, ALU_ADD, 64, in_reg(BUDGET), (int32_t)code->block->count);
-	if (in_region)
-		homes_leave(t);
 	emit_constant(e, RDX, code->pc);
 	emit_constant(e, RAX, NATIVE_SPENT);
 	emit_fix(emit_jump(e), fixed(t, t->jit->exit));
 }
 
-/*
- * Translates the instructions of a block. If `next` is not NULL, the block that follows at its end may come
- * right behind it: *next is its place in the region, then, and else REGION_BLOCKS.
- */
-static void put_block(struct translation *t, struct code *code, unsigned *next)
+static bool is_end(const struct op *op)
+{
+	return op->handler.label == vm_handler(INTERNAL_END);
+}
+
+/* A branch at the end of a block leads backwards: to the next turn of a loop, more likely than not. */
+enum follow successor(const struct code *code, uint64_t *pc)
 {
 	const struct block *block = code->block;
-	const void *end = vm_handler(INTERNAL_END), *first = vm_handler(INTERNAL_NATIVE);
+	const struct op *last = NULL;
+	enum condition condition;
 
-	t->code = code;
-	t->rcx_group = 0;
-	memset(t->known, KNOWN_WHOLE, sizeof(t->known));
-	memset(&t->groups, 0, sizeof(t->groups));
-	memset(t->looked_up, 0, sizeof(t->looked_up));
-	if (!code->careful)
-		vm_jit_group(block, &t->groups);
-	*next = REGION_BLOCKS;
+	for (unsigned slot = 0; slot < block->slots; slot++) {
+		const struct op *op = &block->ops[slot];
+
+		if (is_end(op)) {
+			bool back = last && last->rd == 0 && branch_condition(last->id, &condition) &&
+				    last->imm <= (int32_t)vm_block_offset(block, last);
+
+			*pc = code->pc + (uint64_t)(int64_t)(back ? last : op)->imm;
+			return back ? FOLLOW_BRANCH : FOLLOW_END;
+		}
+		if (!vm_is_insn(block, op))
+			continue;
+		last = op;
+		slot += has_link(op);
+	}
+	if (!last || (last->id != ID_j && last->id != ID_jal))
+		return FOLLOW_NONE;
+	*pc = code->pc + (uint64_t)(int64_t)last->imm;
+	return FOLLOW_JUMP;
+}
+
+static void put_block(struct translation *t)
+{
+	const struct block *block = t->code->block;
+
 	for (unsigned slot = 0; slot < block->slots; slot++) {
 		t->op = &block->ops[slot];
-		if (t->op->handler.label == first)
+		if (t->op->handler.label == vm_handler(INTERNAL_NATIVE))
 			continue;
 		show(t);
-		if (t->op->handler.label == end) {
-			make_whole(t);
-			*next = place_in_region(t, target_of(t, t->op->imm));
-			if (*next == REGION_BLOCKS || t->label[*next]) {
-				*next = REGION_BLOCKS;
+		if (is_end(t->op)) {
+			if (t->follow[t->block] == FOLLOW_NONE) {
+				make_whole(t);
 				leads(t, emit_jump(&t->emit), t->op->imm);
 			}
-			slot++;
-			continue;
+			return;
 		}
 		t->skip = false;
 		translate_insn(t);
@@ -389,7 +405,27 @@ static void put_block(struct translation *t, struct code *code, unsigned *next)
 	}
 }
 
-static struct translation *begin(struct jit *jit, struct region *region)
+void put_trace(struct translation *t)
+{
+	t->rcx_group = 0;
+	memset(t->known, KNOWN_WHOLE, sizeof(t->known));
+	memset(t->looked_up, 0, sizeof(t->looked_up));
+	vm_jit_group(t->trace, t->blocks, &t->groups);
+	t->after = t->insns;
+	for (t->block = 0; t->block < t->blocks; t->block++) {
+		t->code = t->trace[t->block];
+		t->after -= (int32_t)t->code->block->count;
+		put_block(t);
+	}
+}
+
+void put_rest(struct translation *t)
+{
+	put_detours(t);
+	put_ways_out(t);
+}
+
+struct translation *translation_begin(struct jit *jit, struct region *region)
 {
 	struct translation *t = jit->translation;
 
@@ -397,99 +433,31 @@ static struct translation *begin(struct jit *jit, struct region *region)
 	t->jit = jit;
 	t->region = region;
 	t->has_unit = false;
-	t->detours = t->ways_out = t->ways_in = 0;
+	t->detours = t->ways_out = t->ways_in = t->heads = 0;
 	return t;
 }
 
-static void finish(struct translation *t)
+void translation_end(struct translation *t)
 {
 	t->jit->used = (uint64_t)(t->emit.at - t->jit->write);
 }
 
 void vm_compile(struct jit *jit, struct code *code)
 {
-	struct translation *t = begin(jit, NULL);
+	struct translation *t = translation_begin(jit, NULL);
 	uint8_t *spent;
-	unsigned next;
 
 	memcpy(t->home, standard_homes, sizeof(t->home));
+	t->trace[0] = code;
+	t->follow[0] = FOLLOW_NONE;
+	t->blocks = 1;
+	t->insns = (int32_t)code->block->count;
 	code->entry = t->emit.at + t->emit.to_run;
-	spent = put_count(&t->emit, code->block);
-	put_block(t, code, &next);
-	put_detours(t);
-	put_ways_out(t);
-	put_spent(t, code, spent, false);
+	spent = put_count(&t->emit, t->insns);
+	put_trace(t);
+	put_rest(t);
+	put_spent(t, code, spent);
 	code->links = t->ways_out ? t->way_out[0].site : NULL;
 	code->link_count = (uint8_t)t->ways_out;
-	finish(t);
-}
-
-/* --- regions --- */
-
-/* Bytes of put_count()'s subtraction and jump. */
-#define COUNT_BYTES 10
-
-/* If the unit does not compute for the thread, the first block's own code has to see to it. */
-static void need_unit(struct translation *t)
-{
-	struct emit *e = &t->emit;
-	struct code *code = t->region->code[0];
-	uint8_t *with, *spent;
-
-	if (!t->has_unit)
-		return;
-	emit_insn(e, 0, 0x80, false, false, ALU_CMP, in_memory(SPACE, IN_SPACE(fp_ready)));
-	emit_8(e, 0);
-	with = emit_jump_if(e, CC_NE);
-	spent = put_count(e, code->block);
-	emit_fix(emit_jump(e), fixed(t, code->entry) + COUNT_BYTES);
-	put_spent(t, code, spent, false);
-	emit_fix(with, e->at);
-}
-
-void vm_compile_region(struct jit *jit, struct region *region)
-{
-	struct translation *t = begin(jit, region);
-	struct emit *e = &t->emit;
-	unsigned next = 0;
-
-	homes_choose(t);
-	memset(t->label, 0, sizeof(t->label));
-	region->entry = e->at + e->to_run;
-	need_unit(t);
-	homes_enter(t);
-	while (next < REGION_BLOCKS) {
-		t->label[next] = e->at;
-		t->spent[next] = put_count(e, region->code[next]->block);
-		put_block(t, region->code[next], &next);
-		for (unsigned i = 0; next == REGION_BLOCKS && i < region->count; i++)
-			if (!t->label[i])
-				next = i;
-	}
-	for (unsigned i = 0; i < t->ways_in; i++)
-		emit_fix(t->way_in[i].field, t->label[t->way_in[i].target]);
-	put_detours(t);
-	put_ways_out(t);
-	for (unsigned i = 0; i < region->count; i++)
-		put_spent(t, region->code[i], t->spent[i], true);
-	finish(t);
-}
-
-/* The entry of the first block's code, as it is written. */
-static uint8_t *replaced(struct jit *jit, const struct region *region)
-{
-	return jit->write + (region->code[0]->entry - jit->run);
-}
-
-void vm_translator_replace(struct jit *jit, struct region *region)
-{
-	struct emit e = {.at = replaced(jit, region)};
-
-	memcpy(region->saved, e.at, sizeof(region->saved));
-	emit_fix(emit_jump(&e), jit->write + (region->entry - jit->run));
-}
-
-void vm_translator_restore(struct jit *jit, struct region *region)
-{
-	memcpy(replaced(jit, region), region->saved, sizeof(region->saved));
+	translation_end(t);
 }

@@ -47,6 +47,7 @@ struct detour {
 	uint8_t *field, *back;
 	struct code *code;
 	uint32_t halves;
+	int32_t after; /* instructions of the trace after the block */
 	uint8_t slot;
 };
 
@@ -64,17 +65,28 @@ struct way_in {
 	uint8_t *field;
 };
 
-#define DETOURS_MAX (REGION_BLOCKS * BLOCK_SLOTS * 5)
+#define OPS_MAX     (REGION_TRACES * TRACE_INSNS + BLOCK_SLOTS)
+#define DETOURS_MAX (OPS_MAX * 5)
+#define WAYS_MAX    (OPS_MAX * 2)
+
+/* How a trace goes on behind a block. */
+enum follow { FOLLOW_NONE, FOLLOW_END, FOLLOW_BRANCH, FOLLOW_JUMP };
 
 /* A block, or a region, under translation. */
 struct translation {
 	struct emit emit;
 	struct jit *jit;
 	struct region *region; /* NULL: one block */
-	struct code *code;     /* the block's */
-	const struct op *op;   /* the instruction */
-	bool skip;             /* the next one has been done with it */
-	struct groups groups;  /* of the block's accesses; none in careful code */
+	struct code *trace[TRACE_BLOCKS];
+	enum follow follow[TRACE_BLOCKS];
+	unsigned blocks;      /* in the trace */
+	int32_t insns;        /* in the trace */
+	unsigned block;       /* which of them */
+	int32_t after;        /* instructions after that block */
+	struct code *code;    /* the block's */
+	const struct op *op;  /* the instruction */
+	bool skip;            /* the next one has been done with it */
+	struct groups groups; /* of the trace's accesses; none in careful code */
 	bool looked_up[GROUPS_MAX];
 	unsigned rcx_group; /* RCX holds host address - guest address of this group's page; 0: of none */
 	homes home;
@@ -83,10 +95,12 @@ struct translation {
 	bool has_unit;        /* in a region: the host's unit computes for the thread, all the time */
 	unsigned detours, ways_out, ways_in;
 	struct detour detour[DETOURS_MAX];
-	struct way_out way_out[REGION_BLOCKS * LINKS_MAX];
-	struct way_in way_in[REGION_BLOCKS * LINKS_MAX];
-	uint8_t *label[REGION_BLOCKS]; /* of the region's blocks; NULL: not there yet */
-	uint8_t *spent[REGION_BLOCKS];
+	struct way_out way_out[WAYS_MAX];
+	struct way_in way_in[WAYS_MAX];
+	/* The region's traces: their first blocks' places in it, and where they begin. */
+	unsigned heads;
+	unsigned head[REGION_TRACES];
+	uint8_t *label[REGION_TRACES];
 };
 
 /* --- frame.c: registers, entry, exits --- */
@@ -131,8 +145,27 @@ const uint8_t *fixed(const struct translation *t, const uint8_t *run);
  */
 void slow_if(struct translation *t, enum condition condition);
 void slow(struct translation *t);
-/* Leaves the rest of the block, from this instruction on, to careful code if the condition holds. */
+/* Leaves the rest of the trace, from this instruction on, to careful code if the condition holds. */
 void careful_if(struct translation *t, enum condition condition);
+
+struct translation *translation_begin(struct jit *jit, struct region *region);
+void translation_end(struct translation *t);
+/* Takes so many instructions from the budget; where it goes if they are not in it. */
+uint8_t *put_count(struct emit *e, int64_t insns);
+/* What is done then for one block with standard homes. */
+void put_spent(struct translation *t, const struct code *code, uint8_t *field);
+/* Translates t->trace, all of it. */
+void put_trace(struct translation *t);
+/* Puts what is behind it. */
+void put_rest(struct translation *t);
+/* Which block the trace may go on with, and how; 0: none. */
+enum follow successor(const struct code *code, uint64_t *pc);
+
+/* --- region.c --- */
+
+/* The trace that begins with the region's block at `pc`, which it may get by this; REGION_TRACES: it will
+ * not. */
+unsigned trace_of(struct translation *t, uint64_t pc);
 
 /* --- choose.c --- */
 
