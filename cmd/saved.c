@@ -204,12 +204,15 @@ static void writing_end(struct run *run)
 	run->saved.failed = true;
 }
 
-static void take(struct run *run, struct node *node)
+/* `more`: others will follow, which then copy only what changed. */
+static void take(struct run *run, struct node *node, bool more)
 {
 	uint64_t before = host_clock_ns();
 	char text[32];
 
 	writing_end(run);
+	if (more)
+		node_snapshot_track(node); /* where it fails, all is copied */
 	writing.snapshot = node_snapshot_take(node);
 	if (!writing.snapshot) {
 		complain("cannot take a snapshot: the host has not enough memory");
@@ -256,10 +259,10 @@ void saved_observe(struct run *run, struct node *node)
 		return;
 	if (!saved->taken && node_time(node) >= run->options.snapshot_ns) {
 		saved->taken = true;
-		take(run, node);
+		take(run, node, false);
 	}
 	if (host_request_came())
-		take(run, node);
+		take(run, node, true);
 }
 
 /* --- the end --------------------------------------------------------------------------------------- */
@@ -335,7 +338,7 @@ void saved_end(struct run *run, struct node *node)
 	char text[32];
 
 	if (run->options.snapshot && run->options.snapshot_ns == TIME_END)
-		take(run, node);
+		take(run, node, false);
 	else if (run->options.snapshot && !saved->taken) {
 		complain("no snapshot was taken: the run ended before, at %s",
 			 time_text(node_time(node), text));
