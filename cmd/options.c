@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "host/host.h"
 #include "kernel/core/profile.h"
 #include "port/vm/trace.h"
 
@@ -509,6 +510,37 @@ static bool is_for(int option, bool replay)
 	       option == OPT_PERF_MAP || option == 'S' || option == 'v';
 }
 
+/* What is written must not take the place of what is read, or of something else that is written. */
+static bool files_agree(const struct run_options *options)
+{
+	const struct {
+		const char *name, *path;
+	} written[] = {{"--trace", options->trace},
+		       {"--record", options->record},
+		       {"--snapshot", options->snapshot}},
+	  read[] = {{"the image", options->replay || options->restore ? NULL : options->image},
+		    {"the recording", options->replay},
+		    {"--restore", options->restore},
+		    {"--disk", options->disk},
+		    {"--dtb", options->dtb}};
+
+	for (size_t i = 0; i < sizeof written / sizeof written[0]; i++) {
+		if (!written[i].path)
+			continue;
+		for (size_t k = 0; k < i; k++)
+			if (written[k].path && host_file_is_same(written[i].path, written[k].path))
+				return mistake("%s %s: that file is for %s", written[i].name, written[i].path,
+					       written[k].name);
+		for (size_t k = 0; k < sizeof read / sizeof read[0]; k++)
+			/* A snapshot may be taken anew: it is in memory by then. */
+			if (read[k].path && host_file_is_same(written[i].path, read[k].path) &&
+			    !(written[i].path == options->snapshot && read[k].path == options->restore))
+				return mistake("%s %s: that file is %s", written[i].name, written[i].path,
+					       read[k].name);
+	}
+	return true;
+}
+
 /* What can only be said when all options are known; `of_machine`: the last of those that was given, or 0. */
 static bool options_agree(const struct run_options *options, int of_machine)
 {
@@ -518,6 +550,8 @@ static bool options_agree(const struct run_options *options, int of_machine)
 		return mistake("--trace-buffer: without --trace FILE nothing is traced");
 	if (options->gdb_wait && !options->gdb_host)
 		return mistake("-S waits for a debugger: say where, with --gdb PORT");
+	if (!files_agree(options))
+		return false;
 	if (!options->on_qemu)
 		return true;
 	if (options->trace)

@@ -102,6 +102,8 @@ void host_wait(bool input, const struct host_link *link, uint64_t timeout_ns);
 
 /* The contents of a regular file in memory from malloc(); NULL on failure. */
 void *host_file_load(const char *path, uint64_t *size);
+/* Do both name one regular file, there or yet to be made? */
+bool host_file_is_same(const char *path, const char *other);
 /* Writes a whole file; a regular one that could not be written in full is removed again. */
 bool host_file_save(const char *path, const void *bytes, uint64_t size);
 

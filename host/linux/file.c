@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -75,6 +76,15 @@ void *host_file_load(const char *path, uint64_t *size)
 	close(fd);
 	*size = (uint64_t)got;
 	return data;
+}
+
+bool host_file_is_same(const char *path, const char *other)
+{
+	struct stat first, second;
+
+	if (stat(path, &first) != 0 || stat(other, &second) != 0)
+		return strcmp(path, other) == 0;
+	return S_ISREG(first.st_mode) && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
 bool host_file_save(const char *path, const void *bytes, uint64_t size)
