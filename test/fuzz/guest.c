@@ -169,6 +169,8 @@ void act(unsigned index)
 	avoid_before_act(index);
 	worker->page->number = ++fuzz.actions;
 	say("worker %u: ", index);
+	if (fuzz.is_race && chance(70))
+		dice = 40; /* IPC */
 	if (dice < 40)
 		make_method(worker, &regs);
 	else if (dice < 63)

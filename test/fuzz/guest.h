@@ -54,6 +54,7 @@ enum {
 	SLOT_PARK = SLOT_VSPACE + PROCESSES, /* where workers stop in a program for upstream's kernel */
 	SLOT_DEEP,                           /* the CNode itself, DEEP_DEPTH bits of an index count */
 	SLOT_GUARDED,                        /* the same with a guard, see worker_cptr() */
+	SLOT_CROWD,                          /* the endpoint or notification that a race is about */
 	SLOT_FREE,
 };
 
@@ -206,6 +207,12 @@ unsigned director_received(void);
 /* Takes the thread that has sent a message away from the director: a slot of a CSpace gets the reply
  * capability. */
 seL4_Error save_caller(unsigned cspace, seL4_Word slot);
+
+/* A new endpoint or notification, with capabilities in SLOT_CROWD; the director's; what can be done to it. */
+void crowd_make(bool is_endpoint);
+seL4_CPtr crowd_cptr(void);
+void crowd_end(void);
+seL4_Error crowd_cancel(unsigned cspace);
 
 /* Moves the only capability of its kind to a slot of a worker's CSpace, and back. */
 bool lend_irq_control(const struct worker *worker);

@@ -474,9 +474,10 @@ static void make_receive_path(struct worker *worker)
 void make_ipc(struct worker *worker, seL4_UserContext *regs)
 {
 	static const signed char numbers[] = {
-		seL4_SysCall,      seL4_SysCall,  seL4_SysCall,   seL4_SysReplyRecv, seL4_SysReplyRecv,
-		seL4_SysReplyRecv, seL4_SysSend,  seL4_SysNBSend, seL4_SysRecv,      seL4_SysRecv,
-		seL4_SysRecv,      seL4_SysReply, seL4_SysYield,  seL4_SysNBRecv};
+		seL4_SysCall,      seL4_SysCall,      seL4_SysCall,      seL4_SysReplyRecv,
+		seL4_SysReplyRecv, seL4_SysReplyRecv, seL4_SysReplyRecv, seL4_SysSend,
+		seL4_SysSend,      seL4_SysNBSend,    seL4_SysRecv,      seL4_SysRecv,
+		seL4_SysRecv,      seL4_SysReply,     seL4_SysYield,     seL4_SysNBRecv};
 	seL4_Word number = (seL4_Word)numbers[below(sizeof numbers)];
 	seL4_Word cptr = pick(worker->cspace, chance(75)   ? TYPE_Endpoint
 					      : chance(80) ? TYPE_Notification
@@ -484,7 +485,9 @@ void make_ipc(struct worker *worker, seL4_UserContext *regs)
 	seL4_Word label = chance(70) ? 0 : below(4), length = chance(70) ? below(5) : below(128);
 	seL4_Word caps = chance(60) ? 0 : below(4);
 
-	if (chance(3))
+	if (fuzz.is_race && chance(80))
+		cptr = SLOT_CROWD;
+	else if (chance(3))
 		cptr = chance(50) ? pick(worker->cspace, TYPE_Reply) : strange_word();
 	for (unsigned i = 0; i < 4; i++)
 		put_word(worker, regs, i, reply_word(i, strange_word()));

@@ -181,36 +181,86 @@ void talk(void)
 		trace(receive(director_endpoint((unsigned)below(ENDPOINTS)), true));
 }
 
-/* --- races ------------------------------------------------------------------------------------------------
- */
+/* --- races ------------------------------------------------------------------------------------------------ */
+
+/* Something that more than one may wait for, or that changes who is next. */
+static void race_event(bool *is_endpoint)
+{
+	unsigned worker = (unsigned)below(WORKERS);
+	struct sel4_registers regs;
+
+	switch (below(avoid_unanswered(worker) ? 6 : 8)) {
+	case 0:
+		say("\n  delete");
+		crowd_end();
+		*is_endpoint = false;
+		break;
+	case 1:
+		say("\n  cancel badged sends");
+		trace(crowd_cancel((unsigned)below(CSPACES)));
+		break;
+	case 2:
+	case 3:
+		say("\n  send ");
+		regs = message(crowd_cptr());
+		sel4_trap(seL4_SysNBSend, &regs);
+		regs.cap_or_badge -= crowd_cptr(); /* a slot after those that are full at boot */
+		trace_registers(&regs);
+		break;
+	case 4:
+		if (*is_endpoint)
+			trace(receive(crowd_cptr(), true));
+		break;
+	case 5:
+		say("\n  priority of worker %u", worker);
+		worker_set_priority(worker, 0);
+		break;
+	case 6:
+		say("\n  suspend worker %u", worker);
+		sk_must(seL4_TCB_Suspend(worker_tcb(worker)));
+		break;
+	default:
+		say("\n  resume worker %u", worker);
+		fuzz.worker[worker].is_parked = false;
+		sk_must(seL4_TCB_Resume(worker_tcb(worker)));
+		break;
+	}
+}
 
 /* Each at most once: while the director is above them they are made ready, then they run. */
-static void race_round(void)
+static void race_round(bool *is_endpoint)
 {
-	unsigned first = (unsigned)below(WORKERS), runners = 2 + (unsigned)below(WORKERS - 1);
+	unsigned first = (unsigned)below(WORKERS), runners = (unsigned)below(WORKERS + 1);
 
 	set_own_priority(RACE_PRIO);
 	for (unsigned i = 0; i < runners; i++) {
 		say("\n  ");
 		act((first + i) % WORKERS);
 	}
+	for (unsigned i = 0; i < 3 && chance(40); i++)
+		race_event(is_endpoint);
 	set_own_priority(DIRECTOR_PRIO);
 	observe();
 }
 
 /*
  * The order of threads of one priority does not depend on time as long as no time slice is used up: all
- * threads are new, and none runs for as long as a tick's distance times the ticks of a slice.
+ * threads are new, and none runs for as long as a tick's distance times the ticks of a slice. Many of them
+ * want the same endpoint or notification.
  */
 void race(void)
 {
+	bool is_endpoint = chance(70);
+
 	say("race");
 	fuzz.is_race = true;
+	crowd_make(is_endpoint);
 	for (unsigned i = 0; i < WORKERS; i++)
 		worker_renew(i);
-	for (seL4_Word i = below(3) + 1; i; i--)
-		race_round();
+	for (seL4_Word i = below(8) + 1; i; i--)
+		race_round(&is_endpoint);
 	fuzz.is_race = false;
+	crowd_end();
 	for (unsigned i = 0; i < WORKERS; i++)
 		worker_set_priority(i, 0);
 }

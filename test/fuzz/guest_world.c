@@ -30,6 +30,7 @@ static struct {
 	seL4_CPtr spaces;          /* the director's CSpace; see director_cspace() */
 	seL4_CPtr cspace, tcb, endpoint, notification, frame, process;
 	seL4_CPtr irq; /* handler of the UART; made when avoiding */
+	seL4_CPtr crowd, crowd_memory;
 	seL4_CPtr got; /* where the director receives a capability */
 } slot;
 
@@ -165,6 +166,8 @@ void world_prepare(void)
 	slot.cspace = sk_slots_new(CSPACES);
 	slot.tcb = sk_slots_new(WORKERS + SPARES);
 	slot.got = sk_slot_new();
+	slot.crowd = sk_slot_new();
+	slot.crowd_memory = sk_object_new(seL4_UntypedObject, seL4_NotificationBits);
 	slot.endpoint = sk_slots_new(ENDPOINTS + 2);
 	slot.notification = sk_slots_new(NOTIFICATIONS);
 	slot.frame = sk_slots_new(FRAMES);
@@ -484,6 +487,33 @@ seL4_Word pick(unsigned cspace, unsigned type)
 			return at;
 	}
 	return 0;
+}
+
+void crowd_make(bool is_endpoint)
+{
+	seL4_Word type = is_endpoint ? seL4_EndpointObject : seL4_NotificationObject;
+
+	sk_must(seL4_Untyped_Retype(slot.crowd_memory, type, 0, ROOT, 0, 0, slot.crowd, 1));
+	for (unsigned i = 0; i < CSPACES; i++) {
+		look(i, SLOT_CROWD);
+		trace(give(i, SLOT_CROWD, slot.crowd, chance(80) ? 15 : random_rights(), below(3)));
+	}
+}
+
+seL4_CPtr crowd_cptr(void)
+{
+	return slot.crowd;
+}
+
+void crowd_end(void)
+{
+	sk_must(seL4_CNode_Revoke(ROOT, slot.crowd_memory, SK_DEPTH));
+}
+
+/* Badge 1 or 2, mostly. */
+seL4_Error crowd_cancel(unsigned cspace)
+{
+	return seL4_CNode_CancelBadgedSends(slot.cspace + cspace, SLOT_CROWD, CSPACE_BITS);
 }
 
 /* --- a world ------------------------------------------------------------------------------------------ */
