@@ -5,58 +5,25 @@
  * Each case gets a machine with one page of code at CODE and two of data at DATA, and fills its program
  * in with asm.h. Prints a line for each case; the status is 1 if one failed.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "test/insn/asm.h"
-#include "test/insn/machine.h"
-
-#define CODE       UINT64_C(0x10000)
-#define DATA       UINT64_C(0x20000) /* two pages, then nothing */
-#define DATA_PAGES 2
-#define MANY       1000000
+#include "test/insn/cases.h"
 
 static unsigned failures;
-static char why[400];
+char why[400];
 
-/* Fails the case if they differ, and says so. */
-#define EXPECT(what, is, should)                                                                             \
-	do {                                                                                                 \
-		uint64_t is_ = (uint64_t)(is), should_ = (uint64_t)(should);                                 \
-		if (is_ != should_) {                                                                        \
-			snprintf(why, sizeof(why), "line %d: %s is %#" PRIx64 ", not %#" PRIx64, __LINE__,   \
-				 what, is_, should_);                                                        \
-			return false;                                                                        \
-		}                                                                                            \
-	} while (0)
-
-static void code_at(struct machine *m, uint64_t va, const uint32_t *words, unsigned count)
+void code_at(struct machine *m, uint64_t va, const uint32_t *words, unsigned count)
 {
 	poke(m, va, words, count * 4);
 }
 
-#define PROGRAM(m, ...)                                                                                      \
-	code_at(m, CODE, (const uint32_t[]){__VA_ARGS__},                                                    \
-		sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
-
-static enum vm_stop go(struct machine *m, uint64_t pc, uint64_t budget)
+enum vm_stop go(struct machine *m, uint64_t pc, uint64_t budget)
 {
 	m->regs.pc = pc;
 	return vm_run(m->hart, &m->regs, budget);
 }
-
-/* Runs from pc, and expects an exception there with this much retired. */
-#define EXPECT_FAULT(m, from, expected_cause, expected_tval, at, retired)                                    \
-	do {                                                                                                 \
-		uint64_t before_ = (m)->hart->instret;                                                       \
-		EXPECT("stop", go(m, from, MANY), VM_STOP_EXCEPTION);                                        \
-		EXPECT("cause", (m)->hart->cause, expected_cause);                                           \
-		EXPECT("tval", (m)->hart->tval, expected_tval);                                              \
-		EXPECT("pc", (m)->regs.pc, at);                                                              \
-		EXPECT("retired", (m)->hart->instret - before_, retired);                                    \
-	} while (0)
 
 /* --- traps --- */
 
@@ -592,192 +559,6 @@ static bool long_budgets(struct machine *m)
 	return true;
 }
 
-/* --- page tables --- */
-
-/* What a load, a store and a fetch say of DATA mapped by `pte`: 0 is none. */
-static bool rights(struct machine *m, uint64_t pte, unsigned load, unsigned store, unsigned fetch)
-{
-	unsigned causes[3] = {load, store, fetch};
-
-	*pte_of(m, m->root, DATA) = pte;
-	vm_flush_page(m->vm, 1, DATA);
-	m->regs.x[6] = DATA;
-	PROGRAM(m, LD(5, 6, 0), ECALL, SD(5, 6, 0), ECALL, JALR(0, 6, 0));
-	for (unsigned i = 0; i < 3; i++) {
-		if (causes[i]) {
-			EXPECT_FAULT(m, CODE + i * 8, causes[i], DATA, i == 2 ? DATA : CODE + i * 8, i == 2);
-		} else {
-			EXPECT("stop", go(m, CODE + i * 8, MANY), VM_STOP_ECALL);
-		}
-	}
-	return true;
-}
-
-static bool page_rights(struct machine *m)
-{
-	uint64_t paddr = page_new(m), page = paddr >> 12 << 10;
-
-	memcpy(host_of(m, paddr), (const uint32_t[]){ECALL, ECALL}, 8);
-	return rights(m, page | PTE_ALL, 0, 0, 0) && rights(m, page | (PTE_ALL & ~PTE_V), 13, 15, 12) &&
-	       rights(m, page | (PTE_ALL & ~PTE_U), 13, 15, 12) &&
-	       rights(m, page | (PTE_ALL & ~PTE_R), 13, 15, 12) && /* W without R is reserved */
-	       rights(m, page | (PTE_ALL & ~PTE_R & ~PTE_W), 13, 15, 0) &&
-	       rights(m, page | (PTE_ALL & ~PTE_W), 0, 15, 0) &&
-	       rights(m, page | (PTE_ALL & ~PTE_X), 0, 0, 12) &&
-	       rights(m, page | (PTE_ALL & ~PTE_A), 13, 15, 12) &&
-	       rights(m, page | (PTE_ALL & ~PTE_D), 0, 15, 0) &&
-	       rights(m, page | PTE_ALL | UINT64_C(1) << 63, 13, 15, 12) && /* Svnapot */
-	       rights(m, page | PTE_ALL | UINT64_C(1) << 61, 13, 15, 12) && /* Svpbmt */
-	       rights(m, page | PTE_ALL | UINT64_C(1) << 54, 13, 15, 12) &&
-	       rights(m, page | PTE_ALL | 0x300, 0, 0, 0) && /* for software */
-	       rights(m, page | PTE_ALL | 0x20, 0, 0, 0) &&  /* global */
-	       rights(m, page | PTE_V, 13, 15, 12) &&        /* a table at the last level */
-	       rights(m, (RAM_BASE + RAM_SIZE) >> 12 << 10 | PTE_ALL, 5, 7, 1) &&
-	       rights(m, (RAM_BASE - 4096) >> 12 << 10 | PTE_ALL, 5, 7, 1) &&
-	       rights(m, UINT64_C(0x3ffffffffffc00) | PTE_ALL, 5, 7, 1) && rights(m, PTE_ALL, 5, 7, 1);
-}
-
-/* Superpages, and hostile entries above the last level. */
-static bool table_entries(struct machine *m)
-{
-	uint64_t va = UINT64_C(5) << 30, root_entry = RAM_BASE >> 12 << 10;
-	uint64_t *entry = (uint64_t *)host_of(m, m->root) + 5;
-	static const struct {
-		uint64_t pte;
-		unsigned cause;
-	} bad[] = {
-		{0, 13},
-		{PTE_V | PTE_A, 13},
-		{PTE_V | PTE_D, 13},
-		{PTE_V | PTE_U, 13},
-		{PTE_V | UINT64_C(1) << 60, 13},
-		{PTE_V | PTE_W, 13},
-		{PTE_V, 5},
-		{UINT64_C(0x3ffffffffffc00) | PTE_V, 5},
-		{(RAM_BASE + RAM_SIZE) >> 12 << 10 | PTE_V, 5},
-		{(RAM_BASE + 4096) >> 12 << 10 | PTE_ALL, 13}, /* misaligned superpage */
-	};
-
-	m->regs.x[6] = va + 0x123450;
-	PROGRAM(m, LD(5, 6, 0), ECALL);
-	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		*entry = bad[i].pte;
-		vm_flush_all(m->vm);
-		EXPECT_FAULT(m, CODE, bad[i].cause, va + 0x123450, CODE, 0);
-	}
-	memset(host_of(m, RAM_BASE + 0x123450), 0x5a, 8);
-	*entry = root_entry | PTE_ALL; /* 1 GiB */
-	vm_flush_asid(m->vm, 1);
-	EXPECT("stop", go(m, CODE, MANY), VM_STOP_ECALL);
-	EXPECT("gigapage", m->regs.x[5], UINT64_C(0x5a5a5a5a5a5a5a5a));
-	*pte_of(m, m->root, UINT64_C(6) << 30) = 0; /* makes tables */
-	entry = (uint64_t *)host_of(m, m->root) + 6;
-	entry = (uint64_t *)host_of(m, *entry >> 10 << 12) + 0;
-	m->regs.x[6] = (UINT64_C(6) << 30) + 0x123450;
-	*entry = root_entry | PTE_ALL; /* 2 MiB */
-	vm_flush_all(m->vm);
-	EXPECT("stop", go(m, CODE, MANY), VM_STOP_ECALL);
-	EXPECT("megapage", m->regs.x[5], UINT64_C(0x5a5a5a5a5a5a5a5a));
-	*entry = root_entry | 1 << 10 | PTE_ALL;
-	vm_flush_all(m->vm);
-	EXPECT_FAULT(m, CODE, 13, m->regs.x[6], CODE, 0);
-	return true;
-}
-
-static bool root_nowhere(struct machine *m)
-{
-	PROGRAM(m, ECALL);
-	vm_hart_set_space(m->hart, 0, 1);
-	EXPECT_FAULT(m, CODE, VM_CAUSE_FETCH_PAGE, CODE, CODE, 0);
-	vm_hart_set_space(m->hart, RAM_BASE + RAM_SIZE, 1);
-	EXPECT_FAULT(m, CODE, VM_CAUSE_FETCH_ACCESS, CODE, CODE, 0);
-	vm_hart_set_space(m->hart, UINT64_MAX, 1);
-	EXPECT_FAULT(m, CODE, VM_CAUSE_FETCH_ACCESS, CODE, CODE, 0);
-	vm_hart_set_space(m->hart, m->root, 1);
-	EXPECT("stop", go(m, CODE, MANY), VM_STOP_ECALL);
-	return true;
-}
-
-static bool flushes(struct machine *m)
-{
-	uint64_t one = page_new(m), two = page_new(m);
-	uint64_t value = 1;
-
-	memcpy(host_of(m, one), &value, 8);
-	value = 2;
-	memcpy(host_of(m, two), &value, 8);
-	m->regs.x[6] = DATA;
-	PROGRAM(m, LD(5, 6, 0), ECALL);
-	for (unsigned i = 0; i < 9; i++) {
-		*pte_of(m, m->root, DATA) = (i & 1 ? two : one) >> 12 << 10 | PTE_ALL;
-		if (i % 3 == 0)
-			vm_flush_page(m->vm, 1, DATA);
-		else if (i % 3 == 1)
-			vm_flush_asid(m->vm, 1);
-		else
-			vm_flush_all(m->vm);
-		EXPECT("stop", go(m, CODE, MANY), VM_STOP_ECALL);
-		EXPECT("value", m->regs.x[5], i & 1 ? 2 : 1);
-	}
-	*pte_of(m, m->root, DATA) = 0; /* code that is no longer mapped does not run */
-	memcpy(host_of(m, one), (const uint32_t[]){LI(5, 7), ECALL}, 8);
-	vm_written(m->vm, one, 8);
-	map(m, DATA, one, PTE_ALL);
-	EXPECT("stop", go(m, DATA, MANY), VM_STOP_ECALL);
-	map(m, DATA, 0, 0);
-	EXPECT_FAULT(m, DATA, VM_CAUSE_FETCH_PAGE, DATA, DATA, 0);
-	return true;
-}
-
-/* Many spaces with the same addresses: none sees what belongs to another. */
-static bool many_spaces(struct machine *m)
-{
-	uint64_t roots[200], code;
-
-	vm_translate(m->vm, m->root, CODE, &code);
-	PROGRAM(m, LD(5, 6, 0), SD(5, 6, 8), ECALL);
-	m->regs.x[6] = DATA;
-	for (unsigned i = 0; i < 200; i++) {
-		uint64_t page = page_new(m), value = i + 1000;
-
-		roots[i] = page_new(m);
-		*pte_of(m, roots[i], CODE) = code >> 12 << 10 | PTE_ALL;
-		*pte_of(m, roots[i], DATA) = page >> 12 << 10 | PTE_ALL;
-		memcpy(host_of(m, page), &value, 8);
-	}
-	for (unsigned n = 0; n < 2000; n++) {
-		unsigned i = n < 400 ? n % 200 : n * 7919 % 200;
-
-		vm_hart_set_space(m->hart, roots[i], (uint16_t)(i % 3 ? i : 7));
-		EXPECT("stop", go(m, CODE, MANY), VM_STOP_ECALL);
-		EXPECT("value", m->regs.x[5], i + 1000);
-	}
-	return true;
-}
-
-/* More code than the block cache holds, all of it changing while it runs. */
-static bool much_code(struct machine *m)
-{
-	uint64_t va = UINT64_C(0x1000000);
-	unsigned pages = 256, words = pages * 1024;
-	uint32_t *code = malloc(words * 4);
-
-	map_new(m, va, pages);
-	for (unsigned i = 0; i < words; i++)
-		code[i] = i % 5 == 4 ? JAL(0, 4) : ADDI(5, 5, 1);
-	code[words - 1] = ECALL;
-	poke(m, va, code, words * 4);
-	free(code);
-	for (unsigned i = 0; i < 5; i++) {
-		uint64_t before = m->hart->instret;
-
-		m->regs.x[5] = 0;
-		EXPECT("stop", go(m, va + i * 4, MANY), VM_STOP_ECALL);
-		EXPECT("instret", m->hart->instret - before, words - 1 - i);
-	}
-	return true;
-}
-
 static bool disassembles(struct machine *m)
 {
 	static const struct {
@@ -814,47 +595,65 @@ static bool disassembles(struct machine *m)
 	return true;
 }
 
-static void case_run(const char *name, bool (*function)(struct machine *m))
+static const struct vm_case cases[] = {
+	CASE(ecall_does_not_retire),
+	CASE(ebreak_is_a_breakpoint),
+	CASE(illegal_instructions),
+	CASE(illegal_compressed),
+	CASE(illegal_dynamic_rounding),
+	CASE(flags_are_exact_on_return),
+	CASE(faults_of_loads_and_stores),
+	CASE(misaligned_accesses),
+	CASE(atomics_fault),
+	CASE(reservations),
+	CASE(x0_stays_zero),
+	CASE(fetch_faults),
+	CASE(straddling_instruction),
+	CASE(straddling_breakpoint),
+	CASE(straddling_branch),
+	CASE(overwrites_next_instruction),
+	CASE(overwrites_in_a_loop),
+	CASE(overwrites_through_an_alias),
+	CASE(data_beside_code),
+	CASE(owner_writes_code),
+	CASE(device_accesses),
+	CASE(counters_count),
+	CASE(stops_when_asked),
+	CASE(skips_one_breakpoint),
+	CASE(budgets_are_exact),
+	CASE(budgets_end_before_faults),
+	CASE(long_budgets),
+	CASE(disassembles),
+	{0},
+};
+
+static void case_run(const struct vm_case *c)
 {
 	struct machine *m = machine_create();
 
 	map_new(m, CODE, 1);
 	map_new(m, DATA, DATA_PAGES);
 	why[0] = 0;
-	if (function(m)) {
-		printf("ok %s %s\n", machine_tier_name(), name);
+	if (c->run(m)) {
+		printf("ok %s %s\n", machine_tier_name(), c->name);
 	} else {
-		printf("not ok %s %s: %s\n", machine_tier_name(), name, why);
+		printf("not ok %s %s: %s\n", machine_tier_name(), c->name, why);
 		failures++;
 	}
 	fflush(stdout);
 	machine_destroy(m);
 }
 
-#define CASES(DO)                                                                                            \
-	DO(ecall_does_not_retire)                                                                            \
-	DO(ebreak_is_a_breakpoint)                                                                           \
-	DO(illegal_instructions)                                                                             \
-	DO(illegal_compressed)                                                                               \
-	DO(illegal_dynamic_rounding) DO(flags_are_exact_on_return) DO(faults_of_loads_and_stores) DO(        \
-		misaligned_accesses) DO(atomics_fault) DO(reservations) DO(x0_stays_zero) DO(fetch_faults)   \
-		DO(straddling_instruction) DO(straddling_branch) DO(straddling_breakpoint)                   \
-			DO(overwrites_next_instruction) DO(overwrites_in_a_loop)                             \
-				DO(overwrites_through_an_alias) DO(data_beside_code) DO(owner_writes_code)   \
-					DO(device_accesses) DO(counters_count) DO(stops_when_asked)          \
-						DO(skips_one_breakpoint) DO(budgets_are_exact) DO(           \
-							budgets_end_before_faults) DO(long_budgets)          \
-							DO(page_rights) DO(table_entries) DO(root_nowhere)   \
-								DO(flushes) DO(many_spaces) DO(much_code)    \
-									DO(disassembles)
-
 int main(int argc, char **argv)
 {
+	static const struct vm_case *const all[] = {cases, page_cases, hostile_cases};
+
 	if (!machine_tier_take(&argc, argv) || argc > 1) {
 		fprintf(stderr, "usage: cases [--tier TIER]\n");
 		return 2;
 	}
-#define RUN(name) case_run(#name, name);
-	CASES(RUN)
+	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		for (const struct vm_case *c = all[i]; c->name; c++)
+			case_run(c);
 	return failures != 0;
 }

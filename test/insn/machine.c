@@ -6,6 +6,8 @@
 
 #include "test/insn/machine.h"
 
+#define AROUND (UINT64_C(1) << 30) /* bytes on both sides of memory that nobody may touch */
+
 static void bus_note(struct machine *m, uint64_t paddr, unsigned size)
 {
 	m->bus_instret = m->hart->instret;
@@ -73,12 +75,17 @@ const char *machine_tier_name(void)
 struct machine *machine_create(void)
 {
 	struct machine *m = calloc(1, sizeof(*m));
-	struct vm_config config = {.ram_base = RAM_BASE, .ram_size = RAM_SIZE, .harts = 1, .tier = machine_tier};
+	struct vm_config config = {
+		.ram_base = RAM_BASE, .ram_size = RAM_SIZE, .harts = 1, .tier = machine_tier};
 
 	if (!m)
 		abort();
-	m->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (m->ram == MAP_FAILED)
+	m->around = mmap(NULL, AROUND + RAM_SIZE + AROUND, PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (m->around == MAP_FAILED)
+		abort();
+	m->ram = m->around + AROUND;
+	if (mprotect(m->ram, RAM_SIZE, PROT_READ | PROT_WRITE))
 		abort();
 	config.ram = m->ram;
 	config.bus = (struct vm_bus){m, bus_load, bus_store, bus_counter};
@@ -95,7 +102,7 @@ struct machine *machine_create(void)
 void machine_destroy(struct machine *m)
 {
 	vm_destroy(m->vm);
-	munmap(m->ram, RAM_SIZE);
+	munmap(m->around, AROUND + RAM_SIZE + AROUND);
 	free(m);
 }
 

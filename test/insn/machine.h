@@ -26,6 +26,7 @@
 struct machine {
 	struct vm *vm;
 	struct vm_hart *hart;
+	uint8_t *around; /* memory, and what is on both sides of it */
 	uint8_t *ram;
 	uint64_t next; /* free physical page */
 	uint64_t root;
