@@ -83,7 +83,7 @@ static ssize_t write_some(const char *bytes, size_t size)
 {
 	struct pollfd ready = {.fd = STDOUT_FILENO, .events = POLLOUT};
 
-	if (poll_interruptible(&ready, 1, NULL) < 0)
+	if (poll_to_write(&ready, 1, NULL) < 0)
 		return -1;
 	return write(STDOUT_FILENO, bytes, size < PIPE_BUF ? size : PIPE_BUF);
 }
@@ -94,8 +94,9 @@ bool host_console_write(const void *bytes, size_t size)
 
 	while (size > 0) {
 		ssize_t written = write_some(cursor, size);
+		bool later = errno == EAGAIN || (errno == EINTR && !host_signal() && !host_alarm_rang());
 
-		if (written < 0 && errno != EAGAIN)
+		if (written < 0 && !later)
 			return false;
 		if (written > 0) {
 			cursor += written;

@@ -12,6 +12,8 @@ struct host_link;
  * what ppoll() does; -1 with EINTR also when a signal or the alarm had come before.
  */
 int poll_interruptible(struct pollfd *fds, unsigned count, const struct timespec *timeout);
+/* The same, but a request (SIGUSR1) is no reason to return: it can wait until all is written. */
+int poll_to_write(struct pollfd *fds, unsigned count, const struct timespec *timeout);
 
 /* What of a link to wait for: the client, or a new one; returns how many. */
 unsigned link_poll(const struct host_link *link, struct pollfd fds[2]);

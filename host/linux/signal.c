@@ -125,20 +125,33 @@ bool host_alarm_rang(void)
 	return rang;
 }
 
-int poll_interruptible(struct pollfd *fds, unsigned count, const struct timespec *timeout)
+static int poll_until(struct pollfd *fds, unsigned count, const struct timespec *timeout, bool request)
 {
-	sigset_t block, old;
+	sigset_t block, old, meanwhile;
 	int result = -1, error = EINTR;
 
 	caught(&block);
 	sigprocmask(SIG_BLOCK, &block, &old);
-	if (!came && !rang && !requested) {
-		result = ppoll(fds, count, timeout, &old);
+	meanwhile = old;
+	if (!request)
+		sigaddset(&meanwhile, SIGUSR1);
+	if (!came && !rang && !(request && requested)) {
+		result = ppoll(fds, count, timeout, &meanwhile);
 		error = errno;
 	}
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	errno = error;
 	return result;
+}
+
+int poll_interruptible(struct pollfd *fds, unsigned count, const struct timespec *timeout)
+{
+	return poll_until(fds, count, timeout, true);
+}
+
+int poll_to_write(struct pollfd *fds, unsigned count, const struct timespec *timeout)
+{
+	return poll_until(fds, count, timeout, false);
 }
 
 const char *host_error(void)
