@@ -238,6 +238,7 @@ static enum run_state vm_turn(struct run *run)
 	enum node_state state;
 
 	if (debugged != RUN_IDLE) {
+		saved_observe(run, vm.node);
 		if (console_is_terminal() && !run->options.replay)
 			console_feed(&guest); /* for the keys that are ours */
 		return debugged;
