@@ -52,7 +52,7 @@ SKERRY_OBJ := $(SKERRY_SRC:%.c=$(BUILD)/host/%.o) $(BUILD)/host/cmd/metal_kernel
 all: $(BUILD)/skerry examples
 
 $(BUILD)/skerry: $(SKERRY_OBJ)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcapstone
+	$(CC) $(LDFLAGS) -Wl,--build-id -o $@ $^ $(LDLIBS) -lcapstone
 
 $(BUILD)/host/%.o: %.c
 	@mkdir -p $(@D)

@@ -29,6 +29,7 @@ enum {
 	OPT_STATS,
 	OPT_TIER,
 	OPT_PERF_MAP,
+	OPT_CODE_CACHE,
 	OPT_ON,
 	OPT_SNAPSHOT,
 	OPT_RESTORE,
@@ -55,6 +56,7 @@ static const struct option long_options[] = {
 	{"stats", optional_argument, NULL, OPT_STATS},
 	{"tier", required_argument, NULL, OPT_TIER},
 	{"perf-map", no_argument, NULL, OPT_PERF_MAP},
+	{"code-cache", required_argument, NULL, OPT_CODE_CACHE},
 	{"on", required_argument, NULL, OPT_ON},
 	{"snapshot", required_argument, NULL, OPT_SNAPSHOT},
 	{"restore", required_argument, NULL, OPT_RESTORE},
@@ -116,6 +118,7 @@ void help_run(void)
 	       "in "
 	       ".json\n"
 	       "      --trace-buffer SIZE  keep so much of the newest, 64K to 4G [16M: 262,144 events]\n"
+	       "      --code-cache DIR   keep compiled code in DIR, which only you can write to, for further runs\n"
 	       "      --perf-map         name compiled code for perf, in /tmp/perf-PID.map\n"
 	       "      --control FILE     make a socket at which skerry ps and skerry caps look into the run\n"
 	       "  -v, --verbose          say what is booted, and how the run ends\n"
@@ -148,7 +151,7 @@ void help_replay(void)
 	       "      --gdb [HOST:]PORT, -S    debug it, forwards and backwards, as skerry run does\n"
 	       "      --timeout TIME     end with status 124 after TIME of the host's clock\n"
 	       "      --tier interp|jit|auto   as of skerry run: any may replay what another recorded\n"
-	       "      --perf-map         as of skerry run\n"
+	       "      --perf-map, --code-cache DIR   as of skerry run\n"
 	       "      --stats[=json]     at the end, print what the run did to standard error\n"
 	       "  -v, --verbose          say what is replayed\n"
 	       "  -h, --help             show this\n"
@@ -463,6 +466,9 @@ static bool option_parse(int option, char *text, struct run_options *options)
 		return true;
 	case OPT_TIER:
 		return tier_parse(text, options);
+	case OPT_CODE_CACHE:
+		options->code_cache = text;
+		return true;
 	case OPT_PERF_MAP:
 		options->perf_map = true;
 		return true;
@@ -507,7 +513,7 @@ static bool is_for(int option, bool replay)
 		return option != OPT_TO;
 	return option == OPT_TO || option == OPT_SNAPSHOT || option == OPT_TIMEOUT || option == OPT_STATS ||
 	       option == OPT_TRACE || option == OPT_TRACE_BUFFER || option == OPT_GDB || option == OPT_TIER ||
-	       option == OPT_PERF_MAP || option == 'S' || option == 'v';
+	       option == OPT_PERF_MAP || option == OPT_CODE_CACHE || option == 'S' || option == 'v';
 }
 
 /* What is written must not take the place of what is read, or of something else that is written. */
@@ -559,9 +565,11 @@ static bool options_agree(const struct run_options *options, int of_machine)
 	if (options->control)
 		return mistake(
 			"--control: only Skerry's own machine can be looked into; leave out --on qemu");
-	if (options->tier_given || options->perf_map)
+	if (options->tier_given || options->perf_map || options->code_cache)
 		return mistake("--%s: only Skerry's own machine has a compiler of ours; leave out --on qemu",
-			       options->perf_map ? "perf-map" : "tier");
+			       options->perf_map     ? "perf-map"
+			       : options->code_cache ? "code-cache"
+						     : "tier");
 	if (options->stats != STATS_NONE)
 		return mistake("--stats: only Skerry's own machine counts; leave out --on qemu");
 	if (options->snapshot || options->restore)

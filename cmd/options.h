@@ -57,6 +57,7 @@ struct run_options {
 	enum vm_tier tier;
 	bool tier_given;
 	bool perf_map;
+	const char *code_cache; /* folder; NULL: none */
 	bool verbose;
 	const char *gdb_host; /* NULL: no debugger */
 	uint16_t gdb_port;    /* 0: any */

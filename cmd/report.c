@@ -174,6 +174,7 @@ static unsigned collect(struct node *node, uint64_t wall_ns, uint64_t boot_ns, s
 	figure[n++] = (struct figure){"code_bytes", stats.code_bytes};
 	figure[n++] = (struct figure){"compile_time_ns", stats.compile_ns};
 	figure[n++] = (struct figure){"code_flushes", stats.code_flushes};
+	figure[n++] = (struct figure){"code_recalled", stats.code_recalled};
 	figure[n++] = (struct figure){"code_entries", stats.native_entries};
 	figure[n++] = (struct figure){"instructions_in_code", stats.native_insns};
 	figure[n++] = (struct figure){"instructions_interpreted", stats.interpreted_insns};

@@ -6,6 +6,7 @@
  * at fixed moments of guest time (the end of each step, and when it idles), so that with input from a
  * file two runs are the same.
  */
+#include "cmd/code_cache.h"
 #include "cmd/console.h"
 #include "cmd/control.h"
 #include "cmd/gdb_server.h"
@@ -121,6 +122,10 @@ static bool vm_start(struct run *run)
 				   : node_create(&config, error, sizeof error);
 	if (!vm.node)
 		return run_no_boot(run, error);
+	if (options->code_cache && !code_cache_begin(vm.node, &run->image, options->code_cache)) {
+		run->status = STATUS_NO_BOOT;
+		return false;
+	}
 	vm.report = (struct report_context){
 		.image = &run->image,
 		.node = vm.node,
@@ -332,12 +337,14 @@ static void vm_close(struct run *run)
 	control_end();
 	if (vm.node && run->booted)
 		saved_end(run, vm.node);
+	code_cache_end(vm.node);
 	if (vm.node) {
 		if (!trace_end(vm.node) && run->status == STATUS_OK)
 			run->status = STATUS_STUCK;
 		node_destroy(vm.node);
 	}
 	vm.node = NULL;
+	code_cache_free();
 	perf_map_end();
 }
 

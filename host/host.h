@@ -126,6 +126,23 @@ void host_output_abandon(struct host_output *output);
  */
 struct host_output *host_profile_create(void);
 
+/*
+ * A folder that nobody but us (and the administrator) may write to, made if it is not there; NULL: it is not such
+ * a one, or cannot be. Its files likewise. Saving replaces a file at once or not at all.
+ */
+struct host_folder;
+struct host_folder *host_folder_open(const char *path);
+void host_folder_close(struct host_folder *folder);
+bool host_folder_has(struct host_folder *folder, const char *name);
+void *host_folder_load(struct host_folder *folder, const char *name, uint64_t *size); /* from malloc() */
+bool host_folder_save(struct host_folder *folder, const char *name, const void *bytes, uint64_t size);
+
+/* Which build of this program runs: another one has another. False: it does not say. */
+struct host_build {
+	uint8_t id[32];
+};
+bool host_build(struct host_build *build);
+
 struct host_disk; /* a file or block device of fixed size */
 
 /*

@@ -105,15 +105,17 @@ struct vm_hart {
 		uint64_t vaddr;     /* the first watched byte of the access */
 		enum vm_watch kind; /* of the watchpoint */
 	} watched;                  /* of the last VM_STOP_WATCH */
-	/* further fields are the VM's own: see vm/internal.h */
+				    /* further fields are the VM's own: see vm/internal.h */
 };
 
 /* Statistics since creation; reading them costs nothing while they are not asked for. */
 struct vm_stats {
 	uint64_t tlb_misses[3]; /* load, store, fetch */
 	uint64_t blocks_decoded, blocks_invalidated;
-	uint64_t blocks_compiled, regions_compiled, insns_compiled, code_bytes, compile_ns; /* what the compiler did */
+	uint64_t blocks_compiled, regions_compiled, insns_compiled, code_bytes,
+		compile_ns;         /* what the compiler did */
 	uint64_t code_flushes;      /* how often all code was dropped: some memory for it was full */
+	uint64_t code_recalled;     /* blocks and regions whose code came from another run */
 	uint64_t native_entries;    /* how often the interpreter went over to code */
 	uint64_t native_insns;      /* retired there, those included that code has the interpreter do */
 	uint64_t interpreted_insns; /* all others */
@@ -215,6 +217,22 @@ struct vm_code {
 				*/
 };
 bool vm_code_at(struct vm_hart *hart, uint64_t pc, struct vm_code *code);
+/*
+ * Keeps the code that is compiled for another run, before anything has run. `bytes`, aligned to eight and
+ * there as long as the machine, are what vm_code_kept() has given in an earlier one, one part behind the
+ * other, or NULL. They are machine code: only of this very program, and from where nobody else can write.
+ * False: they are of no use, from another kind of processor or damaged; what is compiled is kept all the
+ * same.
+ */
+bool vm_code_keep(struct vm *vm, void *bytes, uint64_t size);
+/* All that is kept, in two parts, as long as the machine is there and does not run; false: nothing that is
+ * new. */
+struct vm_kept_code {
+	const uint8_t *part[2];
+	uint64_t size[2];
+};
+bool vm_code_kept(const struct vm *vm, struct vm_kept_code *kept);
+
 /* What begins at an address that code goes to and that serves all code; NULL: nothing. */
 const char *vm_code_name(const struct vm *vm, const uint8_t *host);
 

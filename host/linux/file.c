@@ -1,6 +1,7 @@
 /* Files of Linux: an image read whole, and disks (regular files and block devices). */
 #define _GNU_SOURCE
 #include "host/host.h"
+#include "host/linux/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +23,7 @@ static void *fail(int fd, void *memory, int error)
 	return NULL;
 }
 
-/* Reads until `size` bytes are there or the file ends; the number of bytes, -1 on an error. */
-static ssize_t read_all(int fd, uint8_t *buffer, size_t size, off_t offset)
+ssize_t file_read(int fd, uint8_t *buffer, size_t size, off_t offset)
 {
 	size_t done = 0;
 
@@ -40,7 +40,7 @@ static ssize_t read_all(int fd, uint8_t *buffer, size_t size, off_t offset)
 	return (ssize_t)done;
 }
 
-static bool write_all(int fd, const uint8_t *cursor, uint64_t size, uint64_t offset)
+bool file_write(int fd, const uint8_t *cursor, uint64_t size, uint64_t offset)
 {
 	while (size > 0) {
 		ssize_t written = pwrite(fd, cursor, size, (off_t)offset);
@@ -70,7 +70,7 @@ void *host_file_load(const char *path, uint64_t *size)
 	data = malloc((size_t)about.st_size + 1);
 	if (!data)
 		return fail(fd, NULL, ENOMEM);
-	got = read_all(fd, data, (size_t)about.st_size, 0);
+	got = file_read(fd, data, (size_t)about.st_size, 0);
 	if (got < 0)
 		return fail(fd, data, errno);
 	close(fd);
@@ -162,12 +162,12 @@ uint64_t host_disk_size(const struct host_disk *disk)
 
 bool host_disk_read(struct host_disk *disk, uint64_t offset, void *buffer, size_t size)
 {
-	return read_all(disk->fd, buffer, size, (off_t)offset) == (ssize_t)size;
+	return file_read(disk->fd, buffer, size, (off_t)offset) == (ssize_t)size;
 }
 
 bool host_disk_write(struct host_disk *disk, uint64_t offset, const void *buffer, size_t size)
 {
-	return write_all(disk->fd, buffer, size, offset);
+	return file_write(disk->fd, buffer, size, offset);
 }
 
 bool host_disk_flush(struct host_disk *disk)
@@ -199,7 +199,7 @@ const char *host_nameless_file(const void *bytes, uint64_t size)
 	if (fd >= 0)
 		close(fd);
 	fd = memfd_create("skerry", MFD_CLOEXEC);
-	if (fd < 0 || !write_all(fd, bytes, size, 0))
+	if (fd < 0 || !file_write(fd, bytes, size, 0))
 		return NULL;
 	path_of(fd, path, sizeof path);
 	return path;

@@ -218,6 +218,16 @@ bool node_code_at(struct node *node, uint64_t pc, struct vm_code *code)
 	return vm_code_at(node->hart, pc, code);
 }
 
+bool node_code_keep(struct node *node, void *bytes, uint64_t size)
+{
+	return vm_code_keep(node->vm, bytes, size);
+}
+
+bool node_code_kept(const struct node *node, struct vm_kept_code *kept)
+{
+	return vm_code_kept(node->vm, kept);
+}
+
 const char *node_code_name(const struct node *node, const uint8_t *host)
 {
 	return vm_code_name(node->vm, host);

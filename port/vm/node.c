@@ -686,6 +686,7 @@ void node_get_stats(const struct node *node, struct node_stats *stats)
 		.code_bytes = vm.code_bytes,
 		.compile_ns = vm.compile_ns,
 		.code_flushes = vm.code_flushes,
+		.code_recalled = vm.code_recalled,
 		.native_entries = vm.native_entries,
 		.native_insns = vm.native_insns,
 		.interpreted_insns = vm.interpreted_insns,

@@ -92,7 +92,7 @@ struct node_stats {
 	uint64_t tlb_misses[3]; /* load, store, fetch */
 	uint64_t blocks_decoded, blocks_invalidated;
 	/* As in vm/vm.h. */
-	uint64_t blocks_compiled, regions_compiled, insns_compiled, code_bytes, compile_ns, code_flushes;
+	uint64_t blocks_compiled, regions_compiled, insns_compiled, code_bytes, compile_ns, code_flushes, code_recalled;
 	uint64_t native_entries, native_insns, interpreted_insns;
 };
 /* NULL, or why the image may have been built for another kernel configuration, judged by its calls. */
@@ -149,3 +149,7 @@ size_t node_read_memory(struct node *node, const struct node_thread *thread, uin
 /* As vm_code_at() and vm_code_name(), in the address space of the thread on the hart. */
 bool node_code_at(struct node *node, uint64_t pc, struct vm_code *code);
 const char *node_code_name(const struct node *node, const uint8_t *host);
+
+/* As vm_code_keep() and vm_code_kept(). */
+bool node_code_keep(struct node *node, void *bytes, uint64_t size);
+bool node_code_kept(const struct node *node, struct vm_kept_code *kept);

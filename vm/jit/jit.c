@@ -51,6 +51,7 @@ void vm_jit_destroy(struct vm *vm)
 
 	if (!jit)
 		return;
+	vm_keep_end(jit);
 	vm_translator_end(jit);
 	host_code_release(jit->size, jit->write, (void *)(uintptr_t)jit->run);
 	host_memory_release(jit->records, jit->records_size);
@@ -200,6 +201,7 @@ static struct code *make(struct hart *h, struct block *block, uint64_t pc, bool 
 	struct space *space = h->space;
 	uint64_t before, start = host_clock_ns();
 	struct code *code;
+	bool recalled;
 
 	vm_jit_room(vm, TRANSLATED_MAX, sizeof(*code) + 16 + LINKS_MAX * (sizeof(struct link_site) + 16));
 	before = jit->used;
@@ -208,7 +210,11 @@ static struct code *make(struct hart *h, struct block *block, uint64_t pc, bool 
 	code->space = space;
 	code->pc = pc;
 	code->careful = careful;
-	vm_compile(jit, code);
+	recalled = vm_keep_recall(jit, code);
+	if (!recalled) {
+		vm_compile(jit, code);
+		vm_keep_store(jit, 1, before);
+	}
 	code->bytes = (uint32_t)(jit->used - before);
 	code->block_next = block->codes;
 	block->codes = code;
@@ -217,11 +223,13 @@ static struct code *make(struct hart *h, struct block *block, uint64_t pc, bool 
 	space->code_pages |= UINT64_C(1) << (pc >> PAGE_BITS & 63);
 	if (jump_entry(space, pc)->pc == pc && !careful)
 		jump_entry(space, pc)->native = code->entry;
-	vm->stats.blocks_compiled++;
 	if (vm->config.code_made)
 		vm->config.code_made(vm->config.code_context, space->root, pc, code->entry, code->bytes);
-	vm->stats.insns_compiled += (uint64_t)block->count;
 	vm->stats.code_bytes += code->bytes;
+	if (recalled)
+		return code;
+	vm->stats.blocks_compiled++;
+	vm->stats.insns_compiled += (uint64_t)block->count;
 	vm->stats.compile_ns += host_clock_ns() - start;
 	return code;
 }

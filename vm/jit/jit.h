@@ -119,7 +119,20 @@ struct jit {
 	const uint8_t *linking;
 	void *translation;     /* the translator's own */
 	struct vm_code *shown; /* what is compiled for people to look at; else NULL */
+	struct keep *keep;     /* code for other runs; NULL: none is kept */
 };
+
+/* What in code depends on where it lies, or on what was made for it: see keep.c. */
+enum moves {
+	MOVES_FIXED,     /* a distance to the fixed part: where in it */
+	MOVES_ENTRY,     /* a distance to a block's own code: MOVES_INTO() */
+	MOVES_CODE,      /* an address: of the struct code of that number in the region, or 0 */
+	MOVES_LINK,      /* an address: of the link of that number */
+	MOVES_NATIVE_OP, /* an address: vm_native_op */
+	MOVES_COUNT,
+};
+/* The block's number in the region, and how far behind its entry. */
+#define MOVES_INTO(number, bytes) ((number) << 8 | (bytes))
 
 /* Why code came back. */
 enum native_exit {
@@ -161,6 +174,24 @@ void vm_jit_kill_regions(struct jit *jit, struct code *code);
 /* The block's code at `pc` in the hart's address space, made anew; NULL: nothing can be fetched there. */
 struct code *vm_jit_make(struct hart *h, uint64_t pc);
 
+/* --- keep.c --- */
+
+/* The translator says this of each place in code of that kind. */
+void vm_keep_note(struct jit *jit, enum moves moves, const uint8_t *at, uint64_t value);
+static inline void vm_keep_moves(struct jit *jit, enum moves moves, const uint8_t *at, uint64_t value)
+{
+	if (unlikely(jit->keep))
+		vm_keep_note(jit, moves, at, value);
+}
+/* And which links there are: an array. */
+void vm_keep_links(struct jit *jit, const struct link_site *links, unsigned count);
+/* Appends the code of another run to the cache; false: there is none. */
+bool vm_keep_recall(struct jit *jit, struct code *code);
+bool vm_keep_recall_region(struct jit *jit, struct region *region);
+/* Keeps what has been compiled instead, of so many blocks, from that place in the cache on. */
+void vm_keep_store(struct jit *jit, unsigned blocks, uint64_t from);
+void vm_keep_end(struct jit *jit);
+
 /* --- show.c --- */
 
 /* The translator says this before each part, if jit->shown: what follows at `at` is for the guest's `pc`. */
@@ -170,6 +201,9 @@ void vm_jit_show(struct jit *jit, uint64_t pc, const uint8_t *at);
 
 /* Can it be used on this processor? */
 bool vm_translator_usable(void);
+/* What its code depends on in the processor. */
+#define TRANSLATOR_FEATURES 4
+void vm_translator_features(uint64_t features[TRANSLATOR_FEATURES]);
 /* Makes the part that serves all code, at the start of the cache; false if the host has no memory. */
 bool vm_translator_begin(struct jit *jit);
 void vm_translator_end(struct jit *jit);

@@ -87,6 +87,7 @@ void vm_jit_sample(struct vm *vm, struct code *code)
 	struct jit *jit = vm->jit;
 	struct search search = {.code = {code}, .count = 1};
 	struct region *region;
+	bool recalled;
 	uint64_t before, start,
 		records = sizeof(*region) +
 			  REGION_TRACES * (TRACE_INSNS + GROUPS_MAX + 1) * sizeof(struct link_site) +
@@ -105,13 +106,19 @@ void vm_jit_sample(struct vm *vm, struct code *code)
 		use(jit, region, region->code[i]);
 	before = jit->used;
 	start = host_clock_ns();
-	vm_compile_region(jit, region);
+	recalled = vm_keep_recall_region(jit, region);
+	if (!recalled) {
+		vm_compile_region(jit, region);
+		vm_keep_store(jit, region->count, before);
+	}
 	vm->stats.code_bytes += jit->used - before;
 	if (vm->config.code_made)
 		vm->config.code_made(vm->config.code_context, code->space->root, code->pc, region->entry,
 				     jit->used - before);
 	code->region = region;
 	vm_translator_replace(jit, region);
+	if (recalled)
+		return;
 	vm->stats.regions_compiled++;
 	vm->stats.compile_ns += host_clock_ns() - start;
 }

@@ -6,6 +6,11 @@ bool vm_translator_usable(void)
 	return false;
 }
 
+void vm_translator_features(uint64_t features[TRANSLATOR_FEATURES])
+{
+	(void)features;
+}
+
 bool vm_translator_begin(struct jit *jit)
 {
 	(void)jit;

@@ -178,6 +178,15 @@ static inline void emit_constant(struct emit *e, unsigned reg, uint64_t value)
 	}
 }
 
+/* reg = an address, in an instruction that has room for any; returns its place there. */
+static inline uint8_t *emit_address(struct emit *e, unsigned reg, uintptr_t address)
+{
+	emit_8(e, 0x48 | (reg >= R8));
+	emit_8(e, 0xb8 | (reg & 7));
+	emit_64(e, address);
+	return e->at - 8;
+}
+
 /* A place in memory = value, sign-extended from 32 bits. */
 static inline void emit_store_imm(struct emit *e, unsigned bits, struct place to, int32_t value)
 {

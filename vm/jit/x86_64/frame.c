@@ -2,6 +2,7 @@
  * Where guest registers are, how code is entered and left, and how it has C do something. Nothing here
  * depends on the C compiler's calling convention but ARGUMENT_1 to 3, and on what is kept across calls.
  */
+#include <cpuid.h>
 #include <stdlib.h>
 
 #include "vm/jit/x86_64/translate.h"
@@ -21,6 +22,22 @@ const homes standard_homes = {
 bool vm_translator_usable(void)
 {
 	return true;
+}
+
+/* All that CPUID says of instructions: more than is used, so that nothing is forgotten. */
+void vm_translator_features(uint64_t features[TRANSLATOR_FEATURES])
+{
+	unsigned a, b, c, d;
+
+	memset(features, 0, TRANSLATOR_FEATURES * sizeof(features[0]));
+	if (__get_cpuid(1, &a, &b, &c, &d)) {
+		features[0] = c;
+		features[1] = d;
+	}
+	if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+		features[2] = b;
+		features[3] = c;
+	}
 }
 
 /* --- places --- */
@@ -261,9 +278,9 @@ static uint8_t *fixed_exit(struct emit *e, const uint8_t *leave)
 }
 
 /* It is called with the operation's slot in eax and its code in rdx, and comes back only if all is well. */
-uint8_t *put_slow(struct emit *e, const homes home, const uint8_t *leave)
+uint8_t *put_slow(struct jit *jit, struct emit *e, const homes home, const uint8_t *leave)
 {
-	uint8_t *start = e->at, *gone;
+	uint8_t *start = e->at, *gone, *field;
 
 	homes_store(e, home);
 	emit_load(e, 64, RCX, in_memory(SPACE, IN_SPACE(hart)));
@@ -272,7 +289,8 @@ uint8_t *put_slow(struct emit *e, const homes home, const uint8_t *leave)
 	emit_load(e, 64, ARGUMENT_2, in_reg(RDX));
 	emit_load(e, 32, ARGUMENT_3, in_reg(RAX));
 	emit_alu_imm(e, ALU_SUB, 64, in_reg(RSP), 8);
-	emit_constant(e, RAX, (uintptr_t)vm_native_op);
+	field = emit_address(e, RAX, (uintptr_t)vm_native_op);
+	vm_keep_moves(jit, MOVES_NATIVE_OP, field, 0);
 	emit_call_place(e, in_reg(RAX));
 	emit_alu_imm(e, ALU_ADD, 64, in_reg(RSP), 8);
 	emit_test(e, 32, RAX, RAX);
@@ -281,7 +299,9 @@ uint8_t *put_slow(struct emit *e, const homes home, const uint8_t *leave)
 	emit_return(e);
 	emit_fix(gone, e->at);
 	emit_alu_imm(e, ALU_ADD, 64, in_reg(RSP), 8);
-	emit_fix(emit_jump(e), leave);
+	field = emit_jump(e);
+	emit_fix(field, leave);
+	vm_keep_moves(jit, MOVES_FIXED, field, (uint64_t)(leave - jit->write));
 	return start;
 }
 
@@ -298,7 +318,7 @@ bool vm_translator_begin(struct jit *jit)
 	jit->leave = leave + e.to_run;
 	exit = fixed_exit(&e, leave);
 	jit->exit = exit + e.to_run;
-	jit->slow = put_slow(&e, standard_homes, leave) + e.to_run;
+	jit->slow = put_slow(jit, &e, standard_homes, leave) + e.to_run;
 	jit->find = e.at + e.to_run;
 	emit_constant(&e, RAX, NATIVE_FIND);
 	emit_fix(emit_jump(&e), exit);
@@ -319,4 +339,10 @@ void vm_translator_end(struct jit *jit)
 const uint8_t *fixed(const struct translation *t, const uint8_t *run)
 {
 	return run - t->emit.to_run;
+}
+
+void leads_fixed(struct translation *t, uint8_t *field, const uint8_t *run)
+{
+	emit_fix(field, fixed(t, run));
+	vm_keep_moves(t->jit, MOVES_FIXED, field, (uint64_t)(run - t->jit->run));
 }

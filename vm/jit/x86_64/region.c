@@ -80,9 +80,10 @@ static void line_up(struct translation *t, unsigned trace)
 static void go_plain(struct translation *t, const struct code *code)
 {
 	struct emit *e = &t->emit;
-	uint8_t *spent = put_count(e, code->block->count);
+	uint8_t *spent = put_count(e, code->block->count), *field = emit_jump(e);
 
-	emit_fix(emit_jump(e), fixed(t, code->entry) + COUNT_BYTES);
+	emit_fix(field, fixed(t, code->entry) + COUNT_BYTES);
+	vm_keep_moves(t->jit, MOVES_ENTRY, field, MOVES_INTO(number_of(t, code), COUNT_BYTES));
 	put_spent(t, code, spent);
 }
 

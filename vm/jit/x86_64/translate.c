@@ -83,27 +83,42 @@ static void show(const struct translation *t)
 	vm_jit_show(t->jit, pc, t->emit.at);
 }
 
+unsigned number_of(const struct translation *t, const struct code *code)
+{
+	unsigned i = 0;
+
+	while (t->region && i < t->region->count && t->region->code[i] != code)
+		i++;
+	return i;
+}
+
 static void put_detours(struct translation *t)
 {
 	struct emit *e = &t->emit;
-	const uint8_t *slow_here = fixed(t, t->jit->slow);
+	const uint8_t *slow_here = NULL;
 
 	if (t->detours == 0)
 		return;
 	if (t->region)
-		slow_here = put_slow(e, t->home, fixed(t, t->jit->leave));
+		slow_here = put_slow(t->jit, e, t->home, fixed(t, t->jit->leave));
 	for (unsigned i = 0; i < t->detours; i++) {
 		struct detour *detour = &t->detour[i];
+		uint8_t *field;
 
 		t->op = &detour->code->block->ops[detour->slot];
 		show(t);
 		emit_fix(detour->field, e->at);
 		put_halves(t, detour->halves);
 		emit_constant(e, RAX, detour->slot | (t->has_unit ? NATIVE_NEEDS_UNIT : 0));
-		emit_constant(e, RDX, (uintptr_t)detour->code);
+		field = emit_address(e, RDX, (uintptr_t)detour->code);
+		vm_keep_moves(t->jit, MOVES_CODE, field, number_of(t, detour->code));
 		if (detour->after)
 			emit_alu_imm(e, ALU_ADD, 64, in_reg(BUDGET), detour->after);
-		emit_fix(emit_call(e), slow_here);
+		field = emit_call(e);
+		if (slow_here)
+			emit_fix(field, slow_here);
+		else
+			leads_fixed(t, field, t->jit->slow);
 		if (detour->after)
 			emit_alu_imm(e, ALU_SUB, 64, in_reg(BUDGET), detour->after);
 		emit_fix(emit_jump(e), detour->back);
@@ -116,6 +131,7 @@ static void put_ways_out(struct translation *t)
 
 	t->op = NULL;
 	show(t);
+	vm_keep_links(t->jit, t->ways_out ? t->way_out[0].site : NULL, t->ways_out);
 	for (unsigned i = 0; i < t->ways_out; i++) {
 		struct link_site *site = t->way_out[i].site;
 
@@ -131,8 +147,8 @@ static void put_ways_out(struct translation *t)
 		}
 		site->unlinked = e->at;
 		emit_fix(site->field, e->at);
-		emit_constant(e, RDX, (uintptr_t)site);
-		emit_fix(emit_jump(e), fixed(t, t->jit->linking));
+		vm_keep_moves(t->jit, MOVES_LINK, emit_address(e, RDX, (uintptr_t)site), i);
+		leads_fixed(t, emit_jump(e), t->jit->linking);
 	}
 }
 
@@ -238,7 +254,7 @@ static void indirect(struct translation *t)
 	emit_alu_imm(e, ALU_AND, 32, in_reg(RAX), (JUMP_SIZE - 1) * (int32_t)sizeof(struct jump_entry));
 	emit_alu(e, ALU_CMP, 64, RDX, in_table(SPACE, RAX, jump + (int32_t)offsetof(struct jump_entry, pc)));
 	unknown = emit_jump_if(e, CC_NE);
-	emit_fix(unknown, fixed(t, t->jit->find));
+	leads_fixed(t, unknown, t->jit->find);
 	emit_jump_to_place(e, in_table(SPACE, RAX, jump + (int32_t)offsetof(struct jump_entry, native)));
 }
 
@@ -295,7 +311,7 @@ static bool translate_jump(struct translation *t)
 		emit_alu_imm(e, ALU_ADD, 64, in_reg(BUDGET), 1);
 		emit_constant(e, RDX, target_of(t, op->imm));
 		emit_constant(e, RAX, NATIVE_STOP + VM_STOP_ECALL);
-		emit_fix(emit_jump(e), fixed(t, t->jit->exit));
+		leads_fixed(t, emit_jump(e), t->jit->exit);
 		return true;
 	case ID_auipc:
 		put_constant(t, op->rd, target_of(t, op->imm));
@@ -346,7 +362,7 @@ void put_spent(struct translation *t, const struct code *code, uint8_t *field)
 	emit_alu_imm(e, ALU_ADD, 64, in_reg(BUDGET), (int32_t)code->block->count);
 	emit_constant(e, RDX, code->pc);
 	emit_constant(e, RAX, NATIVE_SPENT);
-	emit_fix(emit_jump(e), fixed(t, t->jit->exit));
+	leads_fixed(t, emit_jump(e), t->jit->exit);
 }
 
 static bool is_end(const struct op *op)

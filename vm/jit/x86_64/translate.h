@@ -135,9 +135,11 @@ void note(struct translation *t, unsigned guest, enum known known);
 void homes_enter(struct translation *t);
 void homes_leave(struct translation *t);
 /* Appends what has vm_native_op() do an operation, with these homes: see jit->slow. */
-uint8_t *put_slow(struct emit *e, const homes home, const uint8_t *leave);
+uint8_t *put_slow(struct jit *jit, struct emit *e, const homes home, const uint8_t *leave);
 /* The fixed part's address as code that is being written sees it. */
 const uint8_t *fixed(const struct translation *t, const uint8_t *run);
+/* The distance at `field` leads there. */
+void leads_fixed(struct translation *t, uint8_t *field, const uint8_t *run);
 
 /* --- translate.c --- */
 
@@ -166,6 +168,9 @@ enum follow successor(const struct code *code, uint64_t *pc);
 /* The trace that begins with the region's block at `pc`, which it may get by this; REGION_TRACES: it will
  * not. */
 unsigned trace_of(struct translation *t, uint64_t pc);
+
+/* The block's place in the region, or 0. */
+unsigned number_of(const struct translation *t, const struct code *code);
 
 /* --- choose.c --- */
 

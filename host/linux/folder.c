@@ -1,0 +1,104 @@
+/* Files in a folder of Linux that is ours alone. Everything goes by the folder's descriptor: its path may be
+ * changed meanwhile. */
+#define _GNU_SOURCE
+#include "host/host.h"
+#include "host/linux/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct host_folder {
+	int fd;
+};
+
+/* Nobody but us, and the administrator, may write there. */
+static bool is_ours(const struct stat *about)
+{
+	return about->st_uid == geteuid() && (about->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+struct host_folder *host_folder_open(const char *path)
+{
+	struct host_folder *folder = malloc(sizeof *folder);
+	struct stat about;
+	int error;
+
+	if (!folder)
+		return NULL;
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		folder->fd = -1;
+	else
+		folder->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder->fd >= 0 && fstat(folder->fd, &about) == 0 && is_ours(&about))
+		return folder;
+	error = folder->fd >= 0 ? EPERM : errno;
+	host_folder_close(folder);
+	errno = error;
+	return NULL;
+}
+
+void host_folder_close(struct host_folder *folder)
+{
+	if (folder->fd >= 0)
+		close(folder->fd);
+	free(folder);
+}
+
+bool host_folder_has(struct host_folder *folder, const char *name)
+{
+	struct stat about;
+	int error = errno;
+	bool has = fstatat(folder->fd, name, &about, AT_SYMLINK_NOFOLLOW) == 0;
+
+	errno = error;
+	return has;
+}
+
+void *host_folder_load(struct host_folder *folder, const char *name, uint64_t *size)
+{
+	int fd = openat(folder->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK), error = 0;
+	uint8_t *data = NULL;
+	struct stat about;
+	ssize_t got = -1;
+
+	if (fd < 0)
+		return NULL;
+	errno = 0;
+	if (fstat(fd, &about) == 0 && (!S_ISREG(about.st_mode) || !is_ours(&about)))
+		errno = EPERM;
+	else if (errno == 0 && (data = malloc((size_t)about.st_size + 1)))
+		got = file_read(fd, data, (size_t)about.st_size, 0);
+	error = errno;
+	close(fd);
+	*size = (uint64_t)got;
+	if (got >= 0)
+		return data;
+	free(data);
+	errno = error;
+	return NULL;
+}
+
+bool host_folder_save(struct host_folder *folder, const char *name, const void *bytes, uint64_t size)
+{
+	char other[64];
+	bool good;
+	int fd, error;
+
+	/* Another run may do the same. */
+	snprintf(other, sizeof other, ".%.40s.%ld", name, (long)getpid());
+	unlinkat(folder->fd, other, 0);
+	fd = openat(folder->fd, other, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return false;
+	good = file_write(fd, bytes, size, 0);
+	good = close(fd) == 0 && good && renameat(folder->fd, other, folder->fd, name) == 0;
+	error = errno;
+	if (!good)
+		unlinkat(folder->fd, other, 0);
+	errno = error;
+	return good;
+}
