@@ -31,6 +31,8 @@ static const struct {
 #define COUNT(array)    (sizeof(array) / sizeof(array[0]))
 #define AUIPC(rd, high) ((uint32_t)0x17 | (uint32_t)(rd) << 7 | (uint32_t)(high))
 
+static const uint16_t branches[] = {0x63, 0x1063, 0x4063, 0x5063, 0x6063, 0x7063};
+
 enum jump { JUMP_BRANCH, JUMP_SHORT_BRANCH, JUMP_JAL, JUMP_SHORT_JUMP, JUMP_FAR };
 
 static const int32_t reach[] = {
@@ -67,12 +69,21 @@ static void put32(struct generator *g, uint32_t word)
 	g->at += 4;
 }
 
+static void or_into(uint8_t *code, uint32_t bits)
+{
+	uint32_t word;
+
+	memcpy(&word, code, 4);
+	word |= bits;
+	memcpy(code, &word, 4);
+}
+
 /* --- operands --- */
 
 static bool has_role(unsigned reg)
 {
 	return (reg >= ROLE_RETURN && reg <= ROLE_COUNT) || reg == ROLE_DATA_1 || reg == ROLE_DATA_2 ||
-	       reg == ROLE_DATA_3 || reg == ROLE_DATA_4;
+	       reg == ROLE_DATA_3 || reg == ROLE_DATA_4 || reg == ROLE_COUNT_INNER;
 }
 
 static unsigned random_rd(struct random *r)
@@ -191,9 +202,9 @@ static uint32_t random_atomic(struct random *r)
 	return random_below(r, 12) ? (word & ~(31u << 15)) | ROLE_DATA_2 << 15 : word;
 }
 
-uint32_t blocks_instruction(struct random *r)
+uint32_t blocks_instruction(bool calm, struct random *r)
 {
-	uint64_t kind = random_below(r, 100);
+	uint64_t kind = random_below(r, calm ? 86 : 100);
 
 	if (kind < 45)
 		return operands(r, random_id(r, 1 << CLASS_ALU));
@@ -227,7 +238,7 @@ static void put_short(struct generator *g)
 	struct insn insn;
 
 	vm_decode(NULL, half, &insn);
-	if (is_odd(&insn) && below(g, 40))
+	if (is_odd(&insn) && (g->blocks->calm || below(g, 40)))
 		return;
 	put16(g, half);
 }
@@ -266,7 +277,7 @@ static void put_constant(struct generator *g)
 static void put_change(struct generator *g)
 {
 	unsigned address = 5 + (unsigned)below(g, 3), value = 10 + (unsigned)below(g, 4);
-	uint32_t word = blocks_instruction(g->random), target, high;
+	uint32_t word = blocks_instruction(g->blocks->calm, g->random), target, high;
 	int32_t distance;
 
 	put32(g, LUI(value, (word + 0x800) >> 12));
@@ -284,20 +295,37 @@ static void put_change(struct generator *g)
 		put32(g, FENCE_I);
 }
 
+/* A branch over a few instructions. */
+static void put_skip(struct generator *g)
+{
+	uint32_t at = g->at, bits;
+	unsigned count = 1 + (unsigned)below(g, 3);
+
+	put32(g, R_TYPE(branches[below(g, COUNT(branches))], 0, random_rs(g->random),
+			below(g, 3) ? random_rs(g->random) : 0));
+	while (count--)
+		put32(g, blocks_instruction(g->blocks->calm, g->random));
+	bits = B_TYPE(0, 0, 0, (int32_t)(g->at - at));
+	or_into(g->blocks->code + at, bits);
+}
+
 static void put_one(struct generator *g)
 {
-	uint64_t kind = below(g, 100);
+	uint64_t kind =
+		below(g, g->blocks->calm ? 97 : 100) + (g->blocks->calm ? 3 * (below(g, 40) == 0) : 0);
 
-	if (kind < 30)
+	if (kind < 27)
 		put_short(g);
+	else if (kind < 30)
+		put_skip(g);
 	else if (kind < 40)
 		put_group(g);
 	else if (kind < 44)
 		put_constant(g);
-	else if (kind < 45)
+	else if (kind >= 99)
 		put_change(g);
 	else
-		put32(g, blocks_instruction(g->random));
+		put32(g, blocks_instruction(g->blocks->calm, g->random));
 }
 
 /* --- jumps --- */
@@ -350,15 +378,6 @@ static int32_t random_target(struct generator *g, uint32_t place, enum jump kind
 	return kind == JUMP_SHORT_BRANCH || kind == JUMP_SHORT_JUMP ? 2 : 4;
 }
 
-static void or_into(uint8_t *code, uint32_t bits)
-{
-	uint32_t word;
-
-	memcpy(&word, code, 4);
-	word |= bits;
-	memcpy(code, &word, 4);
-}
-
 static void fix_jumps(struct generator *g)
 {
 	for (unsigned i = 0; i < g->jumps; i++) {
@@ -389,16 +408,14 @@ static void fix_jumps(struct generator *g)
 
 static void put_branch(struct generator *g)
 {
-	static const uint16_t matches[] = {0x63, 0x1063, 0x4063, 0x5063, 0x6063, 0x7063};
-
 	if (below(g, 4) == 0) {
 		jump_later(g, JUMP_SHORT_BRANCH, false);
 		put16(g, (below(g, 2) ? 0xc001 : 0xe001) | (uint32_t)below(g, 8) << 7);
 		return;
 	}
 	jump_later(g, JUMP_BRANCH, false);
-	put32(g,
-	      R_TYPE(matches[below(g, 6)], 0, random_rs(g->random), below(g, 3) ? random_rs(g->random) : 0));
+	put32(g, R_TYPE(branches[below(g, COUNT(branches))], 0, random_rs(g->random),
+			below(g, 3) ? random_rs(g->random) : 0));
 }
 
 static void put_call(struct generator *g)
@@ -475,15 +492,23 @@ static void put_body(struct generator *g)
 		put_one(g);
 }
 
-static void put_loop(struct generator *g)
+static unsigned random_turns(struct generator *g)
+{
+	return (unsigned)(1 + (below(g, 4) ? below(g, 8) : below(g, g->blocks->calm ? 2000 : 300)));
+}
+
+/* A loop by one register; in it, now and then, another one. */
+static void put_loop(struct generator *g, unsigned counter)
 {
 	uint32_t start;
 
-	put32(g, LI(ROLE_COUNT, 1 + (int)(below(g, 4) ? below(g, 8) : below(g, 300))));
+	put32(g, LI(counter, (int32_t)random_turns(g)));
 	start = g->at;
 	put_body(g);
-	put32(g, ADDI(ROLE_COUNT, ROLE_COUNT, -1));
-	put32(g, BNE(ROLE_COUNT, 0, (int32_t)(start - g->at)));
+	if (counter == ROLE_COUNT && below(g, 3) == 0)
+		put_loop(g, ROLE_COUNT_INNER);
+	put32(g, ADDI(counter, counter, -1));
+	put32(g, BNE(counter, 0, (int32_t)(start - g->at)));
 }
 
 static void put_block(struct generator *g, bool function)
@@ -492,21 +517,23 @@ static void put_block(struct generator *g, bool function)
 		put32(g, ADDI(ROLE_STACK, ROLE_STACK, -32));
 		put32(g, SD(ROLE_RETURN, ROLE_STACK, 24));
 	}
-	if (below(g, 4) == 0)
-		put_loop(g);
+	if (below(g, g->blocks->calm ? 2 : 4) == 0)
+		put_loop(g, ROLE_COUNT);
 	else
 		put_body(g);
 	put_end(g, function);
 }
 
-void blocks_generate(struct blocks *blocks, struct random *random)
+void blocks_generate(struct blocks *blocks, bool calm, struct random *random)
 {
 	struct generator g = {.blocks = blocks, .random = random};
-	/* The longest block: a loop of 40 groups of 10 accesses, each with two more. */
-	uint32_t room = 40 * 10 * 12 + 64;
+	/* The longest block: two loops, each of 40 groups of 9 accesses, each of these with two more
+	 * instructions. */
+	uint32_t room = 2 * (40 * 9 * 12 + 16) + 64;
 	uint32_t size = (uint32_t)(64u << below(&g, 7));
 
 	memset(blocks, 0, sizeof(*blocks));
+	blocks->calm = calm;
 	/* Small programs across a page's end, and large ones. */
 	g.at = (uint32_t)(4096 - below(&g, size / 2 + 32) * 2) & 0x1fff;
 	g.end = g.at + size > BLOCKS_BYTES - room ? BLOCKS_BYTES - room : g.at + size;

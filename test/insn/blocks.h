@@ -13,7 +13,8 @@ enum role {
 	ROLE_RETURN = 1,
 	ROLE_STACK = 2,
 	ROLE_TABLE = 3, /* points to addresses of blocks: TABLE_ENTRIES of them */
-	ROLE_COUNT = 4,
+	ROLE_COUNT = 4, /* of a loop */
+	ROLE_COUNT_INNER = 31,
 	ROLE_DATA_1 = 8,
 	ROLE_DATA_2 = 9, /* aligned */
 	ROLE_DATA_3 = 15,
@@ -22,15 +23,19 @@ enum role {
 
 #define TABLE_ENTRIES 16
 
-/* Code at any address (it is all relative), to be entered at any block. */
+/*
+ * Code at any address (it is all relative), to be entered at any block. Where it is calm it loops for long
+ * and seldom faults.
+ */
 struct blocks {
+	bool calm;
 	uint8_t code[BLOCKS_BYTES];
 	unsigned count;
 	uint32_t start[BLOCKS_MAX]; /* offsets in the code */
 };
 
-void blocks_generate(struct blocks *blocks, struct random *random);
+void blocks_generate(struct blocks *blocks, bool calm, struct random *random);
 /* Any instruction, often a sensible one that does not jump. */
-uint32_t blocks_instruction(struct random *random);
+uint32_t blocks_instruction(bool calm, struct random *random);
 
 #endif

@@ -70,6 +70,14 @@ uint64_t random_below(struct random *r, uint64_t bound);
 uint64_t random_int(struct random *r);
 uint64_t random_freg(struct random *r);
 
+/*
+ * Are two machines the same in what can be seen when they have stopped: why, registers, instret, what the device
+ * saw; and in memory? False, with the first difference in `why` (200 bytes), if not; the first is the one
+ * that interprets.
+ */
+bool machine_same(const struct machine *a, enum vm_stop stop, const struct machine *b, enum vm_stop other, char *why);
+bool machine_same_memory(const struct machine *a, const struct machine *b, char *why);
+
 /* Hash of registers and RAM. */
 uint64_t machine_hash(struct machine *m);
 

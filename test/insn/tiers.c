@@ -35,8 +35,10 @@
 
 #define MACHINES     3
 #define INSNS        12000 /* of one seed */
+#define INSNS_CALM   60000
 #define STOPS        4000
 #define SEEDS_A_LINE 10
+#define SHOWN        30 /* instructions at the start and the end of what is examined */
 #define PATIENCE_S   60 /* for one seed */
 
 struct world {
@@ -51,6 +53,7 @@ struct world {
 		bool fpu;
 	} side[MACHINES];
 	uint64_t stops;
+	enum vm_stop stop; /* the last */
 };
 
 /* What runs, for who reports a crash. */
@@ -137,7 +140,7 @@ static void world_make(struct world *w, uint64_t seed, unsigned machines)
 	memset(w, 0, sizeof(*w));
 	w->random.state = seed * UINT64_C(0x9e3779b97f4a7c15) + 77;
 	w->machines = machines;
-	blocks_generate(&w->blocks, &w->random);
+	blocks_generate(&w->blocks, seed % 2, &w->random);
 	dice.state = random_next(&w->random);
 	for (unsigned i = 0; i < machines; i++)
 		side_make(&w->side[i], tier_of[i], &w->blocks, dice);
@@ -249,7 +252,7 @@ static void write_code(struct side *side, const struct blocks *blocks, struct ra
 	uint64_t at = (blocks->start[random_below(r, blocks->count)] + random_below(r, 32) * 2) %
 		      (BLOCKS_BYTES - 4);
 	uint64_t paddr = side->code[at / 4096] + (at & 4095 & ~UINT64_C(3));
-	uint32_t word = blocks_instruction(r);
+	uint32_t word = blocks_instruction(false, r);
 
 	memcpy(host_of(side->m, paddr), &word, 4);
 	vm_written(side->m->vm, paddr, 4);
@@ -369,14 +372,14 @@ static void answer(struct side *side, enum vm_stop stop, const struct blocks *bl
 			vm_break_skip(side->m->hart);
 		break;
 	default:
-		if (random_below(r, 6) == 0)
+		if (random_below(r, blocks->calm ? 12 : 6) == 0)
 			regs->pc = some_block(blocks, r);
 	}
-	if (random_below(r, 6) == 0)
+	if (random_below(r, blocks->calm ? 12 : 6) == 0)
 		set_roles(regs, r);
-	if (random_below(r, 4) == 0)
+	if (random_below(r, blocks->calm ? 12 : 4) == 0)
 		set_some(regs, r);
-	if (random_below(r, 3) == 0)
+	if (random_below(r, blocks->calm ? 24 : 3) == 0)
 		do_something(side, blocks, r);
 }
 
@@ -395,7 +398,7 @@ static void begin(struct side *side, const struct blocks *blocks, struct random 
 
 static uint64_t next_budget(struct random *r)
 {
-	static const uint16_t most[] = {1, 4, 16, 64, 256, 1024, 4096};
+	static const uint16_t most[] = {1, 4, 16, 64, 256, 1024, 4096, 8192};
 
 	return random_below(r, most[random_below(r, sizeof(most) / sizeof(most[0]))] + 1);
 }
@@ -418,88 +421,14 @@ static enum vm_stop run(struct world *w, unsigned machine, uint64_t budget, stru
 	return vm_run(m->hart, &m->regs, budget);
 }
 
-static void register_name(unsigned i, char *name)
+/* Runs all machines; false, with the reason, if something differs. */
+static bool step_by(struct world *w, uint64_t budget, struct random dice, bool memory, char *why)
 {
-	if (i < 33)
-		sprintf(name, "x%u", i);
-	else if (i == 33)
-		strcpy(name, "pc");
-	else if (i < 66)
-		sprintf(name, "f%u", i - 34);
-	else
-		strcpy(name, "fcsr");
-}
-
-#define DIFFERS(what, a, b)                                                                                  \
-	do {                                                                                                 \
-		uint64_t a_ = (uint64_t)(a), b_ = (uint64_t)(b);                                             \
-		if (a_ != b_) {                                                                              \
-			sprintf(why, "%s is %#" PRIx64 ", interpreted %#" PRIx64, what, b_, a_);             \
-			return false;                                                                        \
-		}                                                                                            \
-	} while (0)
-
-static bool same_registers(const struct machine *a, const struct machine *b, char *why)
-{
-	const uint64_t *x = a->regs.x, *y = b->regs.x;
-	char name[8];
-
-	_Static_assert(sizeof(a->regs) == 67 * 8, "names");
-	for (unsigned i = 0; i < 67; i++) {
-		register_name(i, name);
-		DIFFERS(name, x[i], y[i]);
-	}
-	return true;
-}
-
-static bool same_memory(const struct machine *a, const struct machine *b, char *why)
-{
-	uint64_t size = a->next - RAM_BASE;
-
-	DIFFERS("used memory", a->next, b->next);
-	if (memcmp(a->ram, b->ram, size) == 0)
-		return true;
-	for (uint64_t i = 0; i < size; i += 8) {
-		char name[32];
-
-		sprintf(name, "memory at %#" PRIx64, RAM_BASE + i);
-		DIFFERS(name, *(const uint64_t *)(const void *)(a->ram + i),
-			*(const uint64_t *)(const void *)(b->ram + i));
-	}
-	return true;
-}
-
-static bool same(const struct machine *a, enum vm_stop stop, const struct machine *b, enum vm_stop other,
-		 char *why)
-{
-	DIFFERS("stop", stop, other);
-	DIFFERS("instret", a->hart->instret, b->hart->instret);
-	if (!same_registers(a, b, why))
-		return false;
-	if (stop == VM_STOP_EXCEPTION) {
-		DIFFERS("cause", a->hart->cause, b->hart->cause);
-		DIFFERS("tval", a->hart->tval, b->hart->tval);
-	}
-	if (stop == VM_STOP_WATCH) {
-		DIFFERS("watched", a->hart->watched.vaddr, b->hart->watched.vaddr);
-		DIFFERS("kind", a->hart->watched.kind, b->hart->watched.kind);
-	}
-	DIFFERS("accesses of the device", a->bus_count, b->bus_count);
-	DIFFERS("the device's instret", a->bus_instret, b->bus_instret);
-	DIFFERS("the device's address", a->bus_paddr, b->bus_paddr);
-	DIFFERS("the device's value", a->bus_value, b->bus_value);
-	return true;
-}
-
-/* Up to the next stop; false, with the reason, if something differs. */
-static bool step(struct world *w, char *why)
-{
-	uint64_t budget = next_budget(&w->random), before = w->side[0].m->hart->instret;
-	struct random dice = {random_next(&w->random)};
-	bool memory = random_below(&w->random, 16) == 0;
+	uint64_t before = w->side[0].m->hart->instret;
 	enum vm_stop stop = run(w, 0, budget, dice);
 	uint64_t done = w->side[0].m->hart->instret - before;
 
+	w->stop = stop;
 	if (done > budget || (stop == VM_STOP_BUDGET && done != budget)) {
 		sprintf(why, "interpreted: stop %d after %" PRIu64 " of %" PRIu64, stop, done, budget);
 		return false;
@@ -508,13 +437,25 @@ static bool step(struct world *w, char *why)
 		enum vm_stop other = run(w, i, budget, dice);
 		int length = sprintf(why, "%s, stop %" PRIu64 ": ", tier_name[i], w->stops);
 
-		if (!same(w->side[0].m, stop, w->side[i].m, other, why + length) ||
-		    (memory && !same_memory(w->side[0].m, w->side[i].m, why + length)))
+		if (!machine_same(w->side[0].m, stop, w->side[i].m, other, why + length) ||
+		    (memory && !machine_same_memory(w->side[0].m, w->side[i].m, why + length)))
 			return false;
 	}
+	return true;
+}
+
+/* Up to the next stop, and its answer; false, with the reason, if something differs. */
+static bool step(struct world *w, char *why)
+{
+	uint64_t budget = next_budget(&w->random);
+	struct random dice = {random_next(&w->random)};
+	bool memory = random_below(&w->random, 16) == 0;
+
+	if (!step_by(w, budget, dice, memory, why))
+		return false;
 	dice.state = random_next(&w->random);
 	for (unsigned i = 0; i < w->machines; i++)
-		answer(&w->side[i], stop, &w->blocks, dice);
+		answer(&w->side[i], w->stop, &w->blocks, dice);
 	w->stops++;
 	return true;
 }
@@ -527,30 +468,67 @@ static void world_begin(struct world *w)
 		begin(&w->side[i], &w->blocks, dice);
 }
 
-/* Interprets up to a stop again, and shows what is executed from there on. */
-static void examine(uint64_t seed, uint64_t stop)
+/* Up to a stop once more, with fewer machines or all. */
+static struct world *world_at(uint64_t seed, uint64_t stop, unsigned machines)
 {
 	struct world *w = malloc(sizeof(*w));
-	struct machine *m;
-	char text[64], why[200];
-	uint64_t budget;
+	char why[300];
 
-	world_make(w, seed, 1);
+	world_make(w, seed, machines);
 	world_begin(w);
-	while (w->stops < stop)
-		step(w, why);
-	budget = next_budget(&w->random);
-	m = w->side[0].m;
+	while (w->stops < stop && step(w, why))
+		;
+	return w;
+}
+
+/* Do the tiers differ if they run that long from this stop on? */
+static bool differ_after(uint64_t seed, uint64_t stop, uint64_t budget)
+{
+	struct world *w = world_at(seed, stop, MACHINES);
+	struct random dice = {random_next(&w->random)};
+	char why[300];
+	bool good = step_by(w, budget, dice, true, why);
+
+	world_destroy(w);
+	free(w);
+	return !good;
+}
+
+/* The shortest budget with which they differ, if a shorter one is not better by chance; not over `most`. */
+static uint64_t shortest_difference(uint64_t seed, uint64_t stop, uint64_t most)
+{
+	uint64_t good = 0;
+
+	while (most - good > 1) {
+		uint64_t middle = good + (most - good) / 2;
+
+		if (differ_after(seed, stop, middle))
+			most = middle;
+		else
+			good = middle;
+	}
+	return most;
+}
+
+/* Shows what is executed after a stop, up to the first difference. */
+static void examine(uint64_t seed, uint64_t stop)
+{
+	struct world *w = world_at(seed, stop, 1);
+	struct side *side = &w->side[0];
+	struct machine *m = side->m;
+	uint64_t budget = shortest_difference(seed, stop, next_budget(&w->random));
+
 	printf("# seed %" PRIu64 ", stop %" PRIu64 ", space %u, budget %" PRIu64 ", fcsr %#" PRIx64 ":\n",
-	       seed, stop, w->side[0].space, budget, m->regs.fcsr);
+	       seed, stop, side->space, budget, m->regs.fcsr);
 	for (uint64_t i = 0; i < budget; i++) {
 		uint64_t pc = m->regs.pc, paddr;
 		uint32_t word = 0;
+		char text[64];
 
-		if (vm_translate(m->vm, w->side[0].roots[w->side[0].space], pc, &paddr))
+		if (vm_translate(m->vm, side->roots[side->space], pc, &paddr))
 			memcpy(&word, host_of(m, paddr), 4);
 		vm_disassemble(pc, word, text, sizeof(text));
-		if (i < 40 || i + 40 > budget)
+		if (i < SHOWN || i + SHOWN > budget)
 			printf("#   %6" PRIx64 "  %s\n", pc, text);
 		if (vm_run(m->hart, &m->regs, 1) != VM_STOP_BUDGET)
 			break;
@@ -564,16 +542,18 @@ static bool seed_run(uint64_t seed)
 {
 	struct world *w = malloc(sizeof(*w));
 	char why[300];
+	uint64_t insns;
 	bool good = true;
 
 	running_seed = seed;
 	alarm(PATIENCE_S);
 	world_make(w, seed, MACHINES);
+	insns = w->blocks.calm ? INSNS_CALM : INSNS;
 	world_begin(w);
-	while (good && w->stops < STOPS && w->side[0].m->hart->instret < INSNS)
+	while (good && w->stops < STOPS && w->side[0].m->hart->instret < insns)
 		good = step(w, why);
 	for (unsigned i = 1; i < MACHINES && good; i++)
-		good = same_memory(w->side[0].m, w->side[i].m, why);
+		good = machine_same_memory(w->side[0].m, w->side[i].m, why);
 	if (!good) {
 		printf("not ok tiers seed %" PRIu64 ": %s\n", seed, why);
 		examine(seed, w->stops);
