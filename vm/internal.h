@@ -41,7 +41,10 @@
 #define PAGE_MASK           (~(PAGE_SIZE - 1))
 #define LINE_BITS           6 /* 64 lines in a page: one bit each of a word */
 
-/* Sizes; VM_SMALL makes all of them tiny, so that tests meet every rare path. */
+/*
+ * Sizes. For tests that shall meet every rare path, VM_SMALL makes all of them tiny, and VM_TIGHT all but that
+ * of blocks, which the compiler has more to do with when they are long.
+ */
 #ifdef VM_SMALL
 #define TLB_SIZE    2
 #define JUMP_SIZE   1
@@ -52,6 +55,16 @@
 #define SLICE       3
 #define CODE_SIZE   (64u << 10)
 #define HEAT        2
+#elif defined(VM_TIGHT)
+#define TLB_SIZE    4
+#define JUMP_SIZE   2
+#define SPACE_COUNT 4
+#define BLOCK_INSNS 60
+#define ARENA_SIZE  (64u << 10)
+#define HASH_SIZE   16
+#define SLICE       100
+#define CODE_SIZE   (512u << 10)
+#define HEAT        3
 #else
 #define TLB_SIZE    256
 #define JUMP_SIZE   1024

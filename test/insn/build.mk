@@ -1,20 +1,24 @@
-# The instruction set against QEMU, and the VM's hand-written cases, on four builds of the VM: as it is
-# used; with tiny tables; with the switch and software floating point, as WebAssembly will have it; and
-# tiny under sanitizers. Each with the interpreter, with the compiler, and with both taking turns; and these
-# three against each other. See the headers of differ.c, cases.c and tiers.c.
+# The instruction set against QEMU, and the VM's hand-written cases, on five builds of the VM: as it is used; with
+# tiny tables; with small tables but long blocks; with the switch and software floating point, as WebAssembly
+# will have it; and tiny under sanitizers. Each with the interpreter, with the compiler, and with both taking
+# turns; and these three against each other. See the headers of differ.c, cases.c and tiers.c.
 
 INSN_FLAGS_plain     :=
 INSN_FLAGS_small     := -DVM_SMALL -DVM_FEW_PAIRS
+INSN_FLAGS_tight     := -DVM_TIGHT -DVM_FEW_PAIRS
 INSN_FLAGS_switch    := -DVM_SWITCH -DVM_SOFT_FLOAT -DVM_FEW_PAIRS
 INSN_FLAGS_sanitized := -DVM_SMALL -fsanitize=address,undefined -fno-sanitize-recover=all
 INSN_SEEDS_plain     := --seeds 1 60 --fresh
 INSN_SEEDS_small     := --seeds 101 20
+INSN_SEEDS_tight     := --seeds 501 6
 INSN_SEEDS_switch    := --seeds 201 20
 INSN_SEEDS_sanitized := --seeds 301 6
 
 INSN_SEEDS_AUTO      := --seeds 401 5
+
 TIERS_SEEDS_plain     := --seeds 1 400 --fresh
 TIERS_SEEDS_small     := --seeds 1001 400
+TIERS_SEEDS_tight     := --seeds 4001 400
 TIERS_SEEDS_switch    := --seeds 2001 100
 TIERS_SEEDS_sanitized := --seeds 3001 100
 
@@ -56,7 +60,7 @@ test-insn-$(1): $$(INSN_PROGRAMS:%=$$(BUILD)/insn/$(1)/%)
 TESTS += test-insn-$(1)
 endef
 $(eval $(call insn_variant,plain,$(BUILD)/host))
-$(foreach v,small switch sanitized,$(eval $(call insn_variant,$(v),$(BUILD)/insn/$(v))))
+$(foreach v,small tight switch sanitized,$(eval $(call insn_variant,$(v),$(BUILD)/insn/$(v))))
 
 # Handlers end in jumps; a call among them would grow the host's stack with every instruction.
 TESTS += test-insn-stack
