@@ -314,6 +314,8 @@ int main(void)
 	sk_console_detect();
 	if (!sk_console_is_debug())
 		sk_panic("this program needs a kernel with debug calls");
+	if (is_avoiding())
+		sk_console_use_uart(); /* test/fuzz/compare says why */
 	world_prepare();
 	for (seL4_Word i = 0; i < (seL4_Word)fuzz_worlds; i++) {
 		fuzz.seed = (seL4_Word)fuzz_first + i;

@@ -347,8 +347,25 @@ static void copy_once(struct call *call)
 		call->word[0] &= ~4ul;
 }
 
+/* Several mistakes at once: which of them is seen depends on the order of the checks. */
+static void spoil_much(struct call *call)
+{
+	for (unsigned i = 0; i < call->words; i++)
+		if (chance(25))
+			call->word[i] = strange_word();
+	for (unsigned i = 0; i < call->caps; i++)
+		if (chance(25))
+			call->cap[i] = pick_for(call, chance(50) ? TYPE_ANY : TYPE_Null);
+	if (chance(15))
+		call->words = (unsigned)below(call->words + 1);
+	if (chance(15))
+		call->caps = (unsigned)below(call->caps + 1);
+}
+
 static void spoil(struct call *call)
 {
+	if (chance(8))
+		spoil_much(call);
 	if (chance(4) && call->words)
 		call->word[below(call->words)] = strange_word();
 	if (chance(2))
