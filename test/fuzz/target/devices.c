@@ -117,7 +117,8 @@ static bool disk_flush(void *context)
 	return !world.disk_fails;
 }
 
-/* --- acts ------------------------------------------------------------------------------------------------- */
+/* --- acts -------------------------------------------------------------------------------------------------
+ */
 
 struct act {
 	uint8_t what, where;
@@ -195,12 +196,13 @@ static void put(uint64_t at, const void *bytes, size_t size)
 }
 
 /*
- * A whole request for the disk, or a buffer for the console, in page `where`: the queue begins anew, or goes on;
- * a chain of head, data and status, which may lead back to its start; the notification.
+ * A whole request for the disk, or a buffer for the console, in page `where`: the queue begins anew, or goes
+ * on; a chain of head, data and status, which may lead back to its start; the notification.
  */
 static void request(const struct act *act)
 {
-	static const uint32_t kinds[] = {VIRTIO_BLK_T_IN, VIRTIO_BLK_T_OUT, VIRTIO_BLK_T_GET_ID, VIRTIO_BLK_T_FLUSH};
+	static const uint32_t kinds[] = {VIRTIO_BLK_T_IN, VIRTIO_BLK_T_OUT, VIRTIO_BLK_T_GET_ID,
+					 VIRTIO_BLK_T_FLUSH};
 	uint64_t base = act->where & 1 ? CONSOLE : BLOCK, page = (act->where >> 4) * PAGE;
 	struct act begin = {.where = act->where, .at = act->value >> 20 & 1 ? 1024 : 8};
 	unsigned near = act->value >> 8 & 15; /* the disk's beginning, or around its end */
@@ -291,8 +293,11 @@ static void do_act(const struct act *act)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct board_disk disk = {
-		.size = DISK_SIZE, .read = disk_read, .write = disk_write, .flush = disk_flush, .context = &disk};
+	struct board_disk disk = {.size = DISK_SIZE,
+				  .read = disk_read,
+				  .write = disk_write,
+				  .flush = disk_flush,
+				  .context = &disk};
 	struct board_config config = {
 		.output = output,
 		.rtc_base_ns = 1000000000,
@@ -312,7 +317,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	board = board_create(&config);
 	if (!board)
 		abort();
-	for (data++, size--; size >= sizeof(struct act); data += sizeof(struct act), size -= sizeof(struct act)) {
+	for (data++, size--; size >= sizeof(struct act);
+	     data += sizeof(struct act), size -= sizeof(struct act)) {
 		struct act act;
 
 		memcpy(&act, data, sizeof act);

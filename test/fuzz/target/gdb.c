@@ -1,7 +1,7 @@
 /*
  * What a debugger sends: packets of GDB's protocol, one for each line of the input, framed here so that they
- * pass the sum; a line that begins with ! goes out as it is. Between them the node, a system of several processes
- * at work, runs when it may.
+ * pass the sum; a line that begins with ! goes out as it is. Between them the node, a system of several
+ * processes at work, runs when it may.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,13 +1,11 @@
 /*
- * The processor: bytes as page table entries, registers and code. Each program runs three times, interpreted in
- * one go, interpreted in small pieces without caches, and compiled, and all have to end alike; what lies beside
- * guest memory cannot be touched.
+ * The processor: bytes as page table entries, registers and code. Each program runs three times, interpreted
+ * in one go, interpreted in small pieces without caches, and compiled, and all have to end alike; what lies
+ * beside guest memory cannot be touched.
  *
- *   byte 0 to 3    first pc and where the code is, size of a piece, other address space's root, number of table
- *                  entries
- *   31 bytes       registers, each one of a few kinds of value
- *   4 bytes each   table entries: which, which page, rights
- *   the rest       code
+ *   byte 0 to 3    first pc and where the code is, size of a piece, other address space's root, number of
+ * table entries 31 bytes       registers, each one of a few kinds of value 4 bytes each   table entries:
+ * which, which page, rights the rest       code
  */
 #include <stdlib.h>
 #include <string.h>
@@ -118,21 +116,34 @@ static void tables_make(const struct program *program)
 		const uint8_t *bytes = program->entry + 4 * i;
 		unsigned table = bytes[0] % 4 < 2 ? 2 : bytes[0] % 4 - 2, index = bytes[0] / 4;
 		/* Pages of memory, the two on each side of it, the device; far away. */
-		uint64_t page = bytes[1] < 128 ? RAM_BASE / PAGE + bytes[1] % (PAGES + 4) - 2 :
-				bytes[1] < 192 ? DEVICE / PAGE :
-						 (uint64_t)bytes[1] << 36;
+		uint64_t page = bytes[1] < 128   ? RAM_BASE / PAGE + bytes[1] % (PAGES + 4) - 2
+				: bytes[1] < 192 ? DEVICE / PAGE
+						 : (uint64_t)bytes[1] << 36;
 
-		*table_entry(table, table == 2 ? index : index % 4) =
-			page << 10 | bytes[2] | (uint64_t)(bytes[3] & 3) << 8 | (uint64_t)(bytes[3] >> 6) << 53;
+		*table_entry(table, table == 2 ? index : index % 4) = page << 10 | bytes[2] |
+								      (uint64_t)(bytes[3] & 3) << 8 |
+								      (uint64_t)(bytes[3] >> 6) << 53;
 	}
 }
 
 static uint64_t register_value(const struct program *program, uint8_t byte)
 {
-	static const uint64_t words[] = {0, 1, ~UINT64_C(0), UINT64_C(1) << 63, INT64_MAX, 0xffffffff, 0x80000000,
-					 UINT64_C(0x3fffffffff), UINT64_C(0x4000000000),
-					 UINT64_C(0x7ff8000000000000), UINT64_C(0xffffffff7f800001),
-					 USER_DEV, USER_DEV + 8, 0x200000, 0x1ffff8, UINT64_C(0x40000000)};
+	static const uint64_t words[] = {0,
+					 1,
+					 ~UINT64_C(0),
+					 UINT64_C(1) << 63,
+					 INT64_MAX,
+					 0xffffffff,
+					 0x80000000,
+					 UINT64_C(0x3fffffffff),
+					 UINT64_C(0x4000000000),
+					 UINT64_C(0x7ff8000000000000),
+					 UINT64_C(0xffffffff7f800001),
+					 USER_DEV,
+					 USER_DEV + 8,
+					 0x200000,
+					 0x1ffff8,
+					 UINT64_C(0x40000000)};
 	uint64_t page = USER + byte % PAGES * PAGE;
 
 	switch (byte / 32) {
@@ -176,7 +187,8 @@ static void machine_make(struct machine *m, const struct program *program, enum 
 	vm_hart_set_space(m->hart, RAM_BASE, 1);
 }
 
-/* --- running it ------------------------------------------------------------------------------------------- */
+/* --- running it -------------------------------------------------------------------------------------------
+ */
 
 /* What a kernel does between two runs of user code. */
 static void do_call(struct machine *m, const struct program *program)
@@ -195,7 +207,8 @@ static void do_call(struct machine *m, const struct program *program)
 		vm_flush_page(m->vm, 1, x[10]);
 		break;
 	case 3:
-		vm_hart_set_space(m->hart, x[10] & 1 ? RAM_BASE : program->root % (PAGES + 1) * PAGE + RAM_BASE,
+		vm_hart_set_space(m->hart,
+				  x[10] & 1 ? RAM_BASE : program->root % (PAGES + 1) * PAGE + RAM_BASE,
 				  x[11] & 1);
 		break;
 	case 4:
@@ -236,7 +249,8 @@ static void after_exception(struct machine *m, const struct program *program)
 	}
 }
 
-/* In pieces of so many instructions; `anew`: nothing that was decoded or translated is kept from one to the next. */
+/* In pieces of so many instructions; `anew`: nothing that was decoded or translated is kept from one to the
+ * next. */
 static void run(struct machine *m, const struct program *program, uint64_t piece, bool anew)
 {
 	unsigned stops = 0;
@@ -247,7 +261,8 @@ static void run(struct machine *m, const struct program *program, uint64_t piece
 		enum vm_stop stop = vm_run(m->hart, &m->regs, budget);
 
 		done = m->hart->instret - before;
-		if (done > budget || (stop == VM_STOP_BUDGET && done != budget) || m->regs.x[0] || m->regs.x[32])
+		if (done > budget || (stop == VM_STOP_BUDGET && done != budget) || m->regs.x[0] ||
+		    m->regs.x[32])
 			abort();
 		if (stop == VM_STOP_ECALL)
 			do_call(m, program);
@@ -317,7 +332,8 @@ static bool parse(const uint8_t *data, size_t size, struct program *program)
 	return true;
 }
 
-/* --- inputs ----------------------------------------------------------------------------------------------- */
+/* --- inputs -----------------------------------------------------------------------------------------------
+ */
 
 static uint64_t dice_roll(uint64_t *dice)
 {
@@ -331,13 +347,15 @@ static uint64_t dice_roll(uint64_t *dice)
 /* An instruction with random operands, its jumps short; most random words are none. */
 static uint32_t instruction(uint64_t word)
 {
-	static const uint8_t opcodes[] = {0x03, 0x23, 0x23, 0x63, 0x63, 0x6f, 0x67, 0x17, 0x13, 0x1b, 0x33, 0x3b, 0x2f,
-					  0x07, 0x27, 0x53};
-	uint32_t opcode = opcodes[word >> 60], operands = (uint32_t)word & 0x01ffff80, high = word >> 32 & 0x7f;
+	static const uint8_t opcodes[] = {0x03, 0x23, 0x23, 0x63, 0x63, 0x6f, 0x67, 0x17,
+					  0x13, 0x1b, 0x33, 0x3b, 0x2f, 0x07, 0x27, 0x53};
+	uint32_t opcode = opcodes[word >> 60], operands = (uint32_t)word & 0x01ffff80,
+		 high = word >> 32 & 0x7f;
 
 	switch (opcode) {
 	case 0x63: /* branches: to the four instructions before, or behind */
-		return opcode | (operands & 0x01fff000) | (word & 1 ? 0xfe000080 : 0) | (uint32_t)(word >> 40 & 6) << 9;
+		return opcode | (operands & 0x01fff000) | (word & 1 ? 0xfe000080 : 0) |
+		       (uint32_t)(word >> 40 & 6) << 9;
 	case 0x6f:
 		return opcode | (operands & 0xf80) | (word & 1 ? 0xff9ff000 : 0x01000000);
 	case 0x33: /* also multiplications, and subtraction */
@@ -356,7 +374,8 @@ static uint32_t instruction(uint64_t word)
 	}
 }
 
-/* Besides what is done to bytes: instructions more or in another's place; a register that leads into the code. */
+/* Besides what is done to bytes: instructions more or in another's place; a register that leads into the
+ * code. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
 	uint64_t dice = seed, word;
@@ -376,7 +395,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 		memcpy(data + at, &(uint32_t){instruction(word)}, 4);
 		size += insert;
 		if ((word >> 52 & 7) == 0)
-			data[4 + (word >> 15 & 31) % 31] = word & 2 ? 64 | (word >> 56 & 15) : 51 - (word & 1) * 16;
+			data[4 + (word >> 15 & 31) % 31] =
+				word & 2 ? 64 | (word >> 56 & 15) : 51 - (word & 1) * 16;
 	}
 	return size;
 }
@@ -419,7 +439,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	if (outcome(&program, VM_TIER_INTERP, piece, true) != seen ||
-	    outcome(&program, piece & 2 ? VM_TIER_AUTO : VM_TIER_JIT, piece & 1 ? BUDGET : piece, false) != seen)
+	    outcome(&program, piece & 2 ? VM_TIER_AUTO : VM_TIER_JIT, piece & 1 ? BUDGET : piece, false) !=
+		    seen)
 		abort();
 	return 0;
 }
