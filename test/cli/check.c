@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *skerry;
@@ -94,4 +95,15 @@ void run(const char *line)
 {
 	start(line, INPUT_NULL, OUTPUT_PIPE);
 	process_end(&process, 20);
+}
+
+unsigned long long figure(const char *name)
+{
+	char quoted[64];
+	const char *place;
+
+	snprintf(quoted, sizeof quoted, "\"%s\": ", name);
+	place = strstr(process.text[1], quoted);
+	want(place, name);
+	return place ? strtoull(place + strlen(quoted), NULL, 10) : 0;
 }

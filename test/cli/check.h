@@ -26,6 +26,8 @@ void want_status(int status);
 /* One line on standard error, from skerry, with this text in it. */
 void want_one_line(const char *text);
 bool complained(void);
+/* A figure of --stats=json; 0 if it is not there. */
+unsigned long long figure(const char *name);
 void finish(const char *name);
 
 #endif

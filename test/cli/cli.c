@@ -52,6 +52,8 @@ static void test_usage(void)
 		{"run good.elf --on xen", "choose vm or qemu"},
 		{"run --stats good.elf --on qemu", "leave out --on qemu"},
 		{"run good.elf --perf-map --on qemu", "leave out --on qemu"},
+		{"run good.elf --code-cache cache --on qemu", "leave out --on qemu"},
+		{"run good.elf --code-cache", "needs a value"},
 		{"run good.elf --perf-map=x", "takes no value"},
 		{"run good.elf --tier fast", "choose interp, jit or auto"},
 		{"run good.elf --tier jit --on qemu", "leave out --on qemu"},

@@ -102,10 +102,97 @@ static void test_disasm(void)
 	finish("disasm");
 }
 
+/* --- --code-cache ---------------------------------------------------------------------------------- */
+
+#define KEPT "cache/*.code"
+
+/* A run of a guest that compiles a hundred blocks and more, with its code kept in ./cache; prints the same
+ * always. */
+static void run_kept(void)
+{
+	run("run tree.elf --tier jit --code-cache cache --stats=json --timeout 20s");
+	want_status(0);
+	want(strcmp(process.text[0], "model: riscv-virtio,qemu\n") == 0, "the guest prints something else");
+}
+
+/* The figures of that run: all was compiled, or nothing; and that anything was said of it. */
+static void want_compiled(bool compiled, const char *said)
+{
+	want((figure("blocks_compiled") > 100) == compiled,
+	     compiled ? "code was not compiled" : "code was compiled");
+	want((figure("code_recalled") > 100) == !compiled,
+	     compiled ? "code was recalled" : "code was not recalled");
+	want(said ? strstr(process.text[1], said) != NULL : !strstr(process.text[1], "skerry:"),
+	     said ? "it is not said why" : "something is said");
+}
+
+/* Changes the file of kept code, sees it refused with a reason, and replaced by one that is good. */
+static void test_changed(const char *name, const char *change, const char *said)
+{
+	want(system(change) == 0, "cannot change the file");
+	run_kept();
+	want_compiled(true, said);
+	run_kept();
+	want_compiled(false, NULL);
+	finish(name);
+}
+
+static void test_code_cache(void)
+{
+	unsigned long long instructions;
+
+	run_kept();
+	want_compiled(true, NULL);
+	instructions = figure("instructions");
+	want(system("test $(stat -c %a cache) = 700 && test $(stat -c %a " KEPT ") = 600") == 0,
+	     "others can write it");
+	run_kept();
+	want_compiled(false, NULL);
+	want(figure("instructions") == instructions, "another number of instructions");
+	want(system("cp " KEPT " kept; test $(ls -A cache | wc -l) = 1") == 0, "other files are left");
+	run_kept();
+	want(system("cmp -s kept " KEPT) == 0, "the file changed though nothing was new");
+	run("run tree.elf --tier interp --code-cache cache --stats=json --timeout 20s");
+	want_status(0);
+	want(figure("code_recalled") == 0, "the interpreter recalls code");
+	want(system("cmp -s kept " KEPT) == 0, "the interpreter changed the file");
+	finish("code-cache");
+
+	test_changed("code-cache-damaged",
+		     "printf x | dd of=$(ls " KEPT ") bs=1 seek=9000 conv=notrunc 2>/dev/null",
+		     "is not used: it is damaged");
+	test_changed("code-cache-cut-off", "truncate -s -8 " KEPT, "is not used: it is damaged");
+	test_changed("code-cache-empty", "truncate -s 0 " KEPT, "is not used: it is no file of that kind");
+	test_changed("code-cache-of-another-build",
+		     "printf xyz | dd of=$(ls " KEPT ") bs=1 seek=20 conv=notrunc 2>/dev/null",
+		     "is not used: it was made by another build of skerry");
+	test_changed("code-cache-writable-file", "chmod g+w " KEPT, "is not used: Operation not permitted");
+	test_changed("code-cache-link", "f=$(ls " KEPT ") && mv $f kept && ln -s ../kept $f",
+		     "is not used: ");
+}
+
+static void test_code_cache_folder(void)
+{
+	want(system("mkdir open && chmod 777 open") == 0, "no folder");
+	run("run tree.elf --tier jit --code-cache open --timeout 20s");
+	want_status(126);
+	want_one_line(
+		"--code-cache open: Operation not permitted; it must be a folder that only you can write to");
+	run("run tree.elf --tier jit --code-cache text --timeout 20s");
+	want_status(126);
+	want_one_line("--code-cache text: Not a directory");
+	run("run tree.elf --tier jit --code-cache none/there --timeout 20s");
+	want_status(126);
+	want_one_line("--code-cache none/there: No such file or directory");
+	finish("code-cache-folder");
+}
+
 void test_compiler(void)
 {
 	test_perf_map();
 	test_disasm();
+	test_code_cache();
+	test_code_cache_folder();
 }
 
 #else

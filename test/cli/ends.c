@@ -124,18 +124,6 @@ static void test_fault(void)
 	finish("unhandled-fault");
 }
 
-/* A figure of --stats=json; 0 if it is not there. */
-static unsigned long long figure(const char *name)
-{
-	char quoted[64];
-	const char *place;
-
-	snprintf(quoted, sizeof quoted, "\"%s\": ", name);
-	place = strstr(process.text[1], quoted);
-	want(place, name);
-	return place ? strtoull(place + strlen(quoted), NULL, 10) : 0;
-}
-
 /* Every instruction is retired in one of the two tiers, also after a start from a snapshot. */
 static void test_stats_of_tiers(void)
 {
