@@ -273,6 +273,15 @@ static void cnodes(void)
 	check("the last outer capability deleted", gone(z2) && gone(z) && gone(tcb));
 	sk_must(cap_revoke(u));
 	TRY("all memory is free again", OUT(NoError), u, UntypedRetype, CAPS(ROOT), ARGS(6, 0, 0, 0, z, 1));
+
+	/* One in another one, last capabilities both. */
+	seL4_CPtr outer = cnode_new(2);
+	sk_must(cap_revoke(u));
+	sk_must(seL4_Untyped_Retype(u, 4, 2, ROOT, 0, 0, z, 1));
+	sk_must(seL4_CNode_Move(outer, 1, 2, ROOT, z, 64));
+	sk_must(cap_delete(outer));
+	TRY("the inner one's memory has no child any more", OUT(NoError), ROOT, CNodeCopy, CAPS(ROOT),
+	    ARGS(z, 64, u, 64, 15));
 	sk_thread_delete(&a.thread);
 	(void)e;
 }

@@ -292,6 +292,13 @@ static void handlers(void)
 	check("a queued one whose endpoint goes faults without handler", !poll(fault_ep).came);
 	sk_must(seL4_TCB_Resume(peer.thread.tcb));
 	check("and again when resumed", poll(fault_ep).label == 2);
+
+	/* It does something else before its handler has received the message. */
+	own = sk_endpoint_new();
+	sk_must(seL4_TCB_WriteRegisters(peer.thread.tcb, 1, 0, 32, &start));
+	peer_trap(&peer, seL4_SysSend, own, INFO(0x77, 0, 0), 0, 0);
+	check("one resumed before its fault is received sends its own message", poll(own).label == 0x77);
+	check("and has no fault any more", !poll(fault_ep).came);
 }
 
 int main(void)

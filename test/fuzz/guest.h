@@ -116,6 +116,7 @@ struct worker {
 	enum reach reach;
 	bool is_get_address; /* its action is Page_GetAddress */
 	bool is_answered;    /* the director handles its faults */
+	bool is_moved;       /* perhaps to another CSpace; only when avoiding */
 	bool is_parked;      /* surely: the director has its message; only when avoiding */
 	seL4_Word lent;      /* the slot in which its action expects the IRQControl capability, or 0 */
 };

@@ -3,14 +3,14 @@
  *
  * - Nobody resumes or suspends a thread that may have a fault which its handler has not received. The
  *   director receives those of some workers at once. So that it knows about the others, a worker does not
- *   suspend itself when an action has ended, but calls an endpoint, and the director takes the message. Who has
- *   not called may have faulted, and a new thread takes its place before it is resumed; once registers have
+ *   suspend itself when an action has ended, but calls an endpoint, and the director takes the message. Who
+ *   has not called may have faulted, and a new thread takes its place before it is resumed; once registers have
  *   been copied, none is believed until all are new. Faults go to endpoints that are never deleted, through
  *   capabilities with which CancelBadgedSends is refused.
  * - No worker changes its own address space, nor has one without anybody noticing: a debug kernel
  *   stops with a failed assertion when a message goes to a thread whose address space is gone.
- * - No CNode or TCB that is deleted has the last capability for a CNode or TCB: only the director makes TCBs,
- *   and small CNodes are only in whole CSpaces, which last as long as a world.
+ * - No CNode or TCB that is deleted has the last capability for a CNode or TCB: those that workers make are
+ *   only in whole CSpaces, which last as long as a world.
  * - No stack pointer lies in the kernel's half, of which 39 bits decide. When a fault cannot be delivered,
  *   the debug kernel prints what lies on the thread's stack, and hangs if that is where there is no memory.
  * - The one interrupt that comes always has a notification (guest_world.c), and nobody else runs as long as
@@ -102,11 +102,15 @@ static bool is_plain(seL4_Word root, seL4_Word depth)
 	return root == SLOT_SELF || root == SLOT_GUARDED || (root == SLOT_DEEP && depth <= DEEP_DEPTH);
 }
 
-/* Is there surely no capability for a CNode? */
+/* Is there surely no capability for a CNode or TCB? */
 static bool is_other(const struct call *call, seL4_Word root, const seL4_Word *place)
 {
-	return is_plain(root, place[1]) &&
-	       type_now(call->worker->cspace, place[0] % CSPACE_SLOTS) != TYPE_CNode;
+	unsigned type;
+
+	if (fuzz.is_race || call->worker->is_moved || !is_plain(root, place[1]))
+		return false;
+	type = type_now(call->worker->cspace, place[0] % CSPACE_SLOTS);
+	return type != TYPE_CNode && type != TYPE_Thread;
 }
 
 /* The capabilities by which whole CSpaces are reached, and for the director's endpoint, stay where they are.
@@ -136,7 +140,8 @@ static void avoid_places(struct call *call)
 
 	switch (call->label) {
 	case UntypedRetype:
-		if (word[0] == seL4_CapTableObject && (!is_plain(call->cap[0], 0) || word[3]))
+		if ((word[0] == seL4_CapTableObject || word[0] == seL4_TCBObject) &&
+		    (!is_plain(call->cap[0], 0) || word[3]))
 			word[0] = seL4_NotificationObject;
 		if (is_plain(call->cap[0], 0) && !word[3] && !word[4])
 			word[4] = SLOT_FREE;
@@ -151,8 +156,7 @@ static void avoid_places(struct call *call)
 	case CNodeCopy:
 	case CNodeMint:
 		keep_empty(word);
-		if (!is_plain(call->cptr, word[1]) &&
-		    (fuzz.is_race || !is_other(call, call->cap[0], word + 2)))
+		if (!is_plain(call->cptr, word[1]) && !is_other(call, call->cap[0], word + 2))
 			call->cptr = SLOT_SELF;
 		break;
 	case CNodeRotate:
@@ -161,8 +165,7 @@ static void avoid_places(struct call *call)
 		keep(word + 3);
 		keep(word + 6);
 		if ((is_plain(call->cptr, word[1]) && is_plain(call->cap[0], word[4])) ||
-		    (!fuzz.is_race && is_other(call, call->cap[0], word + 3) &&
-		     is_other(call, call->cap[1], word + 6)))
+		    (is_other(call, call->cap[0], word + 3) && is_other(call, call->cap[1], word + 6)))
 			break;
 		call->cptr = call->cap[0] = SLOT_SELF;
 		break;
@@ -195,8 +198,10 @@ static void avoid_stopping(struct call *call)
 static void avoid_configuring(struct call *call)
 {
 	unsigned self = (unsigned)(call->worker - fuzz.worker);
+	unsigned other = (self + 1 + (unsigned)below(WORKERS - 1)) % WORKERS;
 
-	call->cptr = SLOT_TCB + (self + 1 + below(WORKERS - 1)) % WORKERS;
+	call->cptr = SLOT_TCB + other;
+	fuzz.worker[other].is_moved = true;
 	if (!is_plain(call->cap[0], 0))
 		call->cap[0] = SLOT_SELF;
 	if (call->word[0] != SLOT_ANSWERED)
@@ -216,8 +221,6 @@ void avoid_call(struct call *call)
 			call->cptr = SLOT_TCB + below(WORKERS);
 		avoid_before_resuming((unsigned)(call->worker - fuzz.worker));
 	}
-	if (call->label == UntypedRetype && call->word[0] == seL4_TCBObject)
-		call->word[0] = seL4_EndpointObject;
 	if (call->label == TCBConfigure || call->label == TCBSetSpace)
 		avoid_configuring(call);
 }

@@ -277,6 +277,7 @@ void worker_configure(unsigned index)
 	struct worker_page *page = worker->page;
 	seL4_Error error;
 
+	worker->is_moved = false;
 	worker->is_answered = chance(60) && !avoid_unanswered(index);
 	worker->reach = chance(70) ? REACH_FLAT : chance(50) ? REACH_DEEP : REACH_GUARDED;
 	error = configure(index);
@@ -369,8 +370,7 @@ static seL4_Error refill_object(unsigned cspace, seL4_Word to)
 		      {seL4_TCBObject, 0}};
 	unsigned i = (unsigned)below(sizeof object / sizeof object[0]);
 
-	if ((object[i].bits == seL4_LargePageBits && chance(80)) ||
-	    (object[i].type == seL4_TCBObject && is_avoiding()))
+	if (object[i].bits == seL4_LargePageBits && chance(80))
 		i = 0;
 	return make(object[i].type, object[i].bits, slot.cspace + cspace, to, 1);
 }
