@@ -200,6 +200,8 @@ struct space {
 	bool fp_ready;       /* while it runs: the host's unit computes, flags collect there, frm is RNE */
 	uint64_t jump_pages; /* bit by page number mod 64: the jump cache may hold such a page */
 	uint64_t code_pages; /* the same of compiled code */
+	/* Of compiled code: see jit/x86_64/translate.h. */
+	uint64_t native_sp, native_sp_limit, native_sp_saved, native_group[15];
 	struct code *codes;
 	uint64_t root;
 	uint16_t asid;

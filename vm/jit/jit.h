@@ -35,6 +35,7 @@ struct link_site {
 	uint8_t *field;          /* the distance in the jump, in the writable view */
 	const uint8_t *unlinked; /* where it goes while it is not linked, in the writable view */
 	bool careful;
+	bool outside; /* of a call or behind it: of no loop that can be compiled as one */
 } __attribute__((aligned(RECORD_ALIGN)));
 
 /* A block's code for one address space. */

@@ -28,7 +28,7 @@ struct move {
 struct kept_link {
 	uint64_t pc;
 	uint32_t field, unlinked; /* bytes from the code's beginning */
-	uint64_t careful;
+	uint32_t careful, outside;
 };
 
 struct entry {
@@ -181,6 +181,7 @@ static struct link_site *make(struct jit *jit, struct entry *entry, struct code 
 		link->field = at + kept->field;
 		link->unlinked = at + kept->unlinked;
 		link->careful = kept->careful;
+		link->outside = kept->outside;
 		if (i == 0)
 			links = link;
 	}
@@ -320,7 +321,8 @@ void vm_keep_store(struct jit *jit, unsigned blocks, uint64_t from)
 		links_of(entry)[i] = (struct kept_link){.pc = keep->link[i].pc,
 							.field = (uint32_t)(keep->link[i].field - at),
 							.unlinked = (uint32_t)(keep->link[i].unlinked - at),
-							.careful = keep->link[i].careful};
+							.careful = keep->link[i].careful,
+							.outside = keep->link[i].outside};
 	memcpy(code_of(entry), at, made.code);
 	enter(keep, entry);
 	keep->fresh_size += made.size;

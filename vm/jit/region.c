@@ -39,10 +39,10 @@ static void look_forward(struct search *search)
 {
 	for (unsigned i = 0; i < search->count; i++)
 		for (unsigned k = 0; k < search->code[i]->link_count; k++) {
-			struct code *to = search->code[i]->links[k].to;
+			const struct link_site *link = &search->code[i]->links[k];
 
-			if (to && is_plain(to))
-				place(search, to);
+			if (link->to && !link->outside && is_plain(link->to))
+				place(search, link->to);
 		}
 }
 
@@ -51,7 +51,8 @@ static bool leads_back(struct search *search, const struct code *code)
 {
 	for (unsigned k = 0; k < code->link_count; k++)
 		for (unsigned i = 0; i < search->count; i++)
-			if (search->code[i] == code->links[k].to && (i == 0 || search->leads_back[i]))
+			if (search->code[i] == code->links[k].to && !code->links[k].outside &&
+			    (i == 0 || search->leads_back[i]))
 				return true;
 	return false;
 }

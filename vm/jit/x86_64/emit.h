@@ -331,6 +331,12 @@ static inline void emit_push(struct emit *e, unsigned reg)
 	emit_8(e, 0x50 | (reg & 7));
 }
 
+static inline void emit_push_imm(struct emit *e, int32_t value)
+{
+	emit_8(e, 0x68);
+	emit_32(e, (uint32_t)value);
+}
+
 static inline void emit_pop(struct emit *e, unsigned reg)
 {
 	if (reg >= R8)

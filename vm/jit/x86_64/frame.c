@@ -247,6 +247,10 @@ static const uint8_t *fixed_enter(struct emit *e)
 	emit_load(e, 64, X, in_memory(ARGUMENT_1, IN_HART(regs)));
 	emit_load(e, 64, SPACE, in_memory(ARGUMENT_1, IN_HART(space)));
 	emit_load(e, 64, BUDGET, in_memory(ARGUMENT_1, IN_HART(budget)));
+	emit_store_imm(e, 64, in_memory(RSP, 8), 1);
+	emit_store(e, 64, in_memory(SPACE, IN_SPACE(native_sp)), RSP);
+	emit_lea(e, RCX, in_memory(RSP, -RETURN_STACK));
+	emit_store(e, 64, in_memory(SPACE, IN_SPACE(native_sp_limit)), RCX);
 	homes_load(e, standard_homes);
 	emit_jump_to_place(e, in_reg(RAX));
 	return start;
@@ -257,6 +261,7 @@ static uint8_t *fixed_leave(struct emit *e)
 {
 	uint8_t *start = e->at;
 
+	emit_load(e, 64, RSP, in_memory(SPACE, IN_SPACE(native_sp)));
 	emit_alu_imm(e, ALU_ADD, 64, in_reg(RSP), FRAME);
 	for (unsigned i = sizeof(kept); i-- > 0;)
 		emit_pop(e, kept[i]);
@@ -288,20 +293,18 @@ uint8_t *put_slow(struct jit *jit, struct emit *e, const homes home, const uint8
 	emit_load(e, 64, ARGUMENT_1, in_reg(RCX));
 	emit_load(e, 64, ARGUMENT_2, in_reg(RDX));
 	emit_load(e, 32, ARGUMENT_3, in_reg(RAX));
-	emit_alu_imm(e, ALU_SUB, 64, in_reg(RSP), 8);
+	emit_store(e, 64, in_memory(SPACE, IN_SPACE(native_sp_saved)), RSP);
+	emit_alu_imm(e, ALU_AND, 64, in_reg(RSP), -16);
 	field = emit_address(e, RAX, (uintptr_t)vm_native_op);
 	vm_keep_moves(jit, MOVES_NATIVE_OP, field, 0);
 	emit_call_place(e, in_reg(RAX));
-	emit_alu_imm(e, ALU_ADD, 64, in_reg(RSP), 8);
+	emit_load(e, 64, RSP, in_memory(SPACE, IN_SPACE(native_sp_saved)));
 	emit_test(e, 32, RAX, RAX);
 	gone = emit_jump_if(e, CC_NE);
 	homes_load(e, home);
 	emit_return(e);
-	emit_fix(gone, e->at);
-	emit_alu_imm(e, ALU_ADD, 64, in_reg(RSP), 8);
-	field = emit_jump(e);
-	emit_fix(field, leave);
-	vm_keep_moves(jit, MOVES_FIXED, field, (uint64_t)(leave - jit->write));
+	emit_fix(gone, leave);
+	vm_keep_moves(jit, MOVES_FIXED, gone, (uint64_t)(leave - jit->write));
 	return start;
 }
 

@@ -4,6 +4,8 @@
  */
 #include "vm/jit/x86_64/translate.h"
 
+#define RETURN_ADDRESS 1 /* the register that calls put it in, and returns take it from */
+
 /* --- leaving the straight way --- */
 
 static void detour(struct translation *t, uint8_t *field)
@@ -136,7 +138,8 @@ static void put_ways_out(struct translation *t)
 		struct link_site *site = t->way_out[i].site;
 
 		site->field = t->way_out[i].field;
-		if (t->region || t->way_out[i].back || t->way_out[i].halves) {
+		site->outside = t->way_out[i].plain;
+		if (!site->outside && (t->region || t->way_out[i].back || t->way_out[i].halves)) {
 			emit_fix(site->field, e->at);
 			put_halves(t, t->way_out[i].halves);
 			if (t->way_out[i].back)
@@ -240,22 +243,58 @@ static bool translate_branch(struct translation *t)
 	return true;
 }
 
-/* Goes to the address in rdx, through the jump cache. */
-static void indirect(struct translation *t)
+/* Finds the address in rdx in the jump cache, or leaves; where its code is noted. */
+static struct place known_code(struct translation *t)
 {
 	struct emit *e = &t->emit;
 	int32_t jump = IN_SPACE(jump);
 	uint8_t *unknown;
 
-	if (t->region)
-		homes_leave(t);
 	emit_load(e, 32, RAX, in_reg(RDX));
 	emit_shift_imm(e, SHIFT_SHL, 32, in_reg(RAX), 4);
 	emit_alu_imm(e, ALU_AND, 32, in_reg(RAX), (JUMP_SIZE - 1) * (int32_t)sizeof(struct jump_entry));
 	emit_alu(e, ALU_CMP, 64, RDX, in_table(SPACE, RAX, jump + (int32_t)offsetof(struct jump_entry, pc)));
 	unknown = emit_jump_if(e, CC_NE);
 	leads_fixed(t, unknown, t->jit->find);
-	emit_jump_to_place(e, in_table(SPACE, RAX, jump + (int32_t)offsetof(struct jump_entry, native)));
+	return in_table(SPACE, RAX, jump + (int32_t)offsetof(struct jump_entry, native));
+}
+
+/* May the address be pushed, of which 32 bits are extended? */
+static bool is_call(const struct translation *t, uint64_t back)
+{
+	return t->op->rd == RETURN_ADDRESS && back <= INT32_MAX;
+}
+
+/* Before a call: the guest's return address, on a stack that has room. */
+static void call_begin(struct translation *t, uint64_t back)
+{
+	struct emit *e = &t->emit;
+	uint8_t *room;
+
+	emit_alu(e, ALU_CMP, 64, RSP, in_memory(SPACE, IN_SPACE(native_sp_limit)));
+	room = emit_jump_if(e, CC_AE);
+	emit_load(e, 64, RSP, in_memory(SPACE, IN_SPACE(native_sp)));
+	emit_fix(room, e->at);
+	emit_push_imm(e, (int32_t)back);
+}
+
+/* Behind a call: what comes back goes on there. */
+static void call_end(struct translation *t, uint64_t back)
+{
+	emit_lea(&t->emit, RSP, in_memory(RSP, 8));
+	leads_out(t, emit_jump(&t->emit), back)->plain = true;
+}
+
+/* The jump is a return: goes where the call was, if it is the one. */
+static void maybe_return(struct translation *t)
+{
+	struct emit *e = &t->emit;
+	uint8_t *other;
+
+	emit_alu(e, ALU_CMP, 64, RDX, in_memory(RSP, 8));
+	other = emit_jump_if(e, CC_NE);
+	emit_return(e);
+	emit_fix(other, e->at);
 }
 
 static void put_constant(struct translation *t, unsigned guest, uint64_t value)
@@ -275,20 +314,35 @@ static void put_constant(struct translation *t, unsigned guest, uint64_t value)
 	}
 }
 
+/* A direct call: out of the region, if any. */
+static void call(struct translation *t, uint64_t back)
+{
+	if (t->region)
+		homes_leave(t);
+	call_begin(t, back);
+	leads_out(t, emit_call(&t->emit), target_of(t, t->op->imm))->plain = true;
+	call_end(t, back);
+}
+
 static bool translate_jump(struct translation *t)
 {
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
 
 	bool followed = t->follow[t->block] == FOLLOW_JUMP;
+	struct place target;
+	uint64_t back;
 
 	if (op->id == ID_jalr || op->id == ID_jr || op->id == ID_ecall ||
 	    ((op->id == ID_jal || op->id == ID_j) && !followed))
 		make_whole(t);
 	switch (op->id) {
 	case ID_jal:
-		put_constant(t, op->rd, t->code->pc + op->rs1);
-		if (!followed)
+		back = t->code->pc + op->rs1;
+		put_constant(t, op->rd, back);
+		if (is_call(t, back))
+			call(t, back);
+		else if (!followed)
 			leads(t, emit_jump(e), op->imm);
 		return true;
 	case ID_j:
@@ -301,9 +355,21 @@ static bool translate_jump(struct translation *t)
 		if (op->id == ID_jalr && op->imm)
 			emit_alu_imm(e, ALU_ADD, 64, in_reg(RDX), op->imm);
 		emit_alu_imm(e, ALU_AND, 64, in_reg(RDX), -2);
+		back = t->code->pc + op->rs2;
 		if (op->id == ID_jalr)
-			put_constant(t, op->rd, t->code->pc + op->rs2);
-		indirect(t);
+			put_constant(t, op->rd, back);
+		if (t->region)
+			homes_leave(t);
+		if (op->id == ID_jr && op->rs1 == RETURN_ADDRESS)
+			maybe_return(t);
+		target = known_code(t);
+		if (is_call(t, back)) {
+			call_begin(t, back);
+			emit_call_place(e, target);
+			call_end(t, back);
+		} else {
+			emit_jump_to_place(e, target);
+		}
 		return true;
 	case ID_ecall:
 		if (t->region)
@@ -392,7 +458,7 @@ enum follow successor(const struct code *code, uint64_t *pc)
 		last = op;
 		slot += has_link(op);
 	}
-	if (!last || (last->id != ID_j && last->id != ID_jal))
+	if (!last || !(last->id == ID_j || (last->id == ID_jal && last->rd != RETURN_ADDRESS)))
 		return FOLLOW_NONE;
 	*pc = code->pc + (uint64_t)(int64_t)last->imm;
 	return FOLLOW_JUMP;

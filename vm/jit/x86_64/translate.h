@@ -30,10 +30,17 @@ typedef uint8_t homes[GUESTS];
 /* Those at the start of every block that is not within a region. */
 extern const homes standard_homes;
 
-/* Where a group's difference of addresses is kept, on the stack. */
-#define GROUP_SLOT(group) in_memory(RSP, (int32_t)((group)-1) * 8)
-/* Bytes of the stack that code has; the stack is aligned to 16 bytes then. */
-#define FRAME             (GROUPS_MAX * 8 + 16)
+/* Where a group's difference of addresses is kept. */
+#define GROUP_SLOT(group) in_memory(SPACE, IN_SPACE(native_group) + (int32_t)((group)-1) * 8)
+
+/*
+ * The processor foresees returns that match calls, so the guest's calls are calls: before each, the guest's
+ * return address is pushed, and a return that finds it behind the host's is one. Any other goes through the
+ * jump cache, and leaves the stack as it is. The stack begins at native_sp, with an address that no return
+ * can have, and is forgotten whenever code is left; a call beyond native_sp_limit begins anew, too.
+ */
+#define RETURN_STACK      (16 << 10)
+#define FRAME             24 /* bytes below what is kept; aligned to 16 then */
 
 /*
  * What is known of a general guest register within a block. Of a half one the home holds only the lower 32
@@ -57,6 +64,7 @@ struct way_out {
 	uint8_t *field;
 	int32_t back;
 	uint32_t halves;
+	bool plain; /* homes are the standard ones already */
 };
 
 /* A jump within a region, to be aimed when its target is there. */
