@@ -19,7 +19,7 @@ SANITIZERS := address,undefined
 TESTS += test-sanitized
 test-sanitized:
 	@$(MAKE) -s BUILD=$(BUILD)/sanitized SANITIZE=$(SANITIZERS) CHECK=1 FUZZ_WORLDS=20 SNAPSHOT_FUZZ=300 \
-		GUEST_FUZZ=1001-6-1000-50-0-0 \
+		GUEST_FUZZ=1001-4-1000-50-0-0 \
 		test-examples test-conform test-unit test-fuzz test-fuzz-guest test-cli test-device test-snapshot test-gdb \
 		test-trace test-control
 
