@@ -91,9 +91,9 @@ static void test_usage(void)
 
 static void test_help(void)
 {
-	static const char *const lines[] = {"--help",    "help",           "run --help", "help run",
-					    "--version", "inspect --help", "run -h",
-					    "debug --help", "doctor --help", "disasm --help"};
+	static const char *const lines[] = {"--help",        "help",           "run --help", "help run",
+					    "--version",     "inspect --help", "run -h",     "debug --help",
+					    "doctor --help", "disasm --help"};
 
 	for (unsigned i = 0; i < sizeof lines / sizeof lines[0]; i++) {
 		run(lines[i]);

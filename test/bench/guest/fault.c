@@ -1,7 +1,7 @@
 /*
- * Page faults of a process, each answered by its handler, the root server, without mapping anything: the process
- * executes the same load for ever. How many is said at the link, by the address of the symbol `fault_rounds`. Ends
- * with status 0 if the last message was what it should be.
+ * Page faults of a process, each answered by its handler, the root server, without mapping anything: the
+ * process executes the same load for ever. How many is said at the link, by the address of the symbol
+ * `fault_rounds`. Ends with status 0 if the last message was what it should be.
  */
 #include <skerry/object.h>
 #include <skerry/process.h>
@@ -29,6 +29,7 @@ int main(void)
 	sk_process_start(&process, touch, 0);
 	info = seL4_RecvWithMRs(endpoint, 0, 0, &address, 0, 0);
 	for (seL4_Word i = 0; i < rounds; i++)
-		info = seL4_ReplyRecvWithMRs(endpoint, seL4_MessageInfo_new(0, 0, 0, 0), 0, 0, &address, 0, 0);
+		info = seL4_ReplyRecvWithMRs(endpoint, seL4_MessageInfo_new(0, 0, 0, 0), 0, 0, &address, 0,
+					     0);
 	return seL4_MessageInfo_get_label(info) == seL4_Fault_VMFault && address == NOWHERE ? 0 : 1;
 }

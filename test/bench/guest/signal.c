@@ -2,8 +2,9 @@
  * Signals to a thread of higher priority that waits for them, and waits again at once.
  *
  * Prints "signal-waiter N": thousandths of a tick of the machine's timer from before the signal to after the
- * waiter's Wait, less what the two readings of the timer take. A tick is longer than that, so it is the mean of a
- * batch; of the batches it is the median, for the host may do something else meanwhile. Of use only in real time.
+ * waiter's Wait, less what the two readings of the timer take. A tick is longer than that, so it is the mean
+ * of a batch; of the batches it is the median, for the host may do something else meanwhile. Of use only in
+ * real time.
  */
 #include <stdio.h>
 #include <stdlib.h>
