@@ -264,31 +264,52 @@ static void sample(struct hart *h)
 		vm_jit_sample(h->vm, code);
 }
 
-static int run(struct hart *h)
+/* Finds the code at hart->native_pc, or makes it, and links it if we came by a link. NULL: *came says why. */
+static const uint8_t *entry_find(struct hart *h, int *came)
 {
 	struct vm *vm = h->vm;
-	struct jit *jit = vm->jit;
+	uint64_t flushes = vm->stats.code_flushes;
+	bool careful = *came == NATIVE_LINK && h->native_link->careful;
+	struct block *block = vm_block_find(h, h->native_pc);
+	struct code *code;
+
+	if (!block) {
+		*came = NATIVE_STOP + VM_STOP_EXCEPTION;
+		return NULL;
+	}
+	code = find(block, h->space, h->native_pc, careful);
+	if (!code && block->ops[0].handler.label != vm_handler(INTERNAL_NATIVE))
+		return NULL;
+	if (!code)
+		code = make(h, block, h->native_pc, careful);
+	if (*came == NATIVE_LINK && flushes == vm->stats.code_flushes)
+		link(vm->jit, h->native_link, code);
+	return code->entry;
+}
+
+/* The same where the jump cache knows it: after each system call, say. */
+static const uint8_t *entry_known(const struct hart *h)
+{
+	const struct jump_entry *entry = jump_entry(h->space, h->native_pc);
+
+	return entry->pc == h->native_pc && entry->native != h->vm->jit->find ? entry->native : NULL;
+}
+
+static int run(struct hart *h)
+{
+	const struct jit *jit = h->vm->jit;
 	int came = NATIVE_DECLINE;
 
 	for (;;) {
-		uint64_t flushes = vm->stats.code_flushes;
-		bool careful = came == NATIVE_LINK && h->native_link->careful;
-		struct block *block;
-		struct code *code;
+		const uint8_t *entry = came == NATIVE_LINK ? NULL : entry_known(h);
 
 		if (h->budget == 0)
 			return NATIVE_SPENT;
-		block = vm_block_find(h, h->native_pc);
-		if (!block)
-			return NATIVE_STOP + VM_STOP_EXCEPTION;
-		code = find(block, h->space, h->native_pc, careful);
-		if (!code && block->ops[0].handler.label != vm_handler(INTERNAL_NATIVE))
+		if (!entry)
+			entry = entry_find(h, &came);
+		if (!entry)
 			return came;
-		if (!code)
-			code = make(h, block, h->native_pc, careful);
-		if (came == NATIVE_LINK && flushes == vm->stats.code_flushes)
-			link(jit, h->native_link, code);
-		came = ((native_enter *)(uintptr_t)jit->enter)(h, code->entry);
+		came = ((native_enter *)(uintptr_t)jit->enter)(h, entry);
 		if (came == NATIVE_LINK) {
 			h->native_pc = h->native_link->pc;
 		} else if (came == NATIVE_SPENT) {
