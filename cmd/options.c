@@ -85,9 +85,11 @@ void help_run(void)
 	       "      --time virtual     guest time advances with instructions: runs repeat exactly "
 	       "[default]\n"
 	       "      --time real        guest time is the host's clock\n"
-	       "      --tier interp      guest instructions are interpreted [default]\n"
-	       "      --tier jit         they are compiled to the host's, where there is a compiler for it\n"
-	       "      --tier auto        those that are executed often are compiled; the guest cannot tell\n"
+	       "      --tier auto        guest instructions that are executed often are compiled to the "
+	       "host's, where\n"
+	       "                         there is a compiler for it; the guest cannot tell [default]\n"
+	       "      --tier interp      all are interpreted\n"
+	       "      --tier jit         all are compiled\n"
 	       "      --timeout TIME     end with status 124 after TIME of the host's clock, such as 10s, "
 	       "500ms,\n"
 	       "                         2m or 1h (a bare number is seconds)\n"
@@ -151,7 +153,7 @@ void help_replay(void)
 	       "      --trace FILE, --trace-buffer SIZE   write what the kernel did, as skerry run does\n"
 	       "      --gdb [HOST:]PORT, -S    debug it, forwards and backwards, as skerry run does\n"
 	       "      --timeout TIME     end with status 124 after TIME of the host's clock\n"
-	       "      --tier interp|jit|auto   as of skerry run: any may replay what another recorded\n"
+	       "      --tier auto|interp|jit   as of skerry run: any may replay what another recorded\n"
 	       "      --perf-map, --code-cache DIR   as of skerry run\n"
 	       "      --stats[=json]     at the end, print what the run did to standard error\n"
 	       "  -v, --verbose          say what is replayed\n"
@@ -402,14 +404,14 @@ static bool gdb_parse(char *text, struct run_options *options)
 
 static bool tier_parse(const char *text, struct run_options *options)
 {
-	static const char *const names[] = {"interp", "jit", "auto"};
+	static const char *const names[] = {"auto", "interp", "jit"};
 	unsigned i = 0;
 
 	while (i < 3 && strcmp(text, names[i]) != 0)
 		i++;
 	options->tier = (enum vm_tier)i;
 	options->tier_given = true;
-	return i < 3 || mistake("--tier %s: choose interp, jit or auto", text);
+	return i < 3 || mistake("--tier %s: choose auto, interp or jit", text);
 }
 
 static bool option_parse(int option, char *text, struct run_options *options)

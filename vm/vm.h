@@ -71,8 +71,8 @@ struct vm_bus {
 	uint64_t (*counter)(void *context, enum vm_counter which); /* csrr of cycle, time, instret */
 };
 
-/* Who executes: the interpreter, the compiler, or the compiler what is executed often. */
-enum vm_tier { VM_TIER_INTERP, VM_TIER_JIT, VM_TIER_AUTO };
+/* Who executes: the compiler what is executed often and the interpreter the rest, or one of them all. */
+enum vm_tier { VM_TIER_AUTO, VM_TIER_INTERP, VM_TIER_JIT };
 
 struct vm_config {
 	uint8_t *ram;      /* host address of guest-physical ram_base; page aligned */

@@ -55,7 +55,7 @@ static void test_usage(void)
 		{"run good.elf --code-cache cache --on qemu", "leave out --on qemu"},
 		{"run good.elf --code-cache", "needs a value"},
 		{"run good.elf --perf-map=x", "takes no value"},
-		{"run good.elf --tier fast", "choose interp, jit or auto"},
+		{"run good.elf --tier fast", "choose auto, interp or jit"},
 		{"run good.elf --tier jit --on qemu", "leave out --on qemu"},
 		{"run good.elf --on qemu --tier interp", "leave out --on qemu"},
 		{"inspect --tier good.elf", "unknown option"},

@@ -53,7 +53,7 @@ static uint64_t bus_counter(void *context, enum vm_counter which)
 
 enum vm_tier machine_tier;
 
-static const char *const tiers[] = {"interp", "jit", "auto"};
+static const char *const tiers[] = {"auto", "interp", "jit"};
 
 bool machine_tier_take(int *argc, char **argv)
 {

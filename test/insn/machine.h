@@ -41,7 +41,7 @@ struct machine {
 };
 
 extern enum vm_tier machine_tier; /* of the machines that are made */
-/* Takes "--tier interp|jit|auto" from the arguments; false if there is something wrong with it. */
+/* Takes "--tier auto|interp|jit" from the arguments; false if there is something wrong with it. */
 bool machine_tier_take(int *argc, char **argv);
 const char *machine_tier_name(void);
 
