@@ -42,39 +42,46 @@
 #define LINE_BITS           6 /* 64 lines in a page: one bit each of a word */
 
 /*
- * Sizes. For tests that shall meet every rare path, VM_SMALL makes all of them tiny, and VM_TIGHT all but that
- * of blocks, which the compiler has more to do with when they are long.
+ * Sizes. For tests that shall meet every rare path, VM_SMALL makes all of them tiny, and VM_TIGHT all but
+ * that of blocks, which the compiler has more to do with when they are long. SAMPLES_HOT budgets must have
+ * ended at a block that a region is to begin with; SAMPLES_WAIT are let pass after a try in vain.
  */
 #ifdef VM_SMALL
-#define TLB_SIZE    2
-#define JUMP_SIZE   1
-#define SPACE_COUNT 2
-#define BLOCK_INSNS 2
-#define ARENA_SIZE  (4096)
-#define HASH_SIZE   4
-#define SLICE       3
-#define CODE_SIZE   (64u << 10)
-#define HEAT        2
+#define TLB_SIZE     2
+#define JUMP_SIZE    1
+#define SPACE_COUNT  2
+#define BLOCK_INSNS  2
+#define ARENA_SIZE   (4096)
+#define HASH_SIZE    4
+#define SLICE        3
+#define CODE_SIZE    (64u << 10)
+#define HEAT         2
+#define SAMPLES_HOT  1
+#define SAMPLES_WAIT 2
 #elif defined(VM_TIGHT)
-#define TLB_SIZE    4
-#define JUMP_SIZE   2
-#define SPACE_COUNT 4
-#define BLOCK_INSNS 60
-#define ARENA_SIZE  (64u << 10)
-#define HASH_SIZE   16
-#define SLICE       100
-#define CODE_SIZE   (512u << 10)
-#define HEAT        3
+#define TLB_SIZE     4
+#define JUMP_SIZE    2
+#define SPACE_COUNT  4
+#define BLOCK_INSNS  60
+#define ARENA_SIZE   (64u << 10)
+#define HASH_SIZE    16
+#define SLICE        100
+#define CODE_SIZE    (512u << 10)
+#define HEAT         3
+#define SAMPLES_HOT  1
+#define SAMPLES_WAIT 4
 #else
-#define TLB_SIZE    256
-#define JUMP_SIZE   1024
-#define SPACE_COUNT 64
-#define BLOCK_INSNS 60
-#define ARENA_SIZE  (8u << 20)
-#define HASH_SIZE   16384
-#define SLICE       16384
-#define CODE_SIZE   (32u << 20)
-#define HEAT        50
+#define TLB_SIZE     256
+#define JUMP_SIZE    1024
+#define SPACE_COUNT  64
+#define BLOCK_INSNS  60
+#define ARENA_SIZE   (8u << 20)
+#define HASH_SIZE    16384
+#define SLICE        16384
+#define CODE_SIZE    (32u << 20)
+#define HEAT         50
+#define SAMPLES_HOT  2
+#define SAMPLES_WAIT 60
 #endif
 
 /* Two at least: see struct tlb_entry. */

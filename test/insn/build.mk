@@ -16,9 +16,9 @@ INSN_SEEDS_sanitized := --seeds 301 6
 
 INSN_SEEDS_AUTO      := --seeds 401 5
 
-TIERS_SEEDS_plain     := --seeds 1 400 --fresh
+TIERS_SEEDS_plain     := --seeds 1 600 --fresh
 TIERS_SEEDS_small     := --seeds 1001 400
-TIERS_SEEDS_tight     := --seeds 4001 400
+TIERS_SEEDS_tight     := --seeds 4001 1000
 TIERS_SEEDS_switch    := --seeds 2001 100
 TIERS_SEEDS_sanitized := --seeds 3001 100
 
@@ -61,6 +61,9 @@ TESTS += test-insn-$(1)
 endef
 $(eval $(call insn_variant,plain,$(BUILD)/host))
 $(foreach v,small tight switch sanitized,$(eval $(call insn_variant,$(v),$(BUILD)/insn/$(v))))
+
+insn-programs: $(foreach v,small tight plain,$(INSN_PROGRAMS:%=$(BUILD)/insn/$(v)/%))
+.PHONY: insn-programs
 
 # Handlers end in jumps; a call among them would grow the host's stack with every instruction.
 TESTS += test-insn-stack

@@ -35,7 +35,7 @@
 
 #define MACHINES     3
 #define INSNS        12000 /* of one seed */
-#define INSNS_CALM   60000
+#define INSNS_CALM   25000
 #define STOPS        4000
 #define SEEDS_A_LINE 10
 #define SHOWN        30 /* instructions at the start and the end of what is examined */

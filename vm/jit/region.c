@@ -5,10 +5,6 @@
 #include "host/host.h"
 #include "vm/jit/jit.h"
 
-/* Budgets that must have ended at a block; how many are let pass after a try in vain. */
-#define SAMPLES_HOT  2
-#define SAMPLES_WAIT (-60)
-
 /* Blocks that are looked at. */
 #define LOOK_MAX     64
 
@@ -96,7 +92,7 @@ void vm_jit_sample(struct vm *vm, struct code *code)
 
 	if (code->region || !is_plain(code) || ++code->samples < SAMPLES_HOT)
 		return;
-	code->samples = SAMPLES_WAIT;
+	code->samples = -SAMPLES_WAIT;
 	if (!find_loop(&search) || !vm_jit_room(vm, REGION_MAX, records))
 		return;
 	region = vm_jit_record(jit, sizeof(*region));
