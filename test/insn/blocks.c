@@ -49,7 +49,8 @@ struct generator {
 		uint32_t place;
 		enum jump kind;
 		bool call;
-	} jump[2 * BLOCKS_MAX];
+	} jump[8 * BLOCKS_MAX];
+	bool in_function;
 };
 
 static uint64_t below(struct generator *g, uint64_t bound)
@@ -295,7 +296,30 @@ static void put_change(struct generator *g)
 		put32(g, FENCE_I);
 }
 
-/* A branch over a few instructions. */
+static void jump_later(struct generator *g, enum jump kind, bool call)
+{
+	if (g->jumps == COUNT(g->jump))
+		return;
+	g->jump[g->jumps].place = g->at;
+	g->jump[g->jumps].kind = kind;
+	g->jump[g->jumps++].call = call;
+}
+
+static void put_call(struct generator *g)
+{
+	if (below(g, 3)) {
+		jump_later(g, JUMP_JAL, true);
+		put32(g, JAL(ROLE_RETURN, 0));
+	} else {
+		unsigned reg = below(g, 2) ? (unsigned)ROLE_RETURN : 6;
+
+		jump_later(g, JUMP_FAR, true);
+		put32(g, AUIPC(reg, 0));
+		put32(g, JALR(ROLE_RETURN, reg, 0));
+	}
+}
+
+/* A branch over a few instructions, or a call. */
 static void put_skip(struct generator *g)
 {
 	uint32_t at = g->at, bits;
@@ -303,6 +327,8 @@ static void put_skip(struct generator *g)
 
 	put32(g, R_TYPE(branches[below(g, COUNT(branches))], 0, random_rs(g->random),
 			below(g, 3) ? random_rs(g->random) : 0));
+	if (!g->in_function && below(g, 3) == 0)
+		put_call(g);
 	while (count--)
 		put32(g, blocks_instruction(g->blocks->calm, g->random));
 	bits = B_TYPE(0, 0, 0, (int32_t)(g->at - at));
@@ -329,15 +355,6 @@ static void put_one(struct generator *g)
 }
 
 /* --- jumps --- */
-
-static void jump_later(struct generator *g, enum jump kind, bool call)
-{
-	if (g->jumps == COUNT(g->jump))
-		return;
-	g->jump[g->jumps].place = g->at;
-	g->jump[g->jumps].kind = kind;
-	g->jump[g->jumps++].call = call;
-}
 
 static uint32_t short_branch(int32_t offset)
 {
@@ -418,20 +435,6 @@ static void put_branch(struct generator *g)
 			below(g, 3) ? random_rs(g->random) : 0));
 }
 
-static void put_call(struct generator *g)
-{
-	if (below(g, 3)) {
-		jump_later(g, JUMP_JAL, true);
-		put32(g, JAL(ROLE_RETURN, 0));
-	} else {
-		unsigned reg = below(g, 2) ? (unsigned)ROLE_RETURN : 6;
-
-		jump_later(g, JUMP_FAR, true);
-		put32(g, AUIPC(reg, 0));
-		put32(g, JALR(ROLE_RETURN, reg, 0));
-	}
-}
-
 static void put_through_table(struct generator *g)
 {
 	put32(g, LD(5, ROLE_TABLE, (int)below(g, TABLE_ENTRIES) * 8));
@@ -453,7 +456,7 @@ static void put_return(struct generator *g)
 
 static void put_end(struct generator *g, bool function)
 {
-	if (function && below(g, 4)) {
+	if (function && (g->blocks->calm || below(g, 4))) {
 		put_return(g);
 		return;
 	}
@@ -488,8 +491,12 @@ static void put_body(struct generator *g)
 {
 	unsigned count = (unsigned)(below(g, 4) ? below(g, 12) : below(g, 40));
 
-	while (count--)
-		put_one(g);
+	while (count--) {
+		if (!g->in_function && below(g, 20) == 0)
+			put_call(g);
+		else
+			put_one(g);
+	}
 }
 
 static unsigned random_turns(struct generator *g)
@@ -517,7 +524,8 @@ static void put_block(struct generator *g, bool function)
 		put32(g, ADDI(ROLE_STACK, ROLE_STACK, -32));
 		put32(g, SD(ROLE_RETURN, ROLE_STACK, 24));
 	}
-	if (below(g, g->blocks->calm ? 2 : 4) == 0)
+	g->in_function = function;
+	if (below(g, g->blocks->calm && !function ? 2 : 4) == 0)
 		put_loop(g, ROLE_COUNT);
 	else
 		put_body(g);

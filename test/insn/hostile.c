@@ -432,6 +432,13 @@ static bool loops_without_end(struct machine *m)
 	ENDLESS(BNE(0, 0, 8), BEQ(0, 0, -4));
 	ENDLESS(JALR(0, 6, 0));
 	ENDLESS(JAL(1, 8), JAL(0, -4), JALR(0, 1, 0));
+	ENDLESS(JAL(1, 0)); /* calls without returns */
+	ENDLESS(JAL(1, 4), JAL(1, -4));
+	ENDLESS(JALR(1, 6, 0));
+	m->regs.x[1] = CODE;
+	ENDLESS(JALR(0, 1, 0)); /* returns without calls */
+	ENDLESS(JALR(0, 1, 0), NOP);
+	ENDLESS(JALR(1, 1, 0));
 	ENDLESS(JAL(0, 4096)); /* across pages */
 	ENDLESS(LD(5, 2, 0), SD(5, 2, 8), JAL(0, -8));
 	ENDLESS(AMOADD_D(5, 9, 2), JAL(0, -4));
