@@ -143,8 +143,8 @@ static void avoid_places(struct call *call)
 		if ((word[0] == seL4_CapTableObject || word[0] == seL4_TCBObject) &&
 		    (!is_plain(call->cap[0], 0) || word[3]))
 			word[0] = seL4_NotificationObject;
-		if (is_plain(call->cap[0], 0) && !word[3] && !word[4])
-			word[4] = SLOT_FREE;
+		if (!word[4]) /* of a CNode that may be a whole CSpace: as keep_empty() */
+			word[4] = SLOT_SELF;
 		break;
 	case CNodeDelete:
 		keep(word);
