@@ -213,7 +213,11 @@ static int by_start(const void *a, const void *b)
 	return (x->end > y->end) - (x->end < y->end);
 }
 
-/* One item for each object; kernel_check() has been through the list, so it ends. */
+/*
+ * One item for each object; kernel_check() has been through the list, so it ends. Several capabilities may be
+ * to one object, but memory from which nothing was made has one untyped that it can be made of: a copy takes
+ * all.
+ */
 static const char *collect(struct check *check)
 {
 	struct slot *head = &check->kernel->derivation;
@@ -233,7 +237,7 @@ static const char *collect(struct check *check)
 
 		if (last && item->start < last->end) {
 			RETURN_UNLESS(item->start == last->start && item->end == last->end &&
-					      item->kind == last->kind,
+					      item->kind == last->kind && item->kind != ITEM_FREE,
 				      "two objects in one place");
 			continue;
 		}

@@ -160,6 +160,26 @@ static void untyped_over_objects(void)
 	change_word(&slot->cap.word[1], 0);
 }
 
+/* A device's untyped becomes one of memory that another untyped is for. */
+static void memory_of_two_untypeds(void)
+{
+	struct slot *head = &node->kernel->derivation, *device = NULL, *memory = NULL;
+
+	for (struct slot *slot = slot_next(head); slot != head; slot = slot_next(slot)) {
+		if (cap_type(slot->cap) != CAP_Untyped || cap_untyped_free(slot->cap) > 0)
+			continue;
+		if (cap_untyped_device(slot->cap))
+			device = slot;
+		else
+			memory = slot;
+	}
+	if (!device || !memory) {
+		fprintf(stderr, "the program has used all untypeds\n");
+		exit(2);
+	}
+	change(&device->cap, &memory->cap, sizeof memory->cap);
+}
+
 /* The thread that a notification is bound to is one that the guest can write. */
 static void thread_in_frame(void)
 {
@@ -235,6 +255,7 @@ static const struct {
 #define CASE(function) {#function, function}
 	CASE(page_table_to_kernel), CASE(page_table_to_cnode), CASE(page_table_in_frame), CASE(hidden_capability),
 	CASE(frame_of_kernel),      CASE(frame_of_tcb),        CASE(device_frame_in_ram), CASE(untyped_over_objects),
+	CASE(memory_of_two_untypeds),
 	CASE(thread_in_frame),      CASE(other_thread_runs),   CASE(idle_thread_runs),   CASE(buffer_across_pages), CASE(schedule_out_of_range),
 	CASE(domain_out_of_range),  CASE(label_out_of_range),  CASE(more_memory),         CASE(deletion_in_frame),
 	CASE(time_overflows),
