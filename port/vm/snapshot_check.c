@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/host.h"
 #include "kernel/core/check.h"
 #include "port/isa-riscv64/sv39.h"
 #include "port/vm/internal.h"
@@ -280,6 +281,38 @@ static bool is_slot(const struct check *check, const struct slot *slot)
 	       (item && (item->kind == ITEM_CNODE || item->kind == ITEM_TCB || item->kind == ITEM_TCB_GOING));
 }
 
+static bool is_clear(const uint8_t *bytes, uint64_t size)
+{
+	return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
+}
+
+/* New objects are made of memory as it is. What was never touched is clear, and is not to be touched now. */
+static const char *check_free(const struct check *check)
+{
+	const struct node *node = check->node;
+	uint8_t *touched = malloc(node->config.ram_size / NODE_PAGE_SIZE);
+	const char *why = touched ? NULL : "out of memory";
+
+	if (touched)
+		host_memory_touched(node->ram, node->config.ram_size, touched);
+	for (uint64_t i = 0; i < check->items && !why; i++) {
+		const struct item *item = &check->item[i];
+
+		if (item->kind != ITEM_FREE)
+			continue;
+		for (uint64_t at = item->start, next; at < item->end && !why; at = next) {
+			uint64_t offset = at - MACHINE_RAM_BASE;
+
+			next = (at / NODE_PAGE_SIZE + 1) * NODE_PAGE_SIZE;
+			next = next < item->end ? next : item->end;
+			if (touched[offset / NODE_PAGE_SIZE] && !is_clear(node->ram + offset, next - at))
+				why = "memory that is free and not clear";
+		}
+	}
+	free(touched);
+	return why;
+}
+
 /* --- threads, and capabilities that are not on the list -------------------------------------------- */
 
 static const char *check_tcb(const struct tcb *tcb)
@@ -546,6 +579,8 @@ const char *node_check_restored(struct node *node, const uint64_t word[NODE_WORD
 		why = kernel_check(node->kernel, &where);
 	if (!why)
 		why = collect(&check);
+	if (!why)
+		why = check_free(&check);
 	if (!why)
 		why = check_slots(&check);
 	if (!why)

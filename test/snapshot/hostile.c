@@ -180,6 +180,19 @@ static void memory_of_two_untypeds(void)
 	change(&device->cap, &memory->cap, sizeof memory->cap);
 }
 
+/* What is made of it next would begin with this. */
+static void free_memory_not_clear(void)
+{
+	struct slot *head = &node->kernel->derivation, *slot = head;
+	uint64_t size;
+
+	do {
+		slot = slot_next(slot);
+		size = cap_type(slot->cap) == CAP_Untyped ? 1ull << cap_untyped_bits(slot->cap) : 0;
+	} while (size == 0 || cap_untyped_device(slot->cap) || cap_untyped_free(slot->cap) == size);
+	change_word(machine_pointer(isa_kref(cap_paddr(slot->cap) + size - 8)), 1);
+}
+
 /* The thread that a notification is bound to is one that the guest can write. */
 static void thread_in_frame(void)
 {
@@ -255,7 +268,7 @@ static const struct {
 #define CASE(function) {#function, function}
 	CASE(page_table_to_kernel), CASE(page_table_to_cnode), CASE(page_table_in_frame), CASE(hidden_capability),
 	CASE(frame_of_kernel),      CASE(frame_of_tcb),        CASE(device_frame_in_ram), CASE(untyped_over_objects),
-	CASE(memory_of_two_untypeds),
+	CASE(memory_of_two_untypeds), CASE(free_memory_not_clear),
 	CASE(thread_in_frame),      CASE(other_thread_runs),   CASE(idle_thread_runs),   CASE(buffer_across_pages), CASE(schedule_out_of_range),
 	CASE(domain_out_of_range),  CASE(label_out_of_range),  CASE(more_memory),         CASE(deletion_in_frame),
 	CASE(time_overflows),
