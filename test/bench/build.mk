@@ -147,5 +147,5 @@ bench: $(BENCH_PROGRAMS) $(BUILD)/skerry $(BENCH_METAL_KERNEL)
 	/usr/bin/python3 test/bench/bench.py --build $(BUILD) --metal-kernel $(BENCH_METAL_KERNEL) --only '$(ONLY)'
 
 -include $(BENCH_COUNT_SRC:%.c=$(BUILD)/guest/%.d) $(BUILD)/guest/test/bench/guest/first_user.d
--include $(wildcard $(BUILD)/bench/obj/*.d $(BUILD)/bench/obj/*/*.d)
+-include $(wildcard $(BUILD)/bench/obj/*.d $(BUILD)/bench/obj/*/*.d $(BUILD)/host/test/bench/run/*.d)
 .PHONY: bench bench-programs
