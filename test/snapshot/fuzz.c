@@ -16,6 +16,7 @@
 #include "cmd/image.h"
 #include "host/host.h"
 #include "port/vm/recording.h"
+#include "test/memory_disk.h"
 
 #define RAM_SIZE   (16ull << 20)
 #define PAGES      (RAM_SIZE / PAGE_COPY_SIZE)
@@ -62,40 +63,14 @@ static void output(void *context, unsigned console, const void *bytes, size_t si
 	}
 }
 
-static uint8_t disk_bytes[DISK_SIZE];
-
-static bool disk_read(void *context, uint64_t offset, void *buffer, size_t size)
-{
-	(void)context;
-	if (offset > DISK_SIZE || size > DISK_SIZE - offset)
-		abort(); /* the device must not ask for that */
-	memcpy(buffer, disk_bytes + offset, size);
-	return true;
-}
-
-static bool disk_write(void *context, uint64_t offset, const void *bytes, size_t size)
-{
-	(void)context;
-	if (offset > DISK_SIZE || size > DISK_SIZE - offset)
-		abort();
-	memcpy(disk_bytes + offset, bytes, size);
-	return true;
-}
-
-static bool disk_flush(void *context)
-{
-	(void)context;
-	return true;
-}
-
 static uint64_t clock_ns(void *context)
 {
 	(void)context;
 	return host_clock_ns();
 }
 
-static const struct board_disk disk = {
-	.size = DISK_SIZE, .read = disk_read, .write = disk_write, .flush = disk_flush};
+static uint8_t disk_bytes[DISK_SIZE];
+static struct memory_disk disk = MEMORY_DISK(disk, disk_bytes);
 
 static struct node_config config_of(void)
 {
@@ -104,7 +79,7 @@ static struct node_config config_of(void)
 		.entry = image.entry,
 		.segment = image.segment,
 		.segments = image.segments,
-		.board = {.output = output, .host_clock_ns = clock_ns, .disk = &disk, .virtio_console = true},
+		.board = {.output = output, .host_clock_ns = clock_ns, .disk = &disk.board, .virtio_console = true},
 	};
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "test/memory_disk.h"
 #include "vm/device/device.h"
 
 #define UART      0x10000000ull
@@ -30,9 +31,6 @@ static struct {
 	size_t output_size[2];
 	_Alignas(4096) uint8_t ram[RAM_SIZE]; /* vring_init() aligns host addresses */
 	uint64_t dma_forbidden;               /* a page no device may touch; 0: none */
-	uint8_t disk[DISK_SIZE];
-	bool disk_fails;
-	unsigned flushes;
 } world;
 
 static uint64_t now_ns(void *machine)
@@ -69,37 +67,8 @@ static void *dma(void *machine, uint64_t paddr, uint64_t size, bool write)
 	return world.ram + (paddr - BOARD_RAM_BASE);
 }
 
-static bool disk_read(void *context, uint64_t offset, void *buffer, size_t size)
-{
-	(void)context;
-	if (offset > DISK_SIZE || size > DISK_SIZE - offset)
-		abort();
-	memcpy(buffer, world.disk + offset, size);
-	return !world.disk_fails;
-}
-
-static bool disk_write(void *context, uint64_t offset, const void *buffer, size_t size)
-{
-	(void)context;
-	if (offset > DISK_SIZE || size > DISK_SIZE - offset)
-		abort();
-	memcpy(world.disk + offset, buffer, size);
-	return !world.disk_fails;
-}
-
-static bool disk_flush(void *context)
-{
-	(void)context;
-	world.flushes++;
-	return !world.disk_fails;
-}
-
-static struct board_disk disk = {
-	.size = DISK_SIZE,
-	.read = disk_read,
-	.write = disk_write,
-	.flush = disk_flush,
-};
+static uint8_t disk_bytes[DISK_SIZE];
+static struct memory_disk disk = MEMORY_DISK(disk, disk_bytes);
 
 static struct board *board;
 
@@ -108,7 +77,7 @@ static void power_on(bool modern)
 	struct board_config config = {
 		.output = output,
 		.rtc_base_ns = 1000000000,
-		.disk = &disk,
+		.disk = &disk.board,
 		.virtio_console = true,
 		.virtio_modern = modern,
 		.ram_size = RAM_SIZE,
@@ -119,9 +88,10 @@ static void power_on(bool modern)
 
 	board_destroy(board);
 	memset(&world, 0, sizeof world);
-	disk.read_only = false;
+	disk.board.read_only = disk.fails = false;
+	disk.flushes = 0;
 	for (unsigned i = 0; i < DISK_SIZE; i++)
-		world.disk[i] = (uint8_t)(i / 512 * 7 + i);
+		disk_bytes[i] = (uint8_t)(i / 512 * 7 + i);
 	board = board_create(&config);
 	if (!board)
 		abort();
@@ -436,7 +406,7 @@ static void block_round(bool modern)
 	CHECK(load(BLOCK + VIRTIO_MMIO_CONFIG + 1, 1) == 0);
 
 	CHECK(block_request(VIRTIO_BLK_T_IN, 2, 1024) == VIRTIO_BLK_S_OK);
-	CHECK(memcmp(world.ram + DATA, world.disk + 1024, 1024) == 0);
+	CHECK(memcmp(world.ram + DATA, disk_bytes + 1024, 1024) == 0);
 	CHECK(ring.used->idx == 1 && ring.used->ring[0].id == 0 && ring.used->ring[0].len == 1025);
 	CHECK(board_irq(board, BOARD_IRQ_VIRTIO + 7));
 	CHECK(load(BLOCK + VIRTIO_MMIO_INTERRUPT_STATUS, 4) == 1);
@@ -446,11 +416,11 @@ static void block_round(bool modern)
 	memset(world.ram + DATA, 0x42, 512);
 	ring.avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
 	CHECK(block_request(VIRTIO_BLK_T_OUT, 15, 512) == VIRTIO_BLK_S_OK);
-	CHECK(world.disk[15 * 512] == 0x42 && world.disk[15 * 512 + 511] == 0x42);
-	CHECK(world.disk[15 * 512 - 1] != 0x42 && !board_irq(board, BOARD_IRQ_VIRTIO + 7));
+	CHECK(disk_bytes[15 * 512] == 0x42 && disk_bytes[15 * 512 + 511] == 0x42);
+	CHECK(disk_bytes[15 * 512 - 1] != 0x42 && !board_irq(board, BOARD_IRQ_VIRTIO + 7));
 	CHECK(block_request(VIRTIO_BLK_T_GET_ID, 0, 20) == VIRTIO_BLK_S_OK);
 	CHECK(memcmp(world.ram + DATA, "skerry-disk", 12) == 0);
-	CHECK(block_request(VIRTIO_BLK_T_FLUSH, 0, 0) == VIRTIO_BLK_S_OK && world.flushes == 1);
+	CHECK(block_request(VIRTIO_BLK_T_FLUSH, 0, 0) == VIRTIO_BLK_S_OK && disk.flushes == 1);
 	CHECK(block_request(99, 0, 512) == VIRTIO_BLK_S_UNSUPP);
 }
 
@@ -476,10 +446,10 @@ static void test_block_bad_requests(void)
 	world.dma_forbidden = BOARD_RAM_BASE + DATA;
 	CHECK(block_request(VIRTIO_BLK_T_IN, 0, 512) == VIRTIO_BLK_S_IOERR);
 	world.dma_forbidden = 0;
-	world.disk_fails = true;
+	disk.fails = true;
 	CHECK(block_request(VIRTIO_BLK_T_IN, 0, 512) == VIRTIO_BLK_S_IOERR);
 	CHECK(block_request(VIRTIO_BLK_T_FLUSH, 0, 0) == VIRTIO_BLK_S_IOERR);
-	world.disk_fails = false;
+	disk.fails = false;
 	CHECK(block_request(VIRTIO_BLK_T_IN, 0, 512) == VIRTIO_BLK_S_OK);
 	CHECK(ring.used->idx == 10);
 }
@@ -487,12 +457,12 @@ static void test_block_bad_requests(void)
 static void test_block_read_only(void)
 {
 	power_on(false);
-	disk.read_only = true;
+	disk.board.read_only = true;
 	CHECK(load(BLOCK + VIRTIO_MMIO_DEVICE_FEATURES, 4) & 1 << VIRTIO_BLK_F_RO);
 	driver_start(BLOCK, false);
 	queue_start(BLOCK, false, 0, QUEUE);
 	CHECK(block_request(VIRTIO_BLK_T_OUT, 0, 512) == VIRTIO_BLK_S_IOERR);
-	CHECK(world.disk[0] == 0);
+	CHECK(disk_bytes[0] == 0);
 }
 
 static bool needs_reset(void)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "test/memory_disk.h"
 #include "vm/device/board.h"
 
 #define RAM_SIZE  0x10000ull
@@ -29,14 +30,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct {
 	uint64_t now;
-	uint8_t ram[RAM_SIZE], disk[DISK_SIZE];
+	uint8_t ram[RAM_SIZE];
 	uint64_t forbidden; /* a page that no device may touch; 0: none */
-	bool disk_fails;
 	uint8_t *lent; /* what a device has of `ram` */
 	uint64_t lent_at, lent_size;
 	bool lent_write;
 	uint64_t printed;
 } world;
+
+static uint8_t disk_bytes[DISK_SIZE];
+static struct memory_disk disk = MEMORY_DISK(disk, disk_bytes);
 
 static struct board *board;
 
@@ -90,31 +93,6 @@ static void output(void *context, unsigned console, const void *bytes, size_t si
 		abort();
 	for (size_t i = 0; i < size; i++)
 		world.printed += ((const uint8_t *)bytes)[i];
-}
-
-static bool disk_read(void *context, uint64_t offset, void *buffer, size_t size)
-{
-	(void)context;
-	if (offset > DISK_SIZE || size > DISK_SIZE - offset)
-		abort();
-	memcpy(buffer, world.disk + offset, size);
-	return !world.disk_fails;
-}
-
-static bool disk_write(void *context, uint64_t offset, const void *buffer, size_t size)
-{
-	const struct board_disk *disk = context;
-
-	if (disk->read_only || offset > DISK_SIZE || size > DISK_SIZE - offset)
-		abort();
-	memcpy(world.disk + offset, buffer, size);
-	return !world.disk_fails;
-}
-
-static bool disk_flush(void *context)
-{
-	(void)context;
-	return !world.disk_fails;
 }
 
 /* --- acts -------------------------------------------------------------------------------------------------
@@ -282,7 +260,7 @@ static void do_act(const struct act *act)
 		break;
 	default:
 		world.forbidden = act->at / PAGE * PAGE;
-		world.disk_fails = act->where & 1;
+		disk.fails = act->where & 1;
 		break;
 	}
 	(void)board_next_event(board);
@@ -293,14 +271,10 @@ static void do_act(const struct act *act)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct board_disk disk = {.size = DISK_SIZE,
-				  .read = disk_read,
-				  .write = disk_write,
-				  .flush = disk_flush,
-				  .context = &disk};
 	struct board_config config = {
 		.output = output,
 		.rtc_base_ns = 1000000000,
+		.disk = &disk.board,
 		.virtio_console = true,
 		.ram_size = RAM_SIZE,
 		.now_ns = now_ns,
@@ -310,10 +284,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
-	disk.read_only = *data & 2;
-	config.virtio_modern = *data & 1;
-	config.disk = &disk;
+	disk.board.read_only = *data & 2;
+	disk.fails = false;
+	memset(disk_bytes, 0, sizeof disk_bytes);
 	memset(&world, 0, sizeof world);
+	config.virtio_modern = *data & 1;
 	board = board_create(&config);
 	if (!board)
 		abort();

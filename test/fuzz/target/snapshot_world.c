@@ -6,6 +6,7 @@
 
 #include "host/host.h"
 #include "port/vm/internal.h"
+#include "test/memory_disk.h"
 
 #define PAGE     PAGE_COPY_SIZE
 #define PIECE    256 /* of the kernel's state */
@@ -18,6 +19,7 @@ extern const uint8_t tour_program[], tour_program_end[], virtio_program[], virti
 /* --- outside ------------------------------------------------------------------------------------------- */
 
 static uint8_t disk_bytes[DISK_SIZE];
+static struct memory_disk disk = MEMORY_DISK(disk, disk_bytes);
 static uint64_t clock_now, printed;
 
 static void output(void *context, unsigned console, const void *bytes, size_t size)
@@ -27,30 +29,6 @@ static void output(void *context, unsigned console, const void *bytes, size_t si
 		abort();
 	for (size_t i = 0; i < size; i++)
 		printed += ((const uint8_t *)bytes)[i];
-}
-
-static bool disk_read(void *context, uint64_t offset, void *buffer, size_t size)
-{
-	(void)context;
-	if (offset > DISK_SIZE || size > DISK_SIZE - offset)
-		abort();
-	memcpy(buffer, disk_bytes + offset, size);
-	return true;
-}
-
-static bool disk_write(void *context, uint64_t offset, const void *bytes, size_t size)
-{
-	(void)context;
-	if (offset > DISK_SIZE || size > DISK_SIZE - offset)
-		abort();
-	memcpy(disk_bytes + offset, bytes, size);
-	return true;
-}
-
-static bool disk_flush(void *context)
-{
-	(void)context;
-	return true;
 }
 
 static uint64_t clock_ns(void *context)
@@ -67,12 +45,9 @@ void outside_reset(void)
 
 struct node_config outside_config(void)
 {
-	static const struct board_disk disk = {
-		.size = DISK_SIZE, .read = disk_read, .write = disk_write, .flush = disk_flush};
-
 	return (struct node_config){
 		.board = {
-			.output = output, .host_clock_ns = clock_ns, .disk = &disk, .virtio_console = true}};
+			.output = output, .host_clock_ns = clock_ns, .disk = &disk.board, .virtio_console = true}};
 }
 
 /* --- files --------------------------------------------------------------------------------------------- */
