@@ -163,21 +163,21 @@ static unsigned collect(struct node *node, uint64_t wall_ns, uint64_t boot_ns, s
 	figure[n++] = (struct figure){"timer_ticks", stats.timer_ticks};
 	figure[n++] = (struct figure){"fastpath_Call", stats.fastpath_call};
 	figure[n++] = (struct figure){"fastpath_ReplyRecv", stats.fastpath_reply_recv};
-	figure[n++] = (struct figure){"tlb_misses_load", stats.tlb_misses[0]};
-	figure[n++] = (struct figure){"tlb_misses_store", stats.tlb_misses[1]};
-	figure[n++] = (struct figure){"tlb_misses_fetch", stats.tlb_misses[2]};
-	figure[n++] = (struct figure){"blocks_decoded", stats.blocks_decoded};
-	figure[n++] = (struct figure){"blocks_invalidated", stats.blocks_invalidated};
-	figure[n++] = (struct figure){"blocks_compiled", stats.blocks_compiled};
-	figure[n++] = (struct figure){"regions_compiled", stats.regions_compiled};
-	figure[n++] = (struct figure){"instructions_compiled", stats.insns_compiled};
-	figure[n++] = (struct figure){"code_bytes", stats.code_bytes};
-	figure[n++] = (struct figure){"compile_time_ns", stats.compile_ns};
-	figure[n++] = (struct figure){"code_flushes", stats.code_flushes};
-	figure[n++] = (struct figure){"code_recalled", stats.code_recalled};
-	figure[n++] = (struct figure){"code_entries", stats.native_entries};
-	figure[n++] = (struct figure){"instructions_in_code", stats.native_insns};
-	figure[n++] = (struct figure){"instructions_interpreted", stats.interpreted_insns};
+	figure[n++] = (struct figure){"tlb_misses_load", stats.vm.tlb_misses[0]};
+	figure[n++] = (struct figure){"tlb_misses_store", stats.vm.tlb_misses[1]};
+	figure[n++] = (struct figure){"tlb_misses_fetch", stats.vm.tlb_misses[2]};
+	figure[n++] = (struct figure){"blocks_decoded", stats.vm.blocks_decoded};
+	figure[n++] = (struct figure){"blocks_invalidated", stats.vm.blocks_invalidated};
+	figure[n++] = (struct figure){"blocks_compiled", stats.vm.blocks_compiled};
+	figure[n++] = (struct figure){"regions_compiled", stats.vm.regions_compiled};
+	figure[n++] = (struct figure){"instructions_compiled", stats.vm.insns_compiled};
+	figure[n++] = (struct figure){"code_bytes", stats.vm.code_bytes};
+	figure[n++] = (struct figure){"compile_time_ns", stats.vm.compile_ns};
+	figure[n++] = (struct figure){"code_flushes", stats.vm.code_flushes};
+	figure[n++] = (struct figure){"code_recalled", stats.vm.code_recalled};
+	figure[n++] = (struct figure){"code_entries", stats.vm.native_entries};
+	figure[n++] = (struct figure){"instructions_in_code", stats.vm.native_insns};
+	figure[n++] = (struct figure){"instructions_interpreted", stats.vm.interpreted_insns};
 	return n;
 }
 

@@ -665,9 +665,7 @@ uint64_t node_state_hash(struct node *node)
 void node_get_stats(const struct node *node, struct node_stats *stats)
 {
 	const struct kernel_stats *kernel = &node->kernel->stats;
-	struct vm_stats vm;
 
-	vm_get_stats(node->vm, &vm);
 	*stats = (struct node_stats){
 		.instructions = node->hart->instret,
 		.time_ns = node_time(node),
@@ -678,19 +676,7 @@ void node_get_stats(const struct node *node, struct node_stats *stats)
 		.timer_ticks = kernel->ticks,
 		.fastpath_call = kernel->fastpath_call,
 		.fastpath_reply_recv = kernel->fastpath_reply_recv,
-		.blocks_decoded = vm.blocks_decoded,
-		.blocks_invalidated = vm.blocks_invalidated,
-		.blocks_compiled = vm.blocks_compiled,
-		.regions_compiled = vm.regions_compiled,
-		.insns_compiled = vm.insns_compiled,
-		.code_bytes = vm.code_bytes,
-		.compile_ns = vm.compile_ns,
-		.code_flushes = vm.code_flushes,
-		.code_recalled = vm.code_recalled,
-		.native_entries = vm.native_entries,
-		.native_insns = vm.native_insns,
-		.interpreted_insns = vm.interpreted_insns,
 	};
 	memcpy(stats->syscalls, kernel->syscalls, sizeof stats->syscalls);
-	memcpy(stats->tlb_misses, vm.tlb_misses, sizeof stats->tlb_misses);
+	vm_get_stats(node->vm, &stats->vm);
 }

@@ -89,11 +89,7 @@ struct node_stats {
 	uint64_t syscalls[8]; /* by number: Call is [0], NBRecv [7] */
 	uint64_t unknown_syscalls, faults, exceptions, interrupts, timer_ticks;
 	uint64_t fastpath_call, fastpath_reply_recv;
-	uint64_t tlb_misses[3]; /* load, store, fetch */
-	uint64_t blocks_decoded, blocks_invalidated;
-	/* As in vm/vm.h. */
-	uint64_t blocks_compiled, regions_compiled, insns_compiled, code_bytes, compile_ns, code_flushes, code_recalled;
-	uint64_t native_entries, native_insns, interpreted_insns;
+	struct vm_stats vm;
 };
 /* NULL, or why the image may have been built for another kernel configuration, judged by its calls. */
 const char *node_profile_hint(const struct node *node);
