@@ -7,14 +7,10 @@
 /* Bytes from the first to the last of a group: most of a page, and the check would often fail. */
 #define SPAN_MAX 1024
 
-static const uint8_t sizes[ID_COUNT] = {
-#define LOAD(name, operands, match, mask, type, value) [ID_##name] = sizeof(type),
-#define STORE(name, operands, match, mask, type)       [ID_##name] = sizeof(type),
-#include "vm/insn.def"
-};
-
-static const bool stores[ID_COUNT] = {
-#define STORE(name, operands, match, mask, type) [ID_##name] = true,
+const struct access vm_jit_accesses[ID_COUNT] = {
+#define LOAD(name, operands, match, mask, type, value)                                                       \
+	[ID_##name] = {.bytes = sizeof(type), .is_signed = (type)-1 < (type)1},
+#define STORE(name, operands, match, mask, type) [ID_##name] = {.bytes = sizeof(type), .store = true},
 #include "vm/insn.def"
 };
 
@@ -58,8 +54,8 @@ static bool belongs(const struct search *search, unsigned i, struct value at, un
 	       (!store || group->store || search->begun[i] == search->branches);
 }
 
-static void access(struct search *search, unsigned block, unsigned slot, struct value at, unsigned size,
-		   bool store)
+static void note_access(struct search *search, unsigned block, unsigned slot, struct value at, unsigned size,
+			bool store)
 {
 	struct groups *groups = search->groups;
 	struct group *group;
@@ -88,14 +84,15 @@ static void access(struct search *search, unsigned block, unsigned slot, struct 
 
 static void look_at(struct search *search, unsigned block, unsigned slot, const struct op *op)
 {
+	const struct access *access = &vm_jit_accesses[op->id];
 	struct value value = {.number = search->numbers};
 
 	if (op->rs1 < REG_SINK) {
 		value = search->value[op->rs1];
 		value.offset += op->imm;
 	}
-	if (sizes[op->id]) {
-		access(search, block, slot, value, sizes[op->id], stores[op->id]);
+	if (access->bytes) {
+		note_access(search, block, slot, value, access->bytes, access->store);
 		value = (struct value){.number = search->numbers++};
 	} else if (op->id == ID_mv) {
 		value.offset -= op->imm;
@@ -104,7 +101,7 @@ static void look_at(struct search *search, unsigned block, unsigned slot, const 
 	}
 	if (branches[op->id])
 		search->branches++;
-	else if (!stores[op->id])
+	else if (!access->store)
 		define(search, op->rd, value);
 }
 

@@ -34,21 +34,11 @@ static bool is_of_doubles(unsigned id)
 	return false;
 }
 
-/* Does it compute on the unit? */
-static bool needs_unit(unsigned id)
-{
-	switch (id) {
-	case ID_fld:
-	case ID_fsd:
-	case ID_fsgnj_d:
-	case ID_fsgnjn_d:
-	case ID_fsgnjx_d:
-	case ID_fmv_x_d:
-	case ID_fmv_d_x:
-		return false;
-	}
-	return is_of_doubles(id);
-}
+/* Those that compute on the unit. */
+static const bool computes[ID_COUNT] = {
+#define FP(name, operands, match, mask, host, soft) [ID_##name] = true,
+#include "vm/insn.def"
+};
 
 static bool is_fma(unsigned id)
 {
@@ -90,7 +80,7 @@ static void count(struct translation *t, struct tally *tally, const struct block
 			name(tally, (uint8_t)op->imm, doubles);
 		if (op->rd < GUESTS)
 			t->written[op->rd] = true;
-		t->has_unit = t->has_unit || needs_unit(op->id);
+		t->has_unit = t->has_unit || (doubles && computes[op->id]);
 	}
 }
 

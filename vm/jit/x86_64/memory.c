@@ -2,20 +2,6 @@
 #include "vm/interp/arith.h"
 #include "vm/jit/x86_64/translate.h"
 
-static const struct access {
-	uint8_t kind, bits;
-	bool is_signed, boxed;
-} accesses[ID_COUNT] = {
-	[ID_lb] = {1 + ACCESS_LOAD, 8, true, false},     [ID_lh] = {1 + ACCESS_LOAD, 16, true, false},
-	[ID_lw] = {1 + ACCESS_LOAD, 32, true, false},    [ID_ld] = {1 + ACCESS_LOAD, 64, false, false},
-	[ID_lbu] = {1 + ACCESS_LOAD, 8, false, false},   [ID_lhu] = {1 + ACCESS_LOAD, 16, false, false},
-	[ID_lwu] = {1 + ACCESS_LOAD, 32, false, false},  [ID_fld] = {1 + ACCESS_LOAD, 64, false, false},
-	[ID_flw] = {1 + ACCESS_LOAD, 32, false, true},   [ID_sb] = {1 + ACCESS_STORE, 8, false, false},
-	[ID_sh] = {1 + ACCESS_STORE, 16, false, false},  [ID_sw] = {1 + ACCESS_STORE, 32, false, false},
-	[ID_sd] = {1 + ACCESS_STORE, 64, false, false},  [ID_fsw] = {1 + ACCESS_STORE, 32, false, false},
-	[ID_fsd] = {1 + ACCESS_STORE, 64, false, false},
-};
-
 /* The guest's address in a register, less what is to be added: that of rs1 itself, or rdx. */
 static struct place address(struct translation *t, int32_t imm)
 {
@@ -56,14 +42,15 @@ static void look_up_end(struct translation *t, enum vm_access access)
 static struct place one_place(struct translation *t, const struct access *access)
 {
 	struct place place = address(t, t->op->imm);
+	enum vm_access kind = access->store ? ACCESS_STORE : ACCESS_LOAD;
 
 	if (place.offset) {
 		emit_lea(&t->emit, RDX, place);
 		place = in_memory(RDX, 0);
 	}
-	look_up(t, place.base, access->kind - 1, access->bits / 8);
+	look_up(t, place.base, kind, access->bytes);
 	slow_if(t, CC_A);
-	look_up_end(t, access->kind - 1);
+	look_up_end(t, kind);
 	return in_table(place.base, RCX, 0);
 }
 
@@ -97,46 +84,58 @@ static struct place group_place(struct translation *t, unsigned number)
 	return in_table(place.base, RCX, place.offset);
 }
 
+static void load(struct translation *t, const struct access *access, struct place host)
+{
+	const struct op *op = t->op;
+	struct emit *e = &t->emit;
+	unsigned reg = result_in(t, op->rd, RAX);
+
+	emit_extend(e, access->bytes * 8, access->is_signed, reg, host);
+	if (op->id == ID_flw) {
+		emit_constant(e, RDX, BOXED);
+		emit_alu(e, ALU_OR, 64, reg, in_reg(RDX));
+	}
+	if (access->bytes < 4 || access->is_signed)
+		result_narrow(t, op->rd, reg);
+	else
+		result(t, op->rd, reg);
+}
+
+static void store(struct translation *t, const struct access *access, struct place host)
+{
+	const struct op *op = t->op;
+	unsigned reg = result_in(t, op->rs2, RAX);
+
+	if (access->bytes == 8)
+		reg = value_in(t, op->rs2, RAX);
+	else if (reg == RAX)
+		take_low(t, RAX, op->rs2);
+	emit_store(&t->emit, access->bytes * 8, host, reg);
+}
+
 bool translate_memory(struct translation *t)
 {
 	const struct op *op = t->op;
-	const struct access *access = &accesses[op->id];
-	unsigned number, reg;
-	struct emit *e = &t->emit;
+	const struct access *access = &vm_jit_accesses[op->id];
+	unsigned number, guest = access->store ? op->rs2 : op->rd;
 	struct place host;
 
-	if (access->kind == 0)
+	if (access->bytes == 0)
 		return false;
 	number = t->groups.of[t->block][op - t->code->block->ops];
 	if (number && t->groups.group[number - 1].accesses > 1)
 		host = group_place(t, number);
 	else
 		host = one_place(t, access);
-	if (access->bits == 64 && is_xmm(place_of(t, access->kind == 1 + ACCESS_STORE ? op->rs2 : op->rd))) {
-		if (access->kind == 1 + ACCESS_STORE)
-			emit_sse_store(e, true, host, fp_place(t, op->rs2).reg);
+	if (access->bytes == 8 && is_xmm(low_of(t, guest))) {
+		if (access->store)
+			emit_sse_store(&t->emit, true, host, fp_place(t, guest).reg);
 		else
-			emit_sse_load(e, true, fp_place(t, op->rd).reg, host);
-		return true;
+			emit_sse_load(&t->emit, true, fp_place(t, guest).reg, host);
+	} else if (access->store) {
+		store(t, access, host);
+	} else {
+		load(t, access, host);
 	}
-	if (access->kind == 1 + ACCESS_STORE) {
-		reg = result_in(t, op->rs2, RAX);
-		if (access->bits == 64)
-			reg = value_in(t, op->rs2, RAX);
-		else if (reg == RAX)
-			take_low(t, RAX, op->rs2);
-		emit_store(e, access->bits, host, reg);
-		return true;
-	}
-	reg = result_in(t, op->rd, RAX);
-	emit_extend(e, access->bits, access->is_signed, reg, host);
-	if (access->boxed) {
-		emit_constant(e, RDX, BOXED);
-		emit_alu(e, ALU_OR, 64, reg, in_reg(RDX));
-	}
-	if (access->bits < 32 || access->is_signed)
-		result_narrow(t, op->rd, reg);
-	else
-		result(t, op->rd, reg);
 	return true;
 }
