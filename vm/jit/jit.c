@@ -8,7 +8,7 @@
 #include "vm/interp/arith.h"
 #include "vm/jit/jit.h"
 
-/* A record for every 64 bytes of code is more than enough: a link's jump and its way back take 15. */
+/* A link takes twice as much here as its jump and its way back take there: either may be full first. */
 #define RECORDS_SIZE CODE_SIZE
 
 typedef int native_enter(struct hart *h, const uint8_t *entry);
@@ -194,6 +194,15 @@ bool vm_jit_room(struct vm *vm, uint64_t bytes, uint64_t records)
 	return false;
 }
 
+void vm_jit_appended(struct vm *vm, const struct code *code, const uint8_t *entry, uint64_t from)
+{
+	uint64_t bytes = vm->jit->used - from;
+
+	if (vm->config.code_made)
+		vm->config.code_made(vm->config.code_context, code->space->root, code->pc, entry, bytes);
+	vm->stats.code_bytes += bytes;
+}
+
 static struct code *make(struct hart *h, struct block *block, uint64_t pc, bool careful)
 {
 	struct vm *vm = h->vm;
@@ -203,7 +212,8 @@ static struct code *make(struct hart *h, struct block *block, uint64_t pc, bool 
 	struct code *code;
 	bool recalled;
 
-	vm_jit_room(vm, TRANSLATED_MAX, sizeof(*code) + 16 + LINKS_MAX * (sizeof(struct link_site) + 16));
+	vm_jit_room(vm, TRANSLATED_MAX,
+		    sizeof(*code) + RECORD_ALIGN + TRACE_LINKS * sizeof(struct link_site));
 	before = jit->used;
 	code = vm_jit_record(jit, sizeof(*code));
 	code->block = block;
@@ -223,9 +233,7 @@ static struct code *make(struct hart *h, struct block *block, uint64_t pc, bool 
 	space->code_pages |= UINT64_C(1) << (pc >> PAGE_BITS & 63);
 	if (jump_entry(space, pc)->pc == pc && !careful)
 		jump_entry(space, pc)->native = code->entry;
-	if (vm->config.code_made)
-		vm->config.code_made(vm->config.code_context, space->root, pc, code->entry, code->bytes);
-	vm->stats.code_bytes += code->bytes;
+	vm_jit_appended(vm, code, code->entry, before);
 	if (recalled)
 		return code;
 	vm->stats.blocks_compiled++;

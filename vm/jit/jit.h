@@ -160,9 +160,21 @@ struct link_site *vm_jit_link(struct jit *jit, uint64_t pc);
 void *vm_jit_record(struct jit *jit, size_t size);
 /* Is there room for so much? If not, there is now, and all code is gone. */
 bool vm_jit_room(struct vm *vm, uint64_t bytes, uint64_t records);
+/* The block's code at `pc` in the hart's address space, made anew; NULL: nothing can be fetched there. */
+struct code *vm_jit_make(struct hart *h, uint64_t pc);
+
+/* Code of this block, or of the region that begins with it, has been put into the cache, from there on. */
+void vm_jit_appended(struct vm *vm, const struct code *code, const uint8_t *entry, uint64_t from);
 
 /* --- group.c --- */
-/* Finds those of a trace. */
+
+/* What loads and stores do, by instruction; others have 0 bytes. */
+struct access {
+	uint8_t bytes;
+	bool store, is_signed;
+};
+extern const struct access vm_jit_accesses[ID_COUNT];
+/* Finds the groups of a trace. */
 void vm_jit_group(struct code *const *trace, unsigned blocks, struct groups *groups);
 
 /* --- region.c --- */
@@ -171,9 +183,6 @@ void vm_jit_group(struct code *const *trace, unsigned blocks, struct groups *gro
 void vm_jit_sample(struct vm *vm, struct code *code);
 /* This code dies: what it is part of does, too. */
 void vm_jit_kill_regions(struct jit *jit, struct code *code);
-
-/* The block's code at `pc` in the hart's address space, made anew; NULL: nothing can be fetched there. */
-struct code *vm_jit_make(struct hart *h, uint64_t pc);
 
 /* --- keep.c --- */
 
@@ -208,10 +217,10 @@ void vm_translator_features(uint64_t features[TRANSLATOR_FEATURES]);
 /* Makes the part that serves all code, at the start of the cache; false if the host has no memory. */
 bool vm_translator_begin(struct jit *jit);
 void vm_translator_end(struct jit *jit);
-/* The most bytes that one block can take, and the most links it can have. */
+/* The most bytes that one block and a region can take, and the most links that a trace can have. */
 #define TRANSLATED_MAX (16u << 10)
-#define LINKS_MAX      (BLOCK_SLOTS + 2 + GROUPS_MAX)
 #define REGION_MAX     (REGION_TRACES * TRACE_INSNS * 600u + 4096)
+#define TRACE_LINKS    (TRACE_INSNS + GROUPS_MAX + 1)
 /* Appends the block's code to the cache, or a region's. */
 void vm_compile(struct jit *jit, struct code *code);
 void vm_compile_region(struct jit *jit, struct region *region);

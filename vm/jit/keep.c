@@ -13,7 +13,6 @@
 #define KEEP_SIZE (64u << 20)
 #define BUCKETS   4096
 #define MOVES_MAX (REGION_BLOCKS * BLOCK_SLOTS * 12)
-#define LINKS     (REGION_BLOCKS * LINKS_MAX)
 
 /* The beginning: of no use on another kind of processor. */
 struct head {
@@ -192,8 +191,8 @@ static struct link_site *make(struct jit *jit, struct entry *entry, struct code 
 	return links;
 }
 
-/* Are all numbers in it within bounds? */
-static bool is_good(const struct jit *jit, struct entry *entry)
+/* Are all numbers in it within bounds, of which there was made room for some? */
+static bool is_good(const struct jit *jit, struct entry *entry, uint32_t code_max, uint32_t links_max)
 {
 	const uint64_t limits[MOVES_COUNT] = {[MOVES_FIXED] = jit->fixed,
 					      [MOVES_ENTRY] = MOVES_INTO(entry->blocks, 0),
@@ -201,6 +200,8 @@ static bool is_good(const struct jit *jit, struct entry *entry)
 					      [MOVES_LINK] = entry->links,
 					      [MOVES_NATIVE_OP] = 1};
 
+	if (entry->code > code_max || entry->links > links_max)
+		return false;
 	for (uint32_t i = 0; i < entry->moves; i++) {
 		const struct move *move = &moves_of(entry)[i];
 		uint32_t bytes = move->moves == MOVES_FIXED || move->moves == MOVES_ENTRY ? 4 : 8;
@@ -219,7 +220,7 @@ static bool is_good(const struct jit *jit, struct entry *entry)
 }
 
 /* The entry of the key, which is of so many blocks; NULL: none. */
-static struct entry *find(const struct jit *jit, unsigned blocks)
+static struct entry *find(const struct jit *jit, unsigned blocks, uint32_t code_max, uint32_t links_max)
 {
 	const struct keep *keep = jit->keep;
 	uint64_t wanted = hash(keep->key, keep->key_size);
@@ -227,7 +228,7 @@ static struct entry *find(const struct jit *jit, unsigned blocks)
 	for (struct entry *entry = keep->bucket[wanted % BUCKETS]; entry; entry = entry->next)
 		if (entry->hash == wanted && entry->key == keep->key_size && entry->blocks == blocks &&
 		    memcmp(key_of(entry), keep->key, keep->key_size) == 0)
-			return is_good(jit, entry) ? entry : NULL;
+			return is_good(jit, entry, code_max, links_max) ? entry : NULL;
 	return NULL;
 }
 
@@ -247,7 +248,7 @@ bool vm_keep_recall(struct jit *jit, struct code *code)
 		return false;
 	begin(keep);
 	key_add(keep, code, false);
-	entry = find(jit, 1);
+	entry = find(jit, 1, TRANSLATED_MAX, TRACE_LINKS);
 	if (!entry)
 		return false;
 	code->links = make(jit, entry, &code);
@@ -266,7 +267,7 @@ bool vm_keep_recall_region(struct jit *jit, struct region *region)
 	begin(keep);
 	for (unsigned i = 0; i < region->count; i++)
 		key_add(keep, region->code[i], true);
-	entry = find(jit, region->count);
+	entry = find(jit, region->count, REGION_MAX, REGION_TRACES * TRACE_LINKS);
 	if (!entry)
 		return false;
 	region->entry = jit->run + jit->used;
@@ -334,8 +335,9 @@ void vm_keep_store(struct jit *jit, unsigned blocks, uint64_t from)
 static bool is_whole(const struct keep *keep, const struct entry *entry, uint64_t left)
 {
 	return left >= sizeof(*entry) && entry->size <= left && entry->key > 0 && entry->key % 8 == 0 &&
-	       entry->key <= sizeof(keep->key) && entry->moves <= MOVES_MAX && entry->links <= LINKS &&
-	       entry->code <= REGION_MAX && size_of(entry) == entry->size;
+	       entry->key <= sizeof(keep->key) && entry->moves <= MOVES_MAX &&
+	       entry->links <= REGION_TRACES * TRACE_LINKS && entry->code <= REGION_MAX &&
+	       size_of(entry) == entry->size;
 }
 
 static bool read(struct keep *keep, uint8_t *bytes, uint64_t size)

@@ -6,7 +6,7 @@
 #include "vm/jit/jit.h"
 
 /* Blocks that are looked at. */
-#define LOOK_MAX     64
+#define LOOK_MAX 64
 
 struct search {
 	struct code *code[LOOK_MAX];
@@ -86,8 +86,7 @@ void vm_jit_sample(struct vm *vm, struct code *code)
 	struct region *region;
 	bool recalled;
 	uint64_t before, start,
-		records = sizeof(*region) +
-			  REGION_TRACES * (TRACE_INSNS + GROUPS_MAX + 1) * sizeof(struct link_site) +
+		records = sizeof(*region) + REGION_TRACES * TRACE_LINKS * sizeof(struct link_site) +
 			  REGION_BLOCKS * (sizeof(struct region_use) + RECORD_ALIGN) + RECORD_ALIGN;
 
 	if (code->region || !is_plain(code) || ++code->samples < SAMPLES_HOT)
@@ -108,10 +107,7 @@ void vm_jit_sample(struct vm *vm, struct code *code)
 		vm_compile_region(jit, region);
 		vm_keep_store(jit, region->count, before);
 	}
-	vm->stats.code_bytes += jit->used - before;
-	if (vm->config.code_made)
-		vm->config.code_made(vm->config.code_context, code->space->root, code->pc, region->entry,
-				     jit->used - before);
+	vm_jit_appended(vm, code, region->entry, before);
 	code->region = region;
 	vm_translator_replace(jit, region);
 	if (recalled)

@@ -32,6 +32,7 @@ extern const homes standard_homes;
 
 /* Where a group's difference of addresses is kept. */
 #define GROUP_SLOT(group) in_memory(SPACE, IN_SPACE(native_group) + (int32_t)((group)-1) * 8)
+_Static_assert(sizeof(((struct space *)0)->native_group) == GROUPS_MAX * 8, "native_group");
 
 /*
  * The processor foresees returns that match calls, so the guest's calls are calls: before each, the guest's
@@ -39,8 +40,8 @@ extern const homes standard_homes;
  * jump cache, and leaves the stack as it is. The stack begins at native_sp, with an address that no return
  * can have, and is forgotten whenever code is left; a call beyond native_sp_limit begins anew, too.
  */
-#define RETURN_STACK      (16 << 10)
-#define FRAME             24 /* bytes below what is kept; aligned to 16 then */
+#define RETURN_STACK (16 << 10)
+#define FRAME        24 /* bytes below what is kept; aligned to 16 then */
 
 /*
  * What is known of a general guest register within a block. Of a half one the home holds only the lower 32
@@ -73,9 +74,8 @@ struct way_in {
 	uint8_t *field;
 };
 
-#define OPS_MAX     (REGION_TRACES * TRACE_INSNS + BLOCK_SLOTS)
-#define DETOURS_MAX (OPS_MAX * 5)
-#define WAYS_MAX    (OPS_MAX * 2)
+#define DETOURS_MAX (REGION_TRACES * TRACE_INSNS * 5)
+#define WAYS_MAX    (REGION_TRACES * TRACE_LINKS)
 
 /* How a trace goes on behind a block. */
 enum follow { FOLLOW_NONE, FOLLOW_END, FOLLOW_BRANCH, FOLLOW_JUMP };
