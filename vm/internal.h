@@ -81,7 +81,7 @@
 #define CODE_SIZE    (32u << 20)
 #define HEAT         50
 #define SAMPLES_HOT  2
-#define SAMPLES_WAIT 60
+#define SAMPLES_WAIT 1000
 #endif
 
 /* Two at least: see struct tlb_entry. */

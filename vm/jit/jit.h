@@ -49,9 +49,10 @@ struct code {
 	const uint8_t *entry;    /* to run; NULL: killed */
 	uint32_t bytes;
 	uint8_t link_count;
-	bool careful;   /* each access looks at the TLB: see struct groups */
-	int8_t samples; /* how often budgets ended here, to find what is hot; negative: not worth another look
-			 */
+	bool careful;    /* each access looks at the TLB: see struct groups */
+	int16_t samples; /* how often budgets ended here, to find what is hot; negative: not worth another
+			  * look
+			  */
 	struct region *region;   /* that begins here, or NULL */
 	struct region_use *uses; /* regions that this is part of */
 };

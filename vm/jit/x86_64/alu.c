@@ -99,6 +99,23 @@ static void binary_imm(struct translation *t, enum alu alu, int32_t imm)
 		result(t, op->rd, reg);
 }
 
+/* rd = rs1, or its lower half extended. */
+static void copy(struct translation *t, unsigned bits)
+{
+	const struct op *op = t->op;
+	unsigned reg = result_in(t, op->rd, RAX);
+	bool narrow = is_narrow(t, op->rs1);
+
+	if (bits == 32 || is_half(t, op->rs1)) {
+		emit_extend(&t->emit, 32, true, reg, low_of(t, op->rs1));
+		result_narrow(t, op->rd, reg);
+	} else {
+		take(t, reg, op->rs1);
+		result(t, op->rd, reg);
+		note(t, op->rd, narrow ? KNOWN_FITS : KNOWN_WHOLE);
+	}
+}
+
 /* Of 32 bits, extended to 64. */
 static void word(struct translation *t, enum alu alu, bool imm)
 {
@@ -106,9 +123,13 @@ static void word(struct translation *t, enum alu alu, bool imm)
 	struct emit *e = &t->emit;
 	unsigned reg = result_in(t, op->rd, RAX);
 
-	if (imm && op->imm == 0 && op->rs1 != 0 && !is_reg(low_of(t, op->rs1))) {
-		emit_extend(e, 32, true, reg, low_of(t, op->rs1));
-		result_narrow(t, op->rd, reg);
+	if (imm && op->imm == 0 && op->rs1 != 0 && !is_own(t, op->rs1, reg)) {
+		copy(t, 32);
+		return;
+	}
+	if (alu == ALU_ADD && imm && is_reg(low_of(t, op->rs1)) && !is_own(t, op->rs1, reg)) {
+		emit_lea_32(e, reg, in_memory(low_of(t, op->rs1).reg, op->imm));
+		result_low(t, op->rd, reg);
 		return;
 	}
 	if (!imm && is_own(t, op->rs2, reg) && op->rs1 != op->rd)
@@ -292,24 +313,6 @@ static void sign_d(struct translation *t, bool invert, bool multiply)
 	result(t, op->rd, RAX);
 }
 
-static void copy(struct translation *t, unsigned bits, bool is_signed)
-{
-	const struct op *op = t->op;
-	unsigned reg = result_in(t, op->rd, RAX);
-	bool narrow = is_narrow(t, op->rs1);
-
-	if (bits == 32) {
-		emit_extend(&t->emit, 32, is_signed, reg, low_of(t, op->rs1));
-		result_narrow(t, op->rd, reg);
-	} else if (narrow) {
-		take_low(t, reg, op->rs1);
-		result_low(t, op->rd, reg);
-	} else {
-		take(t, reg, op->rs1);
-		result(t, op->rd, reg);
-	}
-}
-
 /* Instructions for x0 compute into RAX, in vain: the sink is in memory, and not worth a test in each. */
 bool translate_alu(struct translation *t)
 {
@@ -358,10 +361,10 @@ bool translate_alu(struct translation *t)
 	case ID_divuw:	divide(t, 32, false, false); break;
 	case ID_remw:	divide(t, 32, true, true); break;
 	case ID_remuw:	divide(t, 32, false, true); break;
-	case ID_mv:	copy(t, 64, false); break;
+	case ID_mv:	copy(t, 64); break;
 	case ID_fmv_x_d:
-	case ID_fmv_d_x: copy(t, 64, false); break;
-	case ID_fmv_x_w: copy(t, 32, true); break;
+	case ID_fmv_d_x: copy(t, 64); break;
+	case ID_fmv_x_w: copy(t, 32); break;
 	case ID_fsgnj_d: sign_d(t, false, false); break;
 	case ID_fsgnjn_d: sign_d(t, true, false); break;
 	case ID_fsgnjx_d: sign_d(t, false, true); break;

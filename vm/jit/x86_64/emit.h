@@ -199,6 +199,11 @@ static inline void emit_lea(struct emit *e, unsigned reg, struct place from)
 	emit_insn(e, 0, 0x8d, true, false, reg, from);
 }
 
+static inline void emit_lea_32(struct emit *e, unsigned reg, struct place from)
+{
+	emit_insn(e, 0, 0x8d, false, false, reg, from);
+}
+
 /* --- arithmetic --- */
 
 static inline void emit_alu(struct emit *e, enum alu alu, unsigned bits, unsigned reg, struct place from)

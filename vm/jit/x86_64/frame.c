@@ -54,7 +54,7 @@ struct place low_of(const struct translation *t, unsigned guest)
 
 struct place place_of(struct translation *t, unsigned guest)
 {
-	if (guest < 32 && t->known[guest] == KNOWN_HALF) {
+	if (is_half(t, guest)) {
 		put_halves(t, UINT32_C(1) << guest);
 		t->known[guest] = KNOWN_FITS;
 	}
@@ -64,6 +64,11 @@ struct place place_of(struct translation *t, unsigned guest)
 bool is_narrow(const struct translation *t, unsigned guest)
 {
 	return guest == 0 || (guest < 32 && t->known[guest] != KNOWN_WHOLE);
+}
+
+bool is_half(const struct translation *t, unsigned guest)
+{
+	return guest < 32 && t->known[guest] == KNOWN_HALF;
 }
 
 void note(struct translation *t, unsigned guest, enum known known)
@@ -108,12 +113,24 @@ struct place fp_place(const struct translation *t, unsigned guest)
 	return t->home[guest] == IN_MEMORY ? in_thread(guest) : in_reg(t->home[guest] - XMM_HOME);
 }
 
+void rcx_free(struct translation *t)
+{
+	unsigned group = t->rcx_group;
+
+	t->rcx_group = 0;
+	if (group == 0 || t->slot_set[group - 1] ||
+	    t->accessed[group - 1] == t->groups.group[group - 1].accesses)
+		return;
+	emit_store(&t->emit, 64, GROUP_SLOT(group), RCX);
+	t->slot_set[group - 1] = true;
+}
+
 void take(struct translation *t, unsigned reg, unsigned guest)
 {
 	struct place place = place_of(t, guest);
 
 	if (reg == RCX)
-		t->rcx_group = 0;
+		rcx_free(t);
 	if (guest == 0)
 		emit_constant(&t->emit, reg, 0);
 	else if (is_xmm(place))
@@ -125,7 +142,7 @@ void take(struct translation *t, unsigned reg, unsigned guest)
 void take_low(struct translation *t, unsigned reg, unsigned guest)
 {
 	if (reg == RCX)
-		t->rcx_group = 0;
+		rcx_free(t);
 	if (guest == 0)
 		emit_constant(&t->emit, reg, 0);
 	else if (!is_reg(low_of(t, guest)) || low_of(t, guest).reg != reg)

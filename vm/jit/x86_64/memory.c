@@ -22,6 +22,7 @@ static void look_up(struct translation *t, unsigned vaddr, enum vm_access access
 	int32_t table = (int32_t)(offsetof(struct space, tlb) + access * sizeof(struct tlb_entry[TLB_SIZE]));
 
 	_Static_assert(sizeof(struct tlb_entry) == 16, "shift");
+	rcx_free(t);
 	emit_load(e, 32, RAX, in_reg(vaddr));
 	emit_shift_imm(e, SHIFT_SHR, 32, in_reg(RAX), PAGE_BITS - 4);
 	emit_alu_imm(e, ALU_AND, 32, in_reg(RAX), (TLB_SIZE - 1) * 16);
@@ -35,7 +36,6 @@ static void look_up_end(struct translation *t, enum vm_access access)
 	int32_t table = (int32_t)(offsetof(struct space, tlb) + access * sizeof(struct tlb_entry[TLB_SIZE]));
 
 	emit_load(&t->emit, 64, RCX, in_table(SPACE, RAX, table + (int32_t)offsetof(struct tlb_entry, add)));
-	t->rcx_group = 0;
 }
 
 /* An access of its own: where it goes, rcx being part of it. */
@@ -62,11 +62,10 @@ static struct place group_place(struct translation *t, unsigned number)
 	struct place place = address(t, t->op->imm);
 	enum vm_access kind = group->store ? ACCESS_STORE : ACCESS_LOAD;
 
-	if (!t->looked_up[number - 1]) {
+	if (t->accessed[number - 1]++ == 0) {
 		unsigned first = place.base;
 		int32_t low = place.offset + group->low - t->groups.offset[t->block][slot];
 
-		t->looked_up[number - 1] = true;
 		if (low && place.base == RDX) {
 			emit_alu_imm(&t->emit, ALU_ADD, 64, in_reg(RDX), low);
 			place.offset -= low;
@@ -76,8 +75,8 @@ static struct place group_place(struct translation *t, unsigned number)
 		look_up(t, first, kind, group->high - group->low);
 		careful_if(t, CC_A);
 		look_up_end(t, kind);
-		emit_store(&t->emit, 64, GROUP_SLOT(number), RCX);
 	} else if (t->rcx_group != number) {
+		rcx_free(t);
 		emit_load(&t->emit, 64, RCX, GROUP_SLOT(number));
 	}
 	t->rcx_group = number;

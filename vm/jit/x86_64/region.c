@@ -121,8 +121,6 @@ void vm_compile_region(struct jit *jit, struct region *region)
 		spent[i] = put_count(e, t->insns);
 		put_trace(t);
 	}
-	for (unsigned i = 0; i < t->ways_in; i++)
-		emit_fix(t->way_in[i].field, t->label[t->way_in[i].target]);
 	put_rest(t);
 	for (unsigned i = 0; i < t->heads; i++) {
 		emit_fix(spent[i], e->at);

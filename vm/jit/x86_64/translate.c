@@ -21,11 +21,13 @@ static void detour(struct translation *t, uint8_t *field)
 
 void slow_if(struct translation *t, enum condition condition)
 {
+	rcx_free(t);
 	detour(t, emit_jump_if(&t->emit, condition));
 }
 
 void slow(struct translation *t)
 {
+	rcx_free(t);
 	detour(t, emit_jump(&t->emit));
 }
 
@@ -49,16 +51,24 @@ static struct way_out *leads_out(struct translation *t, uint8_t *field, uint64_t
 	return way;
 }
 
-/* The distance at `field` leads to the block that lies `offset` bytes from this one's start. */
-static void leads(struct translation *t, uint8_t *field, int32_t offset)
+/*
+ * The distance at `field` leads to the block that lies `offset` bytes from this one's start, with so much of
+ * the budget given back.
+ */
+static void leads(struct translation *t, uint8_t *field, int32_t offset, int32_t back)
 {
 	uint64_t pc = target_of(t, offset);
 	unsigned target = trace_of(t, pc);
+	struct way_out *way;
 
-	if (target < REGION_TRACES)
-		t->way_in[t->ways_in++] = (struct way_in){.target = target, .field = field};
-	else
-		leads_out(t, field, pc);
+	if (target < REGION_TRACES) {
+		t->way_in[t->ways_in++] =
+			(struct way_in){.target = target, .field = field, .back = back, .halves = halves(t)};
+		return;
+	}
+	way = leads_out(t, field, pc);
+	way->back = back;
+	way->halves = halves(t);
 }
 
 void careful_if(struct translation *t, enum condition condition)
@@ -220,26 +230,17 @@ static bool branch_condition(unsigned id, enum condition *condition)
 static bool translate_branch(struct translation *t)
 {
 	const struct op *op = t->op;
-	struct emit *e = &t->emit;
 	bool followed = op->rd == 0 && t->follow[t->block] == FOLLOW_BRANCH;
 	int32_t back = (followed ? 0 : op->rd) + t->after;
 	enum condition condition;
-	uint8_t *over;
 
 	if (!branch_condition(op->id, &condition))
 		return false;
 	if (back == 0)
 		make_whole(t);
 	compare(t, op->rs1, op->id == ID_beqz || op->id == ID_bnez ? 0 : op->rs2);
-	if (back == 0 && !followed) {
-		leads(t, emit_jump_if(e, condition), op->imm);
-		return true;
-	}
-	over = emit_jump_if(e, followed ? condition : inverse(condition));
-	put_halves(t, halves(t));
-	emit_alu_imm(e, ALU_ADD, 64, in_reg(BUDGET), back);
-	leads(t, emit_jump(e), followed ? op[2].imm : op->imm);
-	emit_fix(over, e->at);
+	leads(t, emit_jump_if(&t->emit, followed ? inverse(condition) : condition),
+	      followed ? op[2].imm : op->imm, back);
 	return true;
 }
 
@@ -343,11 +344,11 @@ static bool translate_jump(struct translation *t)
 		if (is_call(t, back))
 			call(t, back);
 		else if (!followed)
-			leads(t, emit_jump(e), op->imm);
+			leads(t, emit_jump(e), op->imm, 0);
 		return true;
 	case ID_j:
 		if (!followed)
-			leads(t, emit_jump(e), op->imm);
+			leads(t, emit_jump(e), op->imm, 0);
 		return true;
 	case ID_jalr:
 	case ID_jr:
@@ -408,8 +409,6 @@ static void translate_insn(struct translation *t)
 	if (only_slow || !(translate_alu(t) || translate_memory(t) || translate_branch(t) ||
 			   translate_jump(t) || translate_fp(t)))
 		slow_whole(t);
-	if (detours < t->detours)
-		t->rcx_group = 0;
 	while (detours < t->detours)
 		t->detour[detours++].back = t->emit.at;
 }
@@ -476,7 +475,7 @@ static void put_block(struct translation *t)
 		if (is_end(t->op)) {
 			if (t->follow[t->block] == FOLLOW_NONE) {
 				make_whole(t);
-				leads(t, emit_jump(&t->emit), t->op->imm);
+				leads(t, emit_jump(&t->emit), t->op->imm, 0);
 			}
 			return;
 		}
@@ -491,7 +490,8 @@ void put_trace(struct translation *t)
 {
 	t->rcx_group = 0;
 	memset(t->known, KNOWN_WHOLE, sizeof(t->known));
-	memset(t->looked_up, 0, sizeof(t->looked_up));
+	memset(t->accessed, 0, sizeof(t->accessed));
+	memset(t->slot_set, 0, sizeof(t->slot_set));
 	vm_jit_group(t->trace, t->blocks, &t->groups);
 	t->after = t->insns;
 	for (t->block = 0; t->block < t->blocks; t->block++) {
@@ -501,8 +501,27 @@ void put_trace(struct translation *t)
 	}
 }
 
+/* Once all traces have their places. */
+static void put_ways_in(struct translation *t)
+{
+	struct emit *e = &t->emit;
+
+	for (unsigned i = 0; i < t->ways_in; i++) {
+		struct way_in *way = &t->way_in[i];
+
+		if (way->back || way->halves) {
+			emit_fix(way->field, e->at);
+			put_halves(t, way->halves);
+			emit_alu_imm(e, ALU_ADD, 64, in_reg(BUDGET), way->back);
+			way->field = emit_jump(e);
+		}
+		emit_fix(way->field, t->label[way->target]);
+	}
+}
+
 void put_rest(struct translation *t)
 {
+	put_ways_in(t);
 	put_detours(t);
 	put_ways_out(t);
 }

@@ -68,10 +68,12 @@ struct way_out {
 	bool plain; /* homes are the standard ones already */
 };
 
-/* A jump within a region, to be aimed when its target is there. */
+/* A jump within a region, to be aimed when its target is there; so much of the budget is given back. */
 struct way_in {
 	unsigned target;
 	uint8_t *field;
+	int32_t back;
+	uint32_t halves;
 };
 
 #define DETOURS_MAX (REGION_TRACES * TRACE_INSNS * 5)
@@ -95,7 +97,9 @@ struct translation {
 	const struct op *op;  /* the instruction */
 	bool skip;            /* the next one has been done with it */
 	struct groups groups; /* of the trace's accesses; none in careful code */
-	bool looked_up[GROUPS_MAX];
+	/* Of each group: accesses that have been translated; is its slot set? */
+	uint8_t accessed[GROUPS_MAX];
+	bool slot_set[GROUPS_MAX];
 	unsigned rcx_group; /* RCX holds host address - guest address of this group's page; 0: of none */
 	homes home;
 	uint8_t known[32];
@@ -119,6 +123,8 @@ struct place place_of(struct translation *t, unsigned guest);
 struct place low_of(const struct translation *t, unsigned guest);
 /* Is it known to be a signed number of 32 bits? */
 bool is_narrow(const struct translation *t, unsigned guest);
+/* Is its upper half missing? */
+bool is_half(const struct translation *t, unsigned guest);
 /* Bit by guest register: those of which only half is there; and what makes them whole. */
 uint32_t halves(const struct translation *t);
 void put_halves(struct translation *t, uint32_t halves);
@@ -126,6 +132,9 @@ void make_whole(struct translation *t);
 /* The same of a floating-point register: memory, or an xmm register's number. */
 struct place fp_place(const struct translation *t, unsigned guest);
 bool is_xmm(struct place place);
+/* RCX is about to hold something else: sets the slot of the group that will miss it. Leaves the flags alone.
+ */
+void rcx_free(struct translation *t);
 /* A general register with a guest register's value, `scratch` if it is not in one. */
 unsigned value_in(struct translation *t, unsigned guest, unsigned scratch);
 /* reg = the guest register's value, or its lower half */
