@@ -203,6 +203,7 @@ struct space {
 	struct tlb_entry tlb[3][TLB_SIZE]; /* by enum vm_access, kept apart: stack and code do not fight */
 	struct jump_entry jump[JUMP_SIZE];
 	struct hart *hart;
+	struct space *next;        /* the hart went there from here the last time, or still is here */
 	const struct block *block; /* while it runs: the block */
 	bool fp_ready;       /* while it runs: the host's unit computes, flags collect there, frm is RNE */
 	uint64_t jump_pages; /* bit by page number mod 64: the jump cache may hold such a page */
@@ -246,6 +247,7 @@ struct hart {
 	/* Between compiled code and C: see jit/jit.h. */
 	uint64_t native_pc;
 	struct link_site *native_link;
+	const uint8_t *native_entry;
 
 	union block_buffer scratch; /* block made to measure */
 };
@@ -345,6 +347,15 @@ bool vm_store(struct hart *h, const struct op *op, uint64_t vaddr, unsigned size
 void vm_tlb_unstore(struct vm *vm, uint64_t page_paddr);
 void vm_jumps_clear(struct vm *vm);
 void vm_space_clear(struct space *space);
+
+/* --- vm.c --- */
+#define VM_GOES_ON (-1)
+/*
+ * The thread is at the ecall at `pc`, with `left` of its slice. VM_GOES_ON: the environment has answered, and it
+ * goes on with h->regs at their pc in h->space, for h->budget. Else the enum vm_stop with which the run ends;
+ * after VM_STOP_ECALL h->regs are no longer ours.
+ */
+int vm_ecall(struct hart *h, uint64_t pc, int64_t left);
 
 /* --- debug.c --- */
 /* Is there a breakpoint at pc in the hart's address space? */

@@ -57,36 +57,66 @@ struct vm_hart *vm_hart(struct vm *vm, unsigned index)
 	return index < vm->config.harts ? &vm->harts[index].pub : NULL;
 }
 
-enum vm_stop vm_run(struct vm_hart *hart, struct vm_regs *regs, uint64_t budget)
+/* The hart is to run a thread for so long: VM_GOES_ON, or the enum vm_stop for which it does not. */
+static inline int begin(struct hart *h, struct vm_regs *regs, uint64_t budget)
 {
-	struct hart *h = (struct hart *)hart;
 	uint64_t slice = budget < SLICE ? budget : SLICE;
-	enum vm_stop stop;
 
-	if (unlikely(atomic_load_explicit(&h->stop, memory_order_relaxed))) {
-		atomic_store_explicit(&h->stop, false, memory_order_relaxed);
-		return VM_STOP_REQUEST;
-	}
-	if (budget == 0)
-		return VM_STOP_BUDGET;
-	regs->x[0] = 0;
-	regs->pc &= ~UINT64_C(1);
 	h->regs = regs;
 	h->budget = (int64_t)slice;
 	h->reserve = budget - slice;
 	h->slice_end = h->pub.instret + slice;
+	if (unlikely(atomic_load_explicit(&h->stop, memory_order_relaxed))) {
+		atomic_store_explicit(&h->stop, false, memory_order_relaxed);
+		return VM_STOP_REQUEST;
+	}
+	if (unlikely(budget == 0))
+		return VM_STOP_BUDGET;
+	regs->x[0] = 0;
+	regs->pc &= ~UINT64_C(1);
 	if (unlikely(h->break_skip))
 		h->break_skip = vm_break_at(h, regs->pc);
-	stop = vm_interpret(h);
+	return VM_GOES_ON;
+}
+
+/* The thread's registers are exact, and its owner's. */
+static inline void end(struct hart *h)
+{
 	h->break_skip = false;
+	h->regs->x[REG_SINK] = 0;
+	if (unlikely(h->fp_live))
+		vm_fp_leave(h, (uint64_t *)h->regs);
+}
+
+int vm_ecall(struct hart *h, uint64_t pc, int64_t left)
+{
+	const struct vm_config *config = &h->vm->config;
+	struct vm_regs *regs;
+	uint64_t budget;
+
+	h->regs->pc = pc;
+	h->pub.instret = h->slice_end - (uint64_t)left;
+	end(h);
+	regs = config->ecall ? config->ecall(config->ecall_context, &budget) : NULL;
+	return regs ? begin(h, regs, budget) : VM_STOP_ECALL;
+}
+
+enum vm_stop vm_run(struct vm_hart *hart, struct vm_regs *regs, uint64_t budget)
+{
+	struct hart *h = (struct hart *)hart;
+	int stop = begin(h, regs, budget);
+
+	if (stop != VM_GOES_ON)
+		return (enum vm_stop)stop;
+	stop = vm_interpret(h);
+	if (stop == VM_STOP_ECALL)
+		return VM_STOP_ECALL;
+	end(h);
 	if (unlikely(h->watch_hit)) {
 		h->watch_hit = false;
-		stop = VM_STOP_WATCH;
+		return VM_STOP_WATCH;
 	}
-	regs->x[REG_SINK] = 0;
-	if (h->fp_live)
-		vm_fp_leave(h, (uint64_t *)regs);
-	return stop;
+	return (enum vm_stop)stop;
 }
 
 void vm_hart_stop(struct vm_hart *hart)

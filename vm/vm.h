@@ -34,7 +34,8 @@ struct vm_regs {
 /* Why vm_run() came back. */
 enum vm_stop {
 	VM_STOP_BUDGET,    /* the budget is used up, exactly */
-	VM_STOP_ECALL,     /* an ecall; pc is that of the ecall, which does not count as retired */
+	VM_STOP_ECALL,     /* an ecall; pc is that of the ecall, which does not count as retired. See `ecall` in
+			      struct vm_config */
 	VM_STOP_EXCEPTION, /* hart->cause and hart->tval say which; pc is the faulting instruction's */
 	VM_STOP_REQUEST,   /* somebody called vm_hart_stop() */
 	VM_STOP_BREAK,     /* a breakpoint is at pc: the instruction there has not been executed */
@@ -82,6 +83,15 @@ struct vm_config {
 	struct vm_bus bus;
 	enum vm_tier tier; /* VM_TIER_INTERP where the host has no compiler: what runs is the same */
 	/*
+	 * Called at each ecall, when everything is as if vm_run() had come back with VM_STOP_ECALL. It answers
+	 * the call and returns the registers to go on with, maybe another thread's, for at most *budget
+	 * instructions: the hart does, as vm_run() would with these, without having come back. NULL: vm_run()
+	 * does come back, with VM_STOP_ECALL. Until then the VM does not touch the registers that ran, which
+	 * may be no more. It may call anything in here but vm_run(), vm_destroy() and vm_hart_restore().
+	 */
+	struct vm_regs *(*ecall)(void *context, uint64_t *budget);
+	void *ecall_context;
+	/*
 	 * Told of code that the compiler made, for profilers; NULL: nobody asks. `pc` is the guest's,
 	 * VM_CODE_FRAME for what serves all code; at an address that was told of before, that is no more.
 	 */
@@ -128,7 +138,8 @@ struct vm_hart *vm_hart(struct vm *vm, unsigned index);
 
 /*
  * Runs at most `budget` instructions of the thread whose registers are `regs`, in the hart's
- * current address space. hart->instret grows by exactly the instructions retired.
+ * current address space. hart->instret grows by exactly the instructions retired. Other threads may run in
+ * there, too, and more instructions: those that `ecall` in struct vm_config says.
  */
 enum vm_stop vm_run(struct vm_hart *hart, struct vm_regs *regs, uint64_t budget);
 

@@ -51,6 +51,15 @@ struct trace {
 /* Frames for device access that are remembered between two kernel entries. */
 #define FRAME_CACHE 16
 
+/* The node_step() under way. */
+struct node_progress {
+	uint64_t end;          /* guest time at which it is over */
+	uint64_t left;         /* for how many instructions the thread may run before something is looked at */
+	bool debugged;         /* somebody may want to stop the node at any instruction */
+	bool over;             /* it has been found that it ends, with: */
+	enum node_state state;
+};
+
 struct node {
 	struct node_config config;
 	uint8_t *ram;
@@ -77,6 +86,7 @@ struct node {
 	uint64_t next_event;       /* the earliest time at which something other than instructions happens */
 	bool attention;            /* next_event or the interrupt lines may have changed */
 	uint64_t host_start;       /* real time: the host's clock at guest time 0 */
+	struct node_progress step;
 	unsigned frames; /* ranges that were found to be frames since the kernel last changed anything */
 	struct {
 		uint64_t start, size;
@@ -142,6 +152,9 @@ void node_describe_thread(const struct tcb *tcb, struct node_thread *thread);
 
 /* A node with empty memory, whose kernel has not been booted. */
 struct node *node_create_empty(const struct node_config *config, char *error, size_t error_size);
+
+/* step.c: what the VM does at an ecall. */
+struct vm_regs *node_ecall(void *context, uint64_t *budget);
 
 /* --- snapshots ------------------------------------------------------------------------------------- */
 

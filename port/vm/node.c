@@ -1,6 +1,5 @@
 /*
- * A node: memory, processor, board and kernel put together, and the loop that drives them. The soft
- * machine's user mode runs in vm_run(); each trap is one call of kernel_enter(); nothing here blocks.
+ * A node: memory, processor, board and kernel put together. What drives them is in step.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,33 +18,7 @@ _Static_assert(offsetof(struct context, f) == offsetof(struct vm_regs, f), "the 
 _Static_assert(offsetof(struct context, fcsr) == offsetof(struct vm_regs, fcsr),
 	       "the VM works on TCB contexts");
 
-#define PAGE_SIZE       NODE_PAGE_SIZE
-/* In real time the clock is looked at this often, in instructions. */
-#define REAL_TIME_SLICE 200000
-
-/* --- time ------------------------------------------------------------------------------------------ */
-
-uint64_t node_time(const struct node *node)
-{
-	if (node->config.real_time)
-		return node->config.board.host_clock_ns(node->config.board.context) - node->host_start;
-	return node_position(node);
-}
-
-uint64_t node_position(const struct node *node)
-{
-	return node->clock_offset + node->hart->instret;
-}
-
-void node_skip_to(struct node *node, uint64_t time)
-{
-	uint64_t now = node_time(node);
-
-	if (node->config.real_time || time <= now)
-		return;
-	node->clock_offset += time - now;
-	node->attention = true;
-}
+#define PAGE_SIZE NODE_PAGE_SIZE
 
 /* --- what the VM and the board ask for -------------------------------------------------------- */
 
@@ -179,6 +152,8 @@ static bool make_machine(struct node *node, char *error, size_t error_size)
 		.tier = node->config.tier,
 		.code_made = node->config.code_made,
 		.code_context = node->config.code_context,
+		.ecall = node_ecall,
+		.ecall_context = node,
 		.bus = {.context = node, .load = bus_load, .store = bus_store, .counter = read_counter},
 	};
 
@@ -336,216 +311,6 @@ void node_destroy(struct node *node)
 		machine_window.ram = NULL;
 	}
 	free(node);
-}
-
-/* --- running ---------------------------------------------------------------------------------- */
-
-static void resume(struct node *node, struct tcb *tcb)
-{
-	node->running = tcb;
-	if (tcb)
-		tcb->context.pc = tcb->next_pc;
-	node->frames = 0;
-	vm_hart_clear_reservation(node->hart);
-}
-
-static void enter(struct node *node, const struct trap *trap, uint64_t charge)
-{
-	node->trap_position = node_position(node);
-	if (node->trace.on)
-		trace_enter_trap(node, trap);
-	node->clock_offset += charge;
-	resume(node, kernel_enter(node->kernel, trap));
-	if (node->trace.on)
-		trace_leave(node);
-}
-
-/* The slow path does what the fast one does, in the same virtual time, and can be watched. */
-static void enter_traced_syscall(struct node *node)
-{
-	trace_enter_syscall(node);
-	node->clock_offset += CHARGE_SYSCALL;
-	resume(node, enter_slow_syscall(node->kernel, node->running));
-	trace_leave(node);
-}
-
-static bool is_halted(struct node *node)
-{
-	int status;
-
-	if (node->off)
-		return true;
-	if (!board_halted(node->board, &status))
-		return false;
-	node->off = true;
-	node->exit_status = status;
-	return true;
-}
-
-/* Does what devices and the timer have due, and finds out when something will be next. */
-static void attend(struct node *node)
-{
-	static const struct trap interrupt = {.kind = TRAP_INTERRUPT};
-
-	node->attention = false;
-	node_board_advance(node);
-	while (!node->kernel->halted && node_pending_irq(node) != MACHINE_IRQ_NONE)
-		enter(node, &interrupt, CHARGE_INTERRUPT);
-	node->next_event = node->next_tick < board_next_event(node->board) ? node->next_tick
-									   : board_next_event(node->board);
-}
-
-/* Could the passing of domain time alone make a thread run? */
-static bool other_domain_ready(const struct kernel *kernel)
-{
-	for (unsigned domain = 0; domain < kernel->profile.domains; domain++)
-		if (ready_highest(&kernel->core[0], domain) >= 0)
-			return true;
-	return false;
-}
-
-static enum node_state idle(struct node *node, uint64_t *until)
-{
-	*until = board_next_event(node->board);
-	if (other_domain_ready(node->kernel) && node->next_tick < *until)
-		*until = node->next_tick;
-	/* The schedule of domains goes on while all wait for a device. */
-	if (node->kernel->profile.domains > 1 && *until != NODE_FOREVER && node->next_tick < *until)
-		*until = node->next_tick;
-	return NODE_IDLE;
-}
-
-/*
- * `debugged`: somebody may want to stop it. True: the slice goes on. In real time, when the clock is read is
- * part of the run, so a debugger's stop ends no slice.
- */
-static bool run_user(struct node *node, uint64_t budget, bool debugged)
-{
-	struct tcb *tcb = node->running;
-	uint64_t began = debugged ? node_position(node) : 0;
-	bool goes_on = false;
-	enum vm_stop stop;
-	struct trap trap;
-
-	if (debugged)
-		budget = node_debug_budget(node, tcb, budget);
-	stop = vm_run(node->hart, (struct vm_regs *)&tcb->context, budget);
-	switch (stop) {
-	case VM_STOP_ECALL:
-		node->trap_position = node_position(node);
-		if (node->trace.on) {
-			enter_traced_syscall(node);
-			break;
-		}
-		node->clock_offset += CHARGE_SYSCALL;
-		resume(node, kernel_enter_syscall(node->kernel, tcb));
-		break;
-	case VM_STOP_EXCEPTION:
-		trap = isa_exception_trap(node->hart->cause, node->hart->tval);
-		enter(node, &trap, CHARGE_FAULT);
-		break;
-	case VM_STOP_BUDGET:
-	case VM_STOP_BREAK:
-	case VM_STOP_WATCH:
-		goes_on = debugged && node->hart->instret < node->slice_end;
-		break;
-	case VM_STOP_REQUEST:
-		break;
-	}
-	if (debugged)
-		node_debug_ran(node, tcb, stop, began);
-	return goes_on;
-}
-
-/* When a step of this length ends that begins now, or the one that was cut short. */
-static uint64_t step_end(struct node *node, uint64_t budget)
-{
-	uint64_t end = node->debug.end;
-
-	node->debug.end = 0;
-	if (end)
-		return end;
-	node->slice_end = node->hart->instret;
-	return node_time(node) + budget;
-}
-
-/* Looks at what clock and outside have brought: for how long the thread may run now. False: not at all. */
-static bool look_around(struct node *node, uint64_t end, uint64_t *left, uint64_t *until,
-			enum node_state *state)
-{
-	uint64_t now = node_time(node);
-
-	if (node->attention || now >= node->next_event) {
-		*state = NODE_HALTED;
-		if (is_halted(node))
-			return false;
-		attend(node);
-		now = node_time(node);
-	}
-	*state = node->off ? NODE_HALTED : node->running ? NODE_RAN : idle(node, until);
-	if (*state != NODE_RAN)
-		return false;
-	if (now >= end || node->interrupted) {
-		node->interrupted = false;
-		return false;
-	}
-	*left = (node->next_event < end ? node->next_event : end) - now;
-	if (node->config.real_time) {
-		node->trace.seen = now;
-		*left = *left < REAL_TIME_SLICE ? *left : REAL_TIME_SLICE;
-	}
-	return true;
-}
-
-/* The slice may be cut short: notes its end, or finds what is left of it, until the pause. False: that is
- * here. */
-static bool keep_slice(struct node *node, bool goes_on, uint64_t *left)
-{
-	uint64_t position = node_position(node);
-
-	if (goes_on)
-		*left = node->slice_end - node->hart->instret;
-	else
-		node->slice_end = node->hart->instret + *left;
-	if (node->pause == 0)
-		return true;
-	if (position < node->pause && node->pause - position < *left)
-		*left = node->pause - position;
-	return position < node->pause;
-}
-
-/* The step is not over, and goes on with the next one; so does its slice. */
-static enum node_state cut_short(struct node *node, uint64_t end, bool goes_on, enum node_state state)
-{
-	if (!goes_on)
-		node->slice_end = node->hart->instret;
-	node->debug.stop = false;
-	node->debug.end = end;
-	return state;
-}
-
-enum node_state node_step(struct node *node, uint64_t budget, uint64_t *until)
-{
-	enum node_state state;
-	bool debugged, goes_on;
-	uint64_t end, left = 0;
-
-	node_select(node);
-	end = step_end(node, budget);
-	goes_on = node->hart->instret < node->slice_end;
-	debugged = goes_on || node->debug.on || node->debug.step || node->debug.pass || node->pause;
-	while (goes_on || look_around(node, end, &left, until, &state)) {
-		if (debugged && !keep_slice(node, goes_on, &left))
-			return cut_short(node, end, true, NODE_RAN);
-		goes_on = (debugged && node_debug_begins(node, node->running)) ||
-			  run_user(node, left, debugged);
-		if (debugged && node->debug.stop)
-			return cut_short(node, end, goes_on, NODE_STOPPED);
-	}
-	/* In real time, so that what enters between two steps has a position of its own. */
-	if (node->config.real_time)
-		node->clock_offset++;
-	return state;
 }
 
 void node_interrupt(struct node *node)

@@ -51,6 +51,13 @@ static uint64_t bus_counter(void *context, enum vm_counter which)
 	return which == VM_COUNTER_TIME ? m->hart->instret / 100 : m->hart->instret;
 }
 
+static struct vm_regs *answer(void *context, uint64_t *budget)
+{
+	struct machine *m = context;
+
+	return m->answer ? m->answer(m, budget) : NULL;
+}
+
 enum vm_tier machine_tier;
 
 static const char *const tiers[] = {"auto", "interp", "jit"};
@@ -88,6 +95,8 @@ struct machine *machine_create(void)
 	if (mprotect(m->ram, RAM_SIZE, PROT_READ | PROT_WRITE))
 		abort();
 	config.ram = m->ram;
+	config.ecall = answer;
+	config.ecall_context = m;
 	config.bus = (struct vm_bus){m, bus_load, bus_store, bus_counter};
 	m->vm = vm_create(&config);
 	if (!m->vm)

@@ -31,6 +31,8 @@ struct machine {
 	uint64_t next; /* free physical page */
 	uint64_t root;
 	struct vm_regs regs;
+	/* Answers ecalls, as `ecall` in struct vm_config; NULL: vm_run() comes back. */
+	struct vm_regs *(*answer)(struct machine *m, uint64_t *budget);
 
 	/* what the bus saw */
 	uint64_t bus_instret, bus_paddr, bus_value;

@@ -363,7 +363,7 @@ typedef enum vm_stop handler(void);
 #define DISPATCH()  return ((handler *)op->handler.label)()
 #define ADDRESS(id) (const void *)handle_##id
 
-static handler go_slow, go_unlinked, go_find, go_exhausted;
+static handler go_slow, go_resumed, go_unlinked, go_find, go_exhausted;
 
 static __attribute__((noinline)) enum vm_stop go_start(void)
 {

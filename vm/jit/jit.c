@@ -332,12 +332,25 @@ static int run(struct hart *h)
 int vm_native_run(struct hart *h)
 {
 	struct vm_stats *stats = &h->vm->stats;
-	int64_t before = h->budget;
+	uint64_t before = h->slice_end - (uint64_t)h->budget;
 	int came = run(h);
 
 	stats->native_entries++;
-	stats->native_insns += (uint64_t)(before - h->budget);
+	stats->native_insns += h->slice_end - (uint64_t)h->budget - before;
 	return came;
+}
+
+int vm_native_ecall(struct hart *h)
+{
+	int stop = vm_ecall(h, h->native_pc, h->budget);
+
+	if (stop == VM_STOP_ECALL)
+		return NATIVE_STOP + VM_STOP_ECALL;
+	h->native_pc = h->regs->pc;
+	if (stop != VM_GOES_ON)
+		return NATIVE_STOP + stop;
+	h->native_entry = entry_known(h);
+	return h->native_entry ? NATIVE_NEXT : NATIVE_FIND;
 }
 
 /* --- what code has done here --- */

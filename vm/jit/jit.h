@@ -119,6 +119,7 @@ struct jit {
 	const uint8_t *exit;
 	const uint8_t *leave;
 	const uint8_t *linking;
+	const uint8_t *ecall;
 	void *translation;     /* the translator's own */
 	struct vm_code *shown; /* what is compiled for people to look at; else NULL */
 	struct keep *keep;     /* code for other runs; NULL: none is kept */
@@ -138,7 +139,7 @@ enum moves {
 
 /* Why code came back. */
 enum native_exit {
-	NATIVE_NEXT,    /* of vm_native_op() only: go on */
+	NATIVE_NEXT,    /* of vm_native_op() and vm_native_ecall() only: go on */
 	NATIVE_FIND,    /* on to hart->native_pc, which is not known here */
 	NATIVE_LINK,    /* the same by the link hart->native_link */
 	NATIVE_SPENT,   /* the block at hart->native_pc is longer than the budget */
@@ -156,6 +157,12 @@ int vm_native_run(struct hart *h);
  */
 #define NATIVE_NEEDS_UNIT 0x100
 int vm_native_op(struct hart *h, const struct code *code, unsigned slot);
+/*
+ * The thread is at the ecall at hart->native_pc, all of its registers are where the thread has them, and the
+ * hart's budget is in hart->budget. NATIVE_NEXT: on with hart->regs in hart->space, for hart->budget, at
+ * hart->native_entry.
+ */
+int vm_native_ecall(struct hart *h);
 /* A link that leads to `pc`, to be given its place by the translator. */
 struct link_site *vm_jit_link(struct jit *jit, uint64_t pc);
 void *vm_jit_record(struct jit *jit, size_t size);

@@ -44,6 +44,7 @@ const char *vm_code_name(const struct vm *vm, const uint8_t *host)
 		{"slow", jit->slow},
 		{"exit", jit->exit},
 		{"linking", jit->linking},
+		{"ecall", jit->ecall},
 	};
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)

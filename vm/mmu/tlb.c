@@ -38,6 +38,7 @@ bool vm_spaces_create(struct hart *h)
 		return false;
 	h->space = &h->spaces[0];
 	h->space->hart = h;
+	h->space->next = h->space;
 	h->space->used = true; /* root 0, asid 0 */
 	vm_space_clear(h->space);
 	return true;
@@ -69,24 +70,38 @@ static struct space *space_replace(struct hart *h, struct space *set)
 	return space;
 }
 
+static inline bool is_space(const struct space *space, uint64_t root_paddr, uint16_t asid, bool fp_off)
+{
+	return space->root == root_paddr && space->asid == asid && space->fp_off == fp_off && space->used;
+}
+
+static __attribute__((noinline)) struct space *space_find(struct hart *h, uint64_t root_paddr, uint16_t asid,
+							  bool fp_off)
+{
+	struct space *set = &h->spaces[space_home(root_paddr, asid)], *space;
+
+	for (unsigned i = 0; i < WAYS; i++)
+		if (is_space(&set[i], root_paddr, asid, fp_off))
+			return &set[i];
+	space = space_replace(h, set);
+	space->hart = h;
+	space->next = space;
+	space->root = root_paddr;
+	space->asid = asid;
+	space->fp_off = fp_off;
+	return space;
+}
+
+/* Who is called by one caller over and over is where it was the last time. */
 static void space_select(struct hart *h, uint64_t root_paddr, uint16_t asid, bool fp_off)
 {
-	struct space *set = &h->spaces[space_home(root_paddr, asid)];
+	struct space *left = h->space;
 
-	if (h->space->root == root_paddr && h->space->asid == asid && h->space->fp_off == fp_off)
+	if (is_space(left, root_paddr, asid, fp_off))
 		return;
-	for (unsigned i = 0; i < WAYS; i++) {
-		if (set[i].root == root_paddr && set[i].asid == asid && set[i].fp_off == fp_off &&
-		    set[i].used) {
-			h->space = &set[i];
-			return;
-		}
-	}
-	h->space = space_replace(h, set);
-	h->space->hart = h;
-	h->space->root = root_paddr;
-	h->space->asid = asid;
-	h->space->fp_off = fp_off;
+	if (unlikely(!is_space(left->next, root_paddr, asid, fp_off)))
+		left->next = space_find(h, root_paddr, asid, fp_off);
+	h->space = left->next;
 }
 
 void vm_hart_set_space(struct vm_hart *hart, uint64_t root_paddr, uint16_t asid)

@@ -252,6 +252,19 @@ void homes_leave(struct translation *t)
 
 /* --- the fixed part --- */
 
+/* On with what the hart says, the hart being in `hart`, and at the address in rax. */
+static void put_begin(struct emit *e, unsigned hart)
+{
+	emit_load(e, 64, X, in_memory(hart, IN_HART(regs)));
+	emit_load(e, 64, SPACE, in_memory(hart, IN_HART(space)));
+	emit_load(e, 64, BUDGET, in_memory(hart, IN_HART(budget)));
+	emit_store(e, 64, in_memory(SPACE, IN_SPACE(native_sp)), RSP);
+	emit_lea(e, RCX, in_memory(RSP, -RETURN_STACK));
+	emit_store(e, 64, in_memory(SPACE, IN_SPACE(native_sp_limit)), RCX);
+	homes_load(e, standard_homes);
+	emit_jump_to_place(e, in_reg(RAX));
+}
+
 /* The entry: a C function of the hart and an address; what it returns is in eax when code leaves. */
 static const uint8_t *fixed_enter(struct emit *e)
 {
@@ -260,16 +273,9 @@ static const uint8_t *fixed_enter(struct emit *e)
 	for (unsigned i = 0; i < sizeof(kept); i++)
 		emit_push(e, kept[i]);
 	emit_alu_imm(e, ALU_SUB, 64, in_reg(RSP), FRAME);
-	emit_load(e, 64, RAX, in_reg(ARGUMENT_2));
-	emit_load(e, 64, X, in_memory(ARGUMENT_1, IN_HART(regs)));
-	emit_load(e, 64, SPACE, in_memory(ARGUMENT_1, IN_HART(space)));
-	emit_load(e, 64, BUDGET, in_memory(ARGUMENT_1, IN_HART(budget)));
 	emit_store_imm(e, 64, in_memory(RSP, 8), 1);
-	emit_store(e, 64, in_memory(SPACE, IN_SPACE(native_sp)), RSP);
-	emit_lea(e, RCX, in_memory(RSP, -RETURN_STACK));
-	emit_store(e, 64, in_memory(SPACE, IN_SPACE(native_sp_limit)), RCX);
-	homes_load(e, standard_homes);
-	emit_jump_to_place(e, in_reg(RAX));
+	emit_load(e, 64, RAX, in_reg(ARGUMENT_2));
+	put_begin(e, ARGUMENT_1);
 	return start;
 }
 
@@ -296,6 +302,31 @@ static uint8_t *fixed_exit(struct emit *e, const uint8_t *leave)
 	emit_store(e, 64, in_memory(RCX, IN_HART(budget)), BUDGET);
 	emit_store(e, 64, in_memory(RCX, IN_HART(native_pc)), RDX);
 	emit_fix(emit_jump(e), leave);
+	return start;
+}
+
+/*
+ * An ecall, its address in rdx: on in the code of whoever runs next. Registers of the host that a C function
+ * keeps are free for this, as for the first entry.
+ */
+static const uint8_t *fixed_ecall(struct emit *e, const uint8_t *leave)
+{
+	const uint8_t *start = e->at + e->to_run;
+	uint8_t *gone;
+
+	homes_store(e, standard_homes);
+	emit_load(e, 64, RBX, in_memory(SPACE, IN_SPACE(hart)));
+	emit_load(e, 64, RSP, in_memory(SPACE, IN_SPACE(native_sp)));
+	emit_store(e, 64, in_memory(RBX, IN_HART(budget)), BUDGET);
+	emit_store(e, 64, in_memory(RBX, IN_HART(native_pc)), RDX);
+	emit_load(e, 64, ARGUMENT_1, in_reg(RBX));
+	emit_address(e, RAX, (uintptr_t)vm_native_ecall);
+	emit_call_place(e, in_reg(RAX));
+	emit_test(e, 32, RAX, RAX);
+	gone = emit_jump_if(e, CC_NE);
+	emit_fix(gone, leave);
+	emit_load(e, 64, RAX, in_memory(RBX, IN_HART(native_entry)));
+	put_begin(e, RBX);
 	return start;
 }
 
@@ -336,6 +367,7 @@ bool vm_translator_begin(struct jit *jit)
 	jit->enter = fixed_enter(&e);
 	leave = fixed_leave(&e);
 	jit->leave = leave + e.to_run;
+	jit->ecall = fixed_ecall(&e, leave);
 	exit = fixed_exit(&e, leave);
 	jit->exit = exit + e.to_run;
 	jit->slow = put_slow(jit, &e, standard_homes, leave) + e.to_run;

@@ -377,8 +377,7 @@ static bool translate_jump(struct translation *t)
 			homes_leave(t);
 		emit_alu_imm(e, ALU_ADD, 64, in_reg(BUDGET), 1);
 		emit_constant(e, RDX, target_of(t, op->imm));
-		emit_constant(e, RAX, NATIVE_STOP + VM_STOP_ECALL);
-		leads_fixed(t, emit_jump(e), t->jit->exit);
+		leads_fixed(t, emit_jump(e), t->jit->ecall);
 		return true;
 	case ID_auipc:
 		put_constant(t, op->rd, target_of(t, op->imm));
