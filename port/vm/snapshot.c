@@ -215,6 +215,7 @@ static struct snapshot_machine machine_of(const struct node_config *config)
 		.real_time = config->real_time,
 		.virtio_console = config->board.virtio_console,
 		.virtio_modern = config->board.virtio_modern,
+		.ports = config->board.ports,
 		.disk = disk,
 		.disk_read_only = disk && disk->read_only,
 		.disk_size = disk ? disk->size : 0,
@@ -310,6 +311,11 @@ struct node *node_create_restored(const struct node_config *config, const struct
 	struct node_config complete = *config;
 	struct node *node;
 
+	if (config->board.ports && config->board.ports != snapshot->machine.ports) {
+		snprintf(error, error_size, "its machine has another number of ports to other nodes");
+		return NULL;
+	}
+	complete.board.ports = snapshot->machine.ports;
 	complete.ram_size = snapshot->machine.ram_size;
 	complete.real_time = snapshot->machine.real_time;
 	complete.board.virtio_console = snapshot->machine.virtio_console;

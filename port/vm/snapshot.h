@@ -34,6 +34,7 @@ struct snapshot_machine {
 	uint64_t ram_size;
 	bool real_time, virtio_console, virtio_modern;
 	bool disk, disk_read_only;
+	unsigned ports; /* of the link device */
 	uint64_t disk_size;
 	uint64_t disk_digest; /* of its contents; 0: was not computed */
 };
@@ -41,7 +42,7 @@ struct snapshot_machine {
 struct snapshot {
 	struct snapshot_machine machine;
 	uint64_t word[NODE_WORDS];
-	uint8_t board[BOARD_STATE_SIZE];
+	uint8_t board[BOARD_STATE_MAX];
 	struct page_map *ram;
 
 	/*

@@ -5,6 +5,7 @@
  *              size of the whole file, number of stretches of pages, digest of the header before it
  *   then packed stretches (pack.h), each with a checksum:
  *   state      the machine, struct node's words, the devices
+ *   link       the link device, if the state says that there is one
  *   image      name, 0, bytes of the image that was booted, if any
  *   pages      up to 256 pages each: their numbers, rising, then their bytes; pages of zeros are left out
  */
@@ -37,7 +38,7 @@ _Static_assert(sizeof(struct header) == 64, "the file's header");
 struct state {
 	uint64_t ram_size;
 	uint64_t disk_size, disk_digest;
-	uint8_t real_time, virtio_console, virtio_modern, disk, disk_read_only, reserved[3];
+	uint8_t real_time, virtio_console, virtio_modern, disk, disk_read_only, ports, reserved[2];
 	uint64_t word[NODE_WORDS];
 	uint8_t board[BOARD_STATE_SIZE];
 	uint8_t end[2];
@@ -114,9 +115,17 @@ static struct state state_make(const struct snapshot *snapshot)
 	state.virtio_modern = machine->virtio_modern;
 	state.disk = machine->disk;
 	state.disk_read_only = machine->disk_read_only;
+	state.ports = (uint8_t)machine->ports;
 	memcpy(state.word, snapshot->word, sizeof state.word);
 	memcpy(state.board, snapshot->board, sizeof state.board);
 	return state;
+}
+
+static bool write_link(struct writer *writer, const struct snapshot *snapshot)
+{
+	return snapshot->machine.ports == 0 ||
+	       pack_write(writer->packer, writer->output, snapshot->board + BOARD_STATE_SIZE, BOARD_LINK_SIZE,
+			  &writer->size);
 }
 
 static bool write_image(struct writer *writer, const struct snapshot_image *image)
@@ -166,7 +175,7 @@ static bool write_all(struct writer *writer, const struct snapshot *snapshot,
 	writer->size = sizeof header;
 	good = host_output_write(writer->output, &header, sizeof header) &&
 	       pack_write(writer->packer, writer->output, &state, sizeof state, &writer->size) &&
-	       write_image(writer, image);
+	       write_link(writer, snapshot) && write_image(writer, image);
 	for (uint64_t page = first; page < pages && good;)
 		good = write_stretch(writer, snapshot->ram, &page);
 	if (!good)
@@ -254,8 +263,8 @@ static const char *read_state(struct unpack *unpack, struct snapshot *snapshot)
 	if (why)
 		return why;
 	if (state.real_time > 1 || state.virtio_console > 1 || state.virtio_modern > 1 || state.disk > 1 ||
-	    state.disk_read_only > 1 || state.ram_size % PAGE_COPY_SIZE || state.ram_size > NODE_RAM_MAX ||
-	    state.ram_size < NODE_RAM_MIN)
+	    state.disk_read_only > 1 || state.ports > BOARD_PORTS || state.ram_size % PAGE_COPY_SIZE ||
+	    state.ram_size > NODE_RAM_MAX || state.ram_size < NODE_RAM_MIN)
 		return "describes a machine that cannot be";
 	machine->ram_size = state.ram_size;
 	machine->disk_size = state.disk_size;
@@ -265,8 +274,13 @@ static const char *read_state(struct unpack *unpack, struct snapshot *snapshot)
 	machine->virtio_modern = state.virtio_modern;
 	machine->disk = state.disk;
 	machine->disk_read_only = state.disk_read_only;
+	machine->ports = state.ports;
 	memcpy(snapshot->word, state.word, sizeof snapshot->word);
-	memcpy(snapshot->board, state.board, sizeof snapshot->board);
+	memcpy(snapshot->board, state.board, sizeof state.board);
+	if (state.ports)
+		why = unpack_next(unpack, snapshot->board + BOARD_STATE_SIZE, BOARD_LINK_SIZE, NULL);
+	if (why)
+		return why;
 	snapshot->ram = page_map_create(state.ram_size / PAGE_COPY_SIZE);
 	return snapshot->ram ? NULL : "needs more memory than the host has";
 }

@@ -1,4 +1,4 @@
-# Tests of the `skerry` program (test/cli) and of the board (test/unit/device.c). Both print `ok NAME` or
+# Tests of the `skerry` program (test/cli) and of the board (test/unit/device.c, link.c). All print `ok NAME` or
 # `not ok NAME: why` lines and fail if a test does.
 #
 #   make test-cli test-device
@@ -12,7 +12,7 @@ $(BUILD)/test/cli/cli: $(wildcard test/cli/*.c test/cli/*.h)
 
 DEVICE_OBJ := $(patsubst %.c,$(BUILD)/host/%.o,$(wildcard vm/device/*.c))
 
-$(BUILD)/test/unit/device: test/unit/device.c $(DEVICE_OBJ)
+$(BUILD)/test/unit/device $(BUILD)/test/unit/link: $(BUILD)/test/unit/%: test/unit/%.c $(DEVICE_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(HOSTINC) $(LDFLAGS) -o $@ $^ -lfdt
 
@@ -21,7 +21,8 @@ TESTS += test-cli test-device
 test-cli: $(BUILD)/test/cli/cli $(CLI_GUESTS:%=$(BUILD)/test/cli/%.elf) $(BUILD)/skerry
 	$(BUILD)/test/cli/cli $(SKERRY) $(CLI_GUESTS:%=$(BUILD)/test/cli/%.elf)
 
-test-device: $(BUILD)/test/unit/device
-	$(BUILD)/test/unit/device
+test-device: $(BUILD)/test/unit/device $(BUILD)/test/unit/link
+	@$(BUILD)/test/unit/device
+	@$(BUILD)/test/unit/link
 
 .PHONY: test-cli test-device

@@ -647,7 +647,7 @@ static void test_state_hash(void)
 static void test_save_restore(void)
 {
 	static const uint64_t bases[] = {UART, RTC, BLOCK, CONSOLE};
-	uint8_t bytes[BOARD_STATE_SIZE], again[BOARD_STATE_SIZE];
+	uint8_t bytes[BOARD_STATE_MAX], again[BOARD_STATE_MAX];
 	struct board_state before;
 	uint32_t random = 99;
 
@@ -668,29 +668,29 @@ static void test_save_restore(void)
 		CHECK(!board_restore(board, bytes));
 		CHECK(memcmp(&board->state, &before, sizeof before) == 0);
 		board_save(board, again);
-		CHECK(memcmp(bytes, again, sizeof bytes) == 0);
+		CHECK(memcmp(bytes, again, BOARD_STATE_SIZE) == 0);
 	}
 }
 
 /* What no device could come to is refused, and leaves the board as after power on. */
 static void test_restore_refuses(void)
 {
-	uint8_t bytes[BOARD_STATE_SIZE], fresh[BOARD_STATE_SIZE], now[BOARD_STATE_SIZE];
+	uint8_t bytes[BOARD_STATE_MAX], fresh[BOARD_STATE_MAX], now[BOARD_STATE_MAX];
 	unsigned refused = 0;
 
 	power_on(false);
 	board_save(board, fresh);
-	for (size_t i = 0; i < sizeof bytes; i++) {
+	for (size_t i = 0; i < BOARD_STATE_SIZE; i++) {
 		memcpy(bytes, fresh, sizeof bytes);
 		bytes[i] = 0xff;
 		if (!board_restore(board, bytes))
 			continue;
 		refused++;
 		board_save(board, now);
-		CHECK(memcmp(now, fresh, sizeof now) == 0);
+		CHECK(memcmp(now, fresh, BOARD_STATE_SIZE) == 0);
 	}
 	/* The flags, the sizes of sixteen queues in all their bytes, and some of the UART's registers. */
-	CHECK(refused > 16 * (4 + 2) && refused < sizeof bytes / 2);
+	CHECK(refused > 16 * (4 + 2) && refused < BOARD_STATE_SIZE / 2);
 	board->state.virtio[0].queue[0].work = true; /* an empty slot */
 	board_save(board, bytes);
 	CHECK(board_restore(board, bytes));

@@ -165,11 +165,18 @@ struct board *board_create(const struct board_config *config)
 	if (!board)
 		return NULL;
 	board->config = *config;
+	board->chunk = config->ports ? malloc(BOARD_PORT_CHUNK) : NULL;
+	if (config->ports && !board->chunk) {
+		free(board);
+		return NULL;
+	}
 	board_reset(board);
 	return board;
 }
 
 void board_destroy(struct board *board)
 {
+	if (board)
+		free(board->chunk);
 	free(board);
 }

@@ -22,6 +22,8 @@
 #define BOARD_IRQ_UART   10
 #define BOARD_IRQ_RTC    11
 #define BOARD_IRQ_VIRTIO 1
+#define BOARD_PORTS      9     /* at most, of the link device */
+#define BOARD_PORT_CHUNK 65536 /* bytes of one chain that a port carries; more are cut off */
 
 struct board_disk {
 	void *context;
@@ -45,6 +47,17 @@ struct board_config {
 	const struct board_disk *disk; /* the block device in slot 7; NULL: an empty slot */
 	bool virtio_console;           /* a console in slot 6 */
 	bool virtio_modern;            /* the slots speak virtio 1.0 (version 2) instead of legacy (1) */
+
+	/* The link device, a console with several named ports in slot 5: */
+	unsigned ports; /* at most BOARD_PORTS; 0: an empty slot */
+	/* At most 31 characters each; they must stay where they are. All NULL: a board that is only looked
+	 * at. */
+	const char *port_name[BOARD_PORTS];
+	/*
+	 * What the guest sends on an open port, one buffer chain at a time. Takes all of it, or nothing
+	 * (false): then the chain waits for board_port_ready(). May call board_port_input().
+	 */
+	bool (*port_send)(void *context, unsigned port, const void *bytes, size_t size);
 
 	/* Filled in by the node: */
 	void *machine;
@@ -91,6 +104,19 @@ unsigned board_input_console(const struct board *board);
 bool board_wants_input(const struct board *board);
 
 /*
+ * The ports of the link device. The host's end of each is closed at power on, and what the guest sends into a
+ * closed port is gone; closing and opening again is seen by the guest even if it looks later.
+ */
+void board_port_set_open(struct board *board, unsigned port, bool open);
+/* The host can take more: chains that wait are sent. */
+void board_port_ready(struct board *board, unsigned port);
+/* Input for a port; takes what fits and returns how much, 0 while the guest has not opened its end. */
+size_t board_port_input(struct board *board, unsigned port, const void *bytes, size_t size);
+/* Would some fit? */
+bool board_port_wants_input(const struct board *board, unsigned port);
+bool board_port_is_open(const struct board *board, unsigned port); /* the guest's end */
+
+/*
  * Set by the test finisher: 0 for pass (0x5555) and reset (0x7777), the upper half of the word, 0 to
  * 65535, for fail (0x3333).
  */
@@ -101,9 +127,12 @@ bool board_halted(const struct board *board, int *status);
  * is restored may come from anywhere: every field is checked against what the devices rely on and against
  * which devices this board has. NULL, or the field that cannot be; the board is then as after power on.
  */
-#define BOARD_STATE_SIZE 1022
-void board_save(const struct board *board, uint8_t bytes[BOARD_STATE_SIZE]);
-const char *board_restore(struct board *board, const uint8_t bytes[BOARD_STATE_SIZE]);
+#define BOARD_STATE_SIZE 1022 /* without link device */
+#define BOARD_LINK_SIZE  781  /* what it adds */
+#define BOARD_STATE_MAX  (BOARD_STATE_SIZE + BOARD_LINK_SIZE)
+size_t board_state_size(const struct board *board); /* the bytes that follow are not touched */
+void board_save(const struct board *board, uint8_t bytes[BOARD_STATE_MAX]);
+const char *board_restore(struct board *board, const uint8_t bytes[BOARD_STATE_MAX]);
 /* Adds a digest of these bytes to `hash`. */
 uint64_t board_state_hash(const struct board *board, uint64_t hash);
 

@@ -32,6 +32,8 @@ struct rtc {
 #define VIRTIO_SLOTS     8
 #define VIRTIO_QUEUES    2
 #define VIRTIO_QUEUE_MAX 1024
+#define LINK_SLOT        5
+#define LINK_QUEUES      (2 * (BOARD_PORTS + 1)) /* two for each port, two for control */
 
 struct virtqueue {
 	uint64_t desc, avail, used; /* guest-physical addresses of the three rings */
@@ -50,6 +52,16 @@ struct virtio {
 	struct virtqueue queue[VIRTIO_QUEUES];
 };
 
+/* The link device: what it has beyond its slot. One bit for each port in what is a set of ports. */
+struct link {
+	uint64_t names; /* digest of the ports' names, which a saved state belongs to; 0: none */
+	uint16_t known; /* the guest said that it is ready for them */
+	uint16_t host_open, guest_open;
+	uint16_t waiting;             /* the host did not take what the guest sent */
+	uint8_t pending[BOARD_PORTS]; /* control messages that the guest has not got: LINK_TELL_… */
+	struct virtqueue queue[LINK_QUEUES - VIRTIO_QUEUES]; /* behind those of the slot */
+};
+
 struct board_state {
 	uint64_t lines[2];   /* interrupt levels; bit i of word i / 64 */
 	uint64_t pending[2]; /* raised and not yet claimed */
@@ -58,11 +70,13 @@ struct board_state {
 	struct virtio virtio[VIRTIO_SLOTS];
 	bool halted;
 	int32_t status;
+	struct link link; /* all zeros on a board without it */
 };
 
 struct board {
 	struct board_config config;
 	struct board_state state;
+	uint8_t *chunk; /* what the link device has in its hands; NULL without it */
 };
 
 /* As after power on. */

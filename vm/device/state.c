@@ -78,9 +78,16 @@ static const struct field queue_fields[] = {
 	FIELD(virtqueue, work, 1),
 };
 
+static const struct field link_fields[] = {
+	FIELD(link, names, UINT64_MAX),     FIELD(link, known, UINT16_MAX),
+	FIELD(link, host_open, UINT16_MAX), FIELD(link, guest_open, UINT16_MAX),
+	FIELD(link, waiting, UINT16_MAX),   ARRAY(link, pending, BOARD_PORTS, 15),
+};
+
 /* A struct of these devices that grew wants its new field in the table above. */
 _Static_assert(sizeof(struct uart) == 36 && sizeof(struct rtc) == 24 && sizeof(struct virtqueue) == 48 &&
-		       sizeof(struct virtio) == 32 + 2 * 48 && sizeof(struct board_state) == 1128,
+		       sizeof(struct virtio) == 32 + 2 * 48 && sizeof(struct link) == 32 + 18 * 48 &&
+		       sizeof(struct board_state) == 1128 + sizeof(struct link),
 	       "the table of fields is that of these structs");
 
 /* One copy of a struct in board_state, and its fields. */
@@ -111,14 +118,22 @@ static const struct group groups[] = {
 	QUEUES(5),
 	QUEUES(6),
 	QUEUES(7),
+	/* From here on: only of a board with link device. */
+	{link_fields, COUNT(link_fields), offsetof(struct board_state, link), 0, 1},
+	{queue_fields, COUNT(queue_fields), offsetof(struct board_state, link.queue),
+	 sizeof(struct virtqueue), LINK_QUEUES - VIRTIO_QUEUES},
 };
+#define LINK_GROUPS 2
 
 /* Calls `visit` with each field of each struct; stops at, and returns, what is not NULL. */
 typedef const char *visit_fn(void *context, const struct field *field, uint8_t *memory);
 
-static const char *each_field(struct board_state *state, visit_fn *visit, void *context)
+static const char *each_field(const struct board *board, struct board_state *state, visit_fn *visit,
+			      void *context)
 {
-	for (unsigned g = 0; g < COUNT(groups); g++) {
+	unsigned count = board->config.ports ? COUNT(groups) : COUNT(groups) - LINK_GROUPS;
+
+	for (unsigned g = 0; g < count; g++) {
 		const struct group *group = &groups[g];
 
 		for (unsigned copy = 0; copy < group->copies; copy++) {
@@ -145,13 +160,18 @@ static const char *save_field(void *context, const struct field *field, uint8_t 
 	return NULL;
 }
 
-void board_save(const struct board *board, uint8_t bytes[BOARD_STATE_SIZE])
+size_t board_state_size(const struct board *board)
+{
+	return board->config.ports ? BOARD_STATE_MAX : BOARD_STATE_SIZE;
+}
+
+void board_save(const struct board *board, uint8_t bytes[BOARD_STATE_MAX])
 {
 	struct board_state state = board->state;
 	uint8_t *cursor = bytes;
 
-	each_field(&state, save_field, &cursor);
-	assert(cursor == bytes + BOARD_STATE_SIZE);
+	each_field(board, &state, save_field, &cursor);
+	assert(cursor == bytes + board_state_size(board));
 }
 
 static const char *restore_field(void *context, const struct field *field, uint8_t *memory)
@@ -176,12 +196,12 @@ static bool is_power_of_two(uint32_t value)
 }
 
 /* What the devices rely on beyond the range of single fields. */
-static const char *check_slot(const struct board *board, unsigned slot)
+static const char *check_slot(struct board *board, unsigned slot)
 {
-	const struct virtio *virtio = &board->state.virtio[slot];
+	unsigned queues = slot == LINK_SLOT && board->config.ports ? LINK_QUEUES : VIRTIO_QUEUES;
 
-	for (unsigned q = 0; q < VIRTIO_QUEUES; q++) {
-		const struct virtqueue *queue = &virtio->queue[q];
+	for (unsigned q = 0; q < queues; q++) {
+		const struct virtqueue *queue = virtio_queue(board, slot, q);
 
 		if (!is_power_of_two(queue->size))
 			return "size of a virtio queue";
@@ -193,7 +213,18 @@ static const char *check_slot(const struct board *board, unsigned slot)
 	return NULL;
 }
 
-static const char *check_state(const struct board *board)
+static const char *check_link(const struct board *board)
+{
+	const struct link *link = &board->state.link;
+	unsigned used = link->known | link->host_open | link->guest_open | link->waiting;
+
+	for (unsigned port = board->config.ports; port < BOARD_PORTS; port++)
+		if (link->pending[port])
+			return "port of the link device that is not there";
+	return used >> board->config.ports ? "port of the link device that is not there" : NULL;
+}
+
+static const char *check_state(struct board *board)
 {
 	const struct uart *uart = &board->state.uart;
 	const char *why =
@@ -201,16 +232,21 @@ static const char *check_state(const struct board *board)
 
 	for (unsigned slot = 0; slot < VIRTIO_SLOTS && !why; slot++)
 		why = check_slot(board, slot);
+	if (!why && board->config.ports)
+		why = check_link(board);
 	return why;
 }
 
-const char *board_restore(struct board *board, const uint8_t bytes[BOARD_STATE_SIZE])
+const char *board_restore(struct board *board, const uint8_t bytes[BOARD_STATE_MAX])
 {
+	uint64_t names = board->state.link.names;
 	const uint8_t *cursor = bytes;
 	const char *why;
 
 	memset(&board->state, 0, sizeof board->state);
-	why = each_field(&board->state, restore_field, &cursor);
+	why = each_field(board, &board->state, restore_field, &cursor);
+	if (!why && names && board->state.link.names != names)
+		why = "names of the link device's ports";
 	if (!why)
 		why = check_state(board);
 	if (why)
@@ -221,10 +257,11 @@ const char *board_restore(struct board *board, const uint8_t bytes[BOARD_STATE_S
 /* FNV-1a. */
 uint64_t board_state_hash(const struct board *board, uint64_t hash)
 {
-	uint8_t bytes[BOARD_STATE_SIZE];
+	uint8_t bytes[BOARD_STATE_MAX];
+	size_t size = board_state_size(board);
 
 	board_save(board, bytes);
-	for (size_t i = 0; i < sizeof bytes; i++)
+	for (size_t i = 0; i < size; i++)
 		hash = (hash ^ bytes[i]) * 0x100000001b3ull;
 	return hash;
 }

@@ -1,8 +1,8 @@
 /*
  * The virtio-mmio transport: eight slots at 0x10001000 + n * 0x1000, interrupts 1 + n, each a window of
- * 0x200 bytes. As QEMU does, devices fill the slots from the highest: block is slot 7, console slot 6;
- * a slot without a device says DeviceID 0. Both transports are spoken, one per board: legacy (version
- * 1, what QEMU 7.2 offers) and virtio 1.0 (version 2).
+ * 0x200 bytes. As QEMU does, devices fill the slots from the highest: block is slot 7, console slot 6,
+ * links slot 5; a slot without a device says DeviceID 0. Both transports are spoken, one per board: legacy
+ * (version 1, what QEMU 7.2 offers) and virtio 1.0 (version 2).
  *
  * Requests are served inside the notification, up to a bound; what is left of a long queue is served
  * by board_advance(), so that no register access takes unboundedly long.
@@ -30,6 +30,8 @@ static const struct virtio_device *device_of(const struct board *board, unsigned
 		return &virtio_block;
 	if (slot == VIRTIO_SLOTS - 2 && board->config.virtio_console)
 		return &virtio_console;
+	if (slot == LINK_SLOT && board->config.ports)
+		return &virtio_link;
 	return NULL;
 }
 
@@ -37,18 +39,32 @@ unsigned virtio_queues(const struct board *board, unsigned slot)
 {
 	const struct virtio_device *device = device_of(board, slot);
 
-	return device ? device->queues : 0;
+	return device ? device->queues(board) : 0;
 }
 
-unsigned virtio_find(const struct board *board, uint32_t id)
+unsigned virtio_queues_max(unsigned slot)
 {
-	for (unsigned slot = 0; slot < VIRTIO_SLOTS; slot++) {
-		const struct virtio_device *device = device_of(board, slot);
+	return slot == LINK_SLOT ? LINK_QUEUES : VIRTIO_QUEUES;
+}
 
-		if (device && device->id == id)
-			return slot;
-	}
-	return VIRTIO_SLOTS;
+struct virtqueue *virtio_queue(struct board *board, unsigned slot, unsigned q)
+{
+	return q < VIRTIO_QUEUES ? &board->state.virtio[slot].queue[q]
+				 : &board->state.link.queue[q - VIRTIO_QUEUES];
+}
+
+static const struct virtqueue *queue_of(const struct board *board, unsigned slot, unsigned q)
+{
+	return virtio_queue((struct board *)board, slot, q);
+}
+
+unsigned virtio_find(const struct board *board, const struct virtio_device *device)
+{
+	unsigned slot = 0;
+
+	while (slot < VIRTIO_SLOTS && device_of(board, slot) != device)
+		slot++;
+	return slot;
 }
 
 static uint64_t features_of(const struct board *board, unsigned slot)
@@ -77,6 +93,11 @@ static void slot_reset(struct board *board, unsigned slot)
 	memset(virtio, 0, sizeof *virtio);
 	for (unsigned q = 0; q < VIRTIO_QUEUES; q++)
 		virtio->queue[q].size = QUEUE_SIZE;
+	if (slot == LINK_SLOT && board->config.ports) {
+		virtio_link_reset(board);
+		for (unsigned q = VIRTIO_QUEUES; q < LINK_QUEUES; q++)
+			virtio_queue(board, slot, q)->size = QUEUE_SIZE;
+	}
 	interrupt(board, slot, 0, ~0u);
 }
 
@@ -92,8 +113,8 @@ static bool slot_break(struct board *board, unsigned slot)
 	struct virtio *virtio = &board->state.virtio[slot];
 
 	virtio->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
-	for (unsigned q = 0; q < VIRTIO_QUEUES; q++)
-		virtio->queue[q].work = false;
+	for (unsigned q = 0; q < virtio_queues_max(slot); q++)
+		virtio_queue(board, slot, q)->work = false;
 	interrupt(board, slot, VIRTIO_MMIO_INT_CONFIG, 0);
 	return false;
 }
@@ -103,7 +124,7 @@ static bool queue_live(const struct board *board, unsigned slot, unsigned q)
 {
 	const struct virtio *virtio = &board->state.virtio[slot];
 
-	if (virtio->status & VIRTIO_CONFIG_S_NEEDS_RESET || !virtio->queue[q].ready)
+	if (virtio->status & VIRTIO_CONFIG_S_NEEDS_RESET || !queue_of(board, slot, q)->ready)
 		return false;
 	return !board->config.virtio_modern || virtio->status & VIRTIO_CONFIG_S_DRIVER_OK;
 }
@@ -170,12 +191,12 @@ static int32_t queue_waiting(const struct board *board, const struct virtqueue *
 
 bool virtio_available(const struct board *board, unsigned slot, unsigned q)
 {
-	return queue_live(board, slot, q) && queue_waiting(board, &board->state.virtio[slot].queue[q]) > 0;
+	return queue_live(board, slot, q) && queue_waiting(board, queue_of(board, slot, q)) > 0;
 }
 
 bool virtio_pop(struct board *board, unsigned slot, unsigned q, struct virtio_chain *chain)
 {
-	struct virtqueue *queue = &board->state.virtio[slot].queue[q];
+	struct virtqueue *queue = virtio_queue(board, slot, q);
 	int32_t waiting, next;
 	uint64_t entry = queue->avail + RING_ENTRIES + 2ull * (queue->next_avail % queue->size);
 
@@ -196,10 +217,15 @@ bool virtio_pop(struct board *board, unsigned slot, unsigned q, struct virtio_ch
 	return true;
 }
 
+void virtio_unpop(struct board *board, unsigned slot, unsigned q)
+{
+	virtio_queue(board, slot, q)->next_avail--;
+}
+
 void virtio_push(struct board *board, unsigned slot, unsigned q, const struct virtio_chain *chain,
 		 uint32_t written)
 {
-	struct virtqueue *queue = &board->state.virtio[slot].queue[q];
+	struct virtqueue *queue = virtio_queue(board, slot, q);
 	struct vring_used_elem element = {.id = chain->head, .len = written};
 	uint64_t entry = queue->used + RING_ENTRIES + USED_SIZE * (uint64_t)(queue->next_used % queue->size);
 	uint16_t flags, index = (uint16_t)(queue->next_used + 1);
@@ -273,9 +299,9 @@ bool virtio_copy_in(struct board *board, const struct virtio_chain *chain, uint6
 
 /* --- serving ----------------------------------------------------------------------------------- */
 
-static void serve(struct board *board, unsigned slot, unsigned q)
+void virtio_serve(struct board *board, unsigned slot, unsigned q)
 {
-	struct virtqueue *queue = &board->state.virtio[slot].queue[q];
+	struct virtqueue *queue = virtio_queue(board, slot, q);
 	const struct virtio_device *device = device_of(board, slot);
 	unsigned steps = 0;
 
@@ -293,8 +319,8 @@ static void serve(struct board *board, unsigned slot, unsigned q)
 bool virtio_has_work(const struct board *board)
 {
 	for (unsigned slot = 0; slot < VIRTIO_SLOTS; slot++)
-		for (unsigned q = 0; q < VIRTIO_QUEUES; q++)
-			if (board->state.virtio[slot].queue[q].work)
+		for (unsigned q = 0; q < virtio_queues_max(slot); q++)
+			if (queue_of(board, slot, q)->work)
 				return true;
 	return false;
 }
@@ -302,19 +328,18 @@ bool virtio_has_work(const struct board *board)
 void virtio_advance(struct board *board)
 {
 	for (unsigned slot = 0; slot < VIRTIO_SLOTS; slot++)
-		for (unsigned q = 0; q < VIRTIO_QUEUES; q++)
-			if (board->state.virtio[slot].queue[q].work)
-				serve(board, slot, q);
+		for (unsigned q = 0; q < virtio_queues_max(slot); q++)
+			if (queue_of(board, slot, q)->work)
+				virtio_serve(board, slot, q);
 }
 
 /* --- registers --------------------------------------------------------------------------------- */
 
 static struct virtqueue *selected_queue(struct board *board, unsigned slot)
 {
-	struct virtio *virtio = &board->state.virtio[slot];
+	uint32_t q = board->state.virtio[slot].queue_select;
 
-	return virtio->queue_select < device_of(board, slot)->queues ? &virtio->queue[virtio->queue_select]
-								     : NULL;
+	return q < virtio_queues(board, slot) ? virtio_queue(board, slot, q) : NULL;
 }
 
 static uint32_t feature_word(const struct board *board, unsigned slot, uint32_t select)
@@ -484,8 +509,8 @@ static void register_store(struct board *board, unsigned slot, uint64_t offset, 
 		virtio->queue_select = value;
 		break;
 	case VIRTIO_MMIO_QUEUE_NOTIFY:
-		if (value < device_of(board, slot)->queues)
-			serve(board, slot, value);
+		if (value < virtio_queues(board, slot))
+			virtio_serve(board, slot, value);
 		break;
 	case VIRTIO_MMIO_INTERRUPT_ACK:
 		interrupt(board, slot, 0, value);

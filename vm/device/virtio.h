@@ -1,6 +1,6 @@
 /*
  * Between the virtio-mmio transport (virtio.c) and the devices that speak through it
- * (virtio_block.c, virtio_console.c): queues of buffers in guest memory.
+ * (virtio_block.c, virtio_console.c, virtio_link.c): queues of buffers in guest memory.
  *
  * The driver is hostile. Every address it states goes through board_config.dma at the moment of use;
  * a queue that breaks the rules (an index out of range, a loop, an address that is no memory) puts
@@ -30,27 +30,34 @@ struct virtio_chain {
 
 struct virtio_device {
 	uint32_t id;
-	uint32_t queues;
+	unsigned (*queues)(const struct board *board);
 	uint64_t (*features)(const struct board *board);
 	/* One step of queue `q`; returns false when the queue is drained or broken. */
 	bool (*step)(struct board *board, unsigned slot, unsigned q);
 	size_t (*config)(const struct board *board, uint8_t *bytes, size_t capacity);
 };
 
-extern const struct virtio_device virtio_block, virtio_console;
+extern const struct virtio_device virtio_block, virtio_console, virtio_link;
 
 /* How many queues the slot's device has; 0 if there is none. */
 unsigned virtio_queues(const struct board *board, unsigned slot);
-/* The slot that holds the device with this id, or VIRTIO_SLOTS. */
-unsigned virtio_find(const struct board *board, uint32_t id);
+/* The slot that holds this device, or VIRTIO_SLOTS. */
+unsigned virtio_find(const struct board *board, const struct virtio_device *device);
+/* Queue `q` of those that the slot's device has or could have. */
+struct virtqueue *virtio_queue(struct board *board, unsigned slot, unsigned q);
+unsigned virtio_queues_max(unsigned slot);
 
 /* Takes the next chain from a queue; false when there is none. */
 bool virtio_pop(struct board *board, unsigned slot, unsigned q, struct virtio_chain *chain);
+/* The chain that was taken last waits again. */
+void virtio_unpop(struct board *board, unsigned slot, unsigned q);
 /* Gives a chain back with `written` bytes in its writable part. */
 void virtio_push(struct board *board, unsigned slot, unsigned q, const struct virtio_chain *chain,
 		 uint32_t written);
 /* Is a chain waiting? */
 bool virtio_available(const struct board *board, unsigned slot, unsigned q);
+/* As if the driver had notified the queue. */
+void virtio_serve(struct board *board, unsigned slot, unsigned q);
 
 /*
  * Walks the readable (or writable) bytes [offset, offset + size) of a chain: calls `visit` with each
@@ -63,6 +70,9 @@ bool virtio_copy_out(struct board *board, const struct virtio_chain *chain, uint
 		     size_t size);
 bool virtio_copy_in(struct board *board, const struct virtio_chain *chain, uint64_t offset,
 		    const void *buffer, size_t size);
+
+/* The link device's own part of the state, after the driver's reset and at power on. */
+void virtio_link_reset(struct board *board);
 
 size_t virtio_console_input(struct board *board, const uint8_t *bytes, size_t size);
 bool virtio_console_open(const struct board *board);

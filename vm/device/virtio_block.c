@@ -14,6 +14,12 @@
 
 static const char disk_id[VIRTIO_BLK_ID_BYTES] = "skerry-disk";
 
+static unsigned block_queues(const struct board *board)
+{
+	(void)board;
+	return 1;
+}
+
 static uint64_t block_features(const struct board *board)
 {
 	return 1ull << VIRTIO_BLK_F_SEG_MAX | 1ull << VIRTIO_BLK_F_BLK_SIZE | 1ull << VIRTIO_BLK_F_FLUSH |
@@ -136,7 +142,7 @@ static bool block_step(struct board *board, unsigned slot, unsigned q)
 
 const struct virtio_device virtio_block = {
 	.id = VIRTIO_ID_BLOCK,
-	.queues = 1,
+	.queues = block_queues,
 	.features = block_features,
 	.step = block_step,
 	.config = block_config,

@@ -11,6 +11,12 @@ enum { QUEUE_RECEIVE, QUEUE_SEND };
 
 #define SEND_MAX (1u << 20) /* bytes of one chain that are printed: bounds the time of one request */
 
+static unsigned console_queues(const struct board *board)
+{
+	(void)board;
+	return 2;
+}
+
 static uint64_t console_features(const struct board *board)
 {
 	(void)board;
@@ -51,27 +57,30 @@ static bool console_step(struct board *board, unsigned slot, unsigned q)
 
 bool virtio_console_open(const struct board *board)
 {
-	unsigned slot = virtio_find(board, VIRTIO_ID_CONSOLE);
+	unsigned slot = virtio_find(board, &virtio_console);
 
 	return slot < VIRTIO_SLOTS && board->state.virtio[slot].queue[QUEUE_RECEIVE].ready;
 }
 
 bool virtio_console_wants_input(const struct board *board)
 {
-	unsigned slot = virtio_find(board, VIRTIO_ID_CONSOLE);
+	unsigned slot = virtio_find(board, &virtio_console);
 
 	return slot < VIRTIO_SLOTS && virtio_available(board, slot, QUEUE_RECEIVE);
 }
 
 size_t virtio_console_input(struct board *board, const uint8_t *bytes, size_t size)
 {
-	unsigned slot = virtio_find(board, VIRTIO_ID_CONSOLE);
+	unsigned slot = virtio_find(board, &virtio_console);
 	struct virtio_chain chain;
 	size_t taken = 0, part;
+	unsigned chains = 0;
 
 	if (slot == VIRTIO_SLOTS)
 		return 0;
-	while (taken < size && virtio_pop(board, slot, QUEUE_RECEIVE, &chain)) {
+	/* Rings that overlap could make it endless. */
+	while (taken < size && chains++ < VIRTIO_QUEUE_MAX &&
+	       virtio_pop(board, slot, QUEUE_RECEIVE, &chain)) {
 		part = size - taken < chain.write_size ? size - taken : (size_t)chain.write_size;
 		if (!virtio_copy_in(board, &chain, 0, bytes + taken, part))
 			part = 0;
@@ -83,7 +92,7 @@ size_t virtio_console_input(struct board *board, const uint8_t *bytes, size_t si
 
 const struct virtio_device virtio_console = {
 	.id = VIRTIO_ID_CONSOLE,
-	.queues = 2,
+	.queues = console_queues,
 	.features = console_features,
 	.step = console_step,
 	.config = console_config,
