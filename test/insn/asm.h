@@ -24,6 +24,7 @@
 #define LI(rd, imm) ADDI(rd, 0, imm)
 #define NOP ADDI(0, 0, 0)
 #define ADD(rd, rs1, rs2) R_TYPE(0x33, rd, rs1, rs2)
+#define ADDW(rd, rs1, rs2) R_TYPE(0x3b, rd, rs1, rs2)
 #define LUI(rd, imm) ((uint32_t)0x37 | (uint32_t)(rd) << 7 | (uint32_t)(imm) << 12)
 #define LB(rd, rs1, imm) I_TYPE(0x0003, rd, rs1, imm)
 #define LH(rd, rs1, imm) I_TYPE(0x1003, rd, rs1, imm)
@@ -46,7 +47,9 @@
 #define AMOADD_W(rd, rs2, rs1) R_TYPE(0x0000202f, rd, rs1, rs2)
 #define AMOADD_D(rd, rs2, rs1) R_TYPE(0x0000302f, rd, rs1, rs2)
 #define FADD_D(rd, rs1, rs2, rm) (R_TYPE(0x02000053, rd, rs1, rs2) | (uint32_t)(rm) << 12)
-#define FCVT_W_D(rd, rs1, rm) (R_TYPE(0xc2000053, rd, rs1, 0) | (uint32_t)(rm) << 12)
+#define FMADD_S(rd, rs1, rs2, rs3) (R_TYPE(0x00000043, rd, rs1, rs2) | (uint32_t)(rs3) << 27)
+#define FCVT(match, rd, rs1, rm) (R_TYPE(match, rd, rs1, 0) | (uint32_t)(rm) << 12)
+#define FCVT_W_D(rd, rs1, rm) FCVT(0xc2000053, rd, rs1, rm)
 #define FENCE_I 0x0000100fu
 #define ECALL 0x00000073u
 #define EBREAK 0x00100073u

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "test/insn/cases.h"
+#include "vm/jit/jit.h"
 
 #define LAST  UINT64_C(0xfffffffffffff000) /* the last page of all addresses */
 #define FAR   UINT64_C(0x40000000)
@@ -463,6 +464,28 @@ static bool budgets_without_end(struct machine *m)
 	return true;
 }
 
+/* Code has the room that is made for it: nine registers whose upper halves are missing at every detour. */
+static bool longest_code(struct machine *m)
+{
+	static const uint8_t homes[] = {2, 8, 9, 10, 11, 12, 13, 14, 15};
+	static const uint32_t longest[] = {SC_W(16, 17, 18), SC_D(16, 17, 18), FMADD_S(1, 2, 3, 4)};
+	uint32_t words[BLOCK_INSNS];
+	struct vm_stats before, after;
+
+	for (unsigned i = 0; i < sizeof(longest) / sizeof(longest[0]); i++) {
+		for (unsigned k = 0; k < BLOCK_INSNS; k++)
+			words[k] = k < sizeof(homes) ? ADDW(homes[k], homes[k], 19) : longest[i];
+		words[BLOCK_INSNS - 1] = ECALL;
+		m->regs.x[18] = DATA;
+		code_at(m, CODE, words, BLOCK_INSNS);
+		vm_get_stats(m->vm, &before);
+		EXPECT("stop", go(m, CODE, MANY), VM_STOP_ECALL);
+		vm_get_stats(m->vm, &after);
+		EXPECT("fits", after.code_bytes - before.code_bytes <= TRANSLATED_MAX, true);
+	}
+	return true;
+}
+
 const struct vm_case hostile_cases[] = {
 	CASE(page_edges),
 	CASE(distant_relatives),
@@ -477,5 +500,6 @@ const struct vm_case hostile_cases[] = {
 	CASE(ring_of_functions),
 	CASE(loops_without_end),
 	CASE(budgets_without_end),
+	CASE(longest_code),
 	{0},
 };

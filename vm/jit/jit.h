@@ -10,7 +10,7 @@
  *
  * Registers of the guest are in those of the host while code runs, all others where the thread has them; at
  * the start of every block all of them are where they always are. Whatever code does not do itself (misses of
- * the TLB, atomics, CSRs, what only software floating point knows, instructions that the translator does not
+ * the TLB, CSRs, what only software floating point knows, instructions that the translator does not
  * have) it has done by vm_native_op(), the interpreter's operation, and goes on. So code and interpreter take
  * turns at any block, and agree in everything else: budget, instret, fp_ready, traps.
  *
@@ -225,9 +225,10 @@ void vm_translator_features(uint64_t features[TRANSLATOR_FEATURES]);
 /* Makes the part that serves all code, at the start of the cache; false if the host has no memory. */
 bool vm_translator_begin(struct jit *jit);
 void vm_translator_end(struct jit *jit);
-/* The most bytes that one block and a region can take, and the most links that a trace can have. */
-#define TRANSLATED_MAX (16u << 10)
-#define REGION_MAX     (REGION_TRACES * TRACE_INSNS * 600u + 4096)
+/* The most bytes that one instruction, one block and a region can take, and the most links of a trace. */
+#define INSN_MAX       600u
+#define TRANSLATED_MAX (BLOCK_INSNS * INSN_MAX + 1024)
+#define REGION_MAX     (REGION_TRACES * TRACE_INSNS * INSN_MAX + 4096)
 #define TRACE_LINKS    (TRACE_INSNS + GROUPS_MAX + 1)
 /* Appends the block's code to the cache, or a region's. */
 void vm_compile(struct jit *jit, struct code *code);
