@@ -205,7 +205,7 @@ static uint32_t random_atomic(struct random *r)
 
 uint32_t blocks_instruction(bool calm, struct random *r)
 {
-	uint64_t kind = random_below(r, calm ? 86 : 100);
+	uint64_t kind = random_below(r, calm ? 90 : 100);
 
 	if (kind < 45)
 		return operands(r, random_id(r, 1 << CLASS_ALU));

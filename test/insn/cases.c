@@ -105,39 +105,6 @@ static bool illegal_compressed(struct machine *m)
 	return true;
 }
 
-static bool illegal_dynamic_rounding(struct machine *m)
-{
-	PROGRAM(m, FADD_D(1, 2, 3, 7), FCVT_W_D(5, 2, 7), ECALL);
-	for (unsigned frm = 0; frm < 8; frm++) {
-		m->regs.fcsr = frm << 5;
-		if (frm < 5) {
-			EXPECT("stop", go(m, CODE, MANY), VM_STOP_ECALL);
-		} else {
-			EXPECT_FAULT(m, CODE, VM_CAUSE_ILLEGAL, FADD_D(1, 2, 3, 7), CODE, 0);
-			EXPECT_FAULT(m, CODE + 4, VM_CAUSE_ILLEGAL, FCVT_W_D(5, 2, 7), CODE + 4, 0);
-		}
-	}
-	return true;
-}
-
-static bool flags_are_exact_on_return(struct machine *m)
-{
-	m->regs.f[2] = UINT64_C(0x3ff0000000000000); /* 1 */
-	m->regs.f[3] = UINT64_C(0x3c00000000000000); /* tiny */
-	PROGRAM(m, NOP, FADD_D(1, 2, 3, 0), FADD_D(4, 2, 2, 0), LD(5, 0, 0));
-	EXPECT_FAULT(m, CODE, VM_CAUSE_LOAD_PAGE, 0, CODE + 12, 3);
-	EXPECT("fcsr", m->regs.fcsr, 1);
-	m->regs.fcsr = 0;
-	EXPECT("stop", go(m, CODE, 1), VM_STOP_BUDGET);
-	EXPECT("fcsr", m->regs.fcsr, 0);
-	EXPECT("stop", go(m, CODE + 4, 1), VM_STOP_BUDGET);
-	EXPECT("fcsr", m->regs.fcsr, 1);
-	m->regs.fcsr = 0;
-	EXPECT("stop", go(m, CODE + 8, 1), VM_STOP_BUDGET);
-	EXPECT("fcsr", m->regs.fcsr, 0);
-	return true;
-}
-
 /* --- memory --- */
 
 static bool faults_of_loads_and_stores(struct machine *m)
@@ -600,8 +567,6 @@ static const struct vm_case cases[] = {
 	CASE(ebreak_is_a_breakpoint),
 	CASE(illegal_instructions),
 	CASE(illegal_compressed),
-	CASE(illegal_dynamic_rounding),
-	CASE(flags_are_exact_on_return),
 	CASE(faults_of_loads_and_stores),
 	CASE(misaligned_accesses),
 	CASE(atomics_fault),
@@ -646,7 +611,8 @@ static void case_run(const struct vm_case *c)
 
 int main(int argc, char **argv)
 {
-	static const struct vm_case *const all[] = {cases, page_cases, hostile_cases, answer_cases};
+	static const struct vm_case *const all[] = {cases, float_cases, page_cases, hostile_cases,
+						    answer_cases};
 
 	if (!machine_tier_take(&argc, argv) || argc > 1) {
 		fprintf(stderr, "usage: cases [--tier TIER]\n");

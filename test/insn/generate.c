@@ -562,7 +562,7 @@ static void random_state(struct generator *g, uint64_t *state)
 	state[2] = middle + 4096 - 16 + below(g, 32) * below(g, 2);
 	state[8] = middle - 2048 + below(g, 2) * 8;
 	state[9] = middle + below(g, 8) * 8;
-	state[64] = below(g, 5) << 5 | below(g, 32);
+	state[64] = (below(g, 2) ? below(g, 5) << 5 : 0) | below(g, 32); /* to nearest more often */
 }
 
 static void put_sequence(struct generator *g, uint64_t state, uint64_t result)

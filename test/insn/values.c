@@ -51,6 +51,10 @@ static uint64_t random_float(struct random *r, unsigned fraction_bits, unsigned 
 	uint64_t bias = top / 2, fraction = random_next(r) & ones;
 	uint64_t exponent = bias - 2 + random_below(r, 5), sign = random_below(r, 2);
 
+	if (random_below(r, 8) == 0) /* zero, the least number, infinity, NaNs */
+		return sign << (fraction_bits + exponent_bits) |
+		       (random_below(r, 2) ? top << fraction_bits : 0) |
+		       (random_below(r, 2) ? 0 : UINT64_C(1) << random_below(r, 2) * (fraction_bits - 1));
 	switch (random_below(r, 8)) {
 	case 0:
 		exponent = 0;
@@ -71,7 +75,7 @@ static uint64_t random_float(struct random *r, unsigned fraction_bits, unsigned 
 		exponent = bias / 2 + random_below(r, 8);
 		break;
 	}
-	switch (random_below(r, 6)) {
+	switch (random_below(r, 7)) {
 	case 0:
 		fraction = 0;
 		break;
@@ -86,6 +90,9 @@ static uint64_t random_float(struct random *r, unsigned fraction_bits, unsigned 
 		break;
 	case 4:
 		fraction = ones - random_below(r, 4);
+		break;
+	case 5: /* halves and quarters, if the number is small */
+		fraction = random_below(r, 8) << (fraction_bits - 3);
 		break;
 	}
 	return sign << (fraction_bits + exponent_bits) | exponent << fraction_bits | (fraction & ones);

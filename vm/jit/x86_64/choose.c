@@ -22,8 +22,16 @@ static bool is_of_doubles(unsigned id)
 	case ID_fcvt_d_w:
 	case ID_fcvt_d_wu:
 	case ID_fcvt_d_l:
+	case ID_fcvt_d_lu:
+	case ID_fcvt_w_d:
 	case ID_fcvt_w_d_rtz:
+	case ID_fcvt_wu_d:
+	case ID_fcvt_l_d:
 	case ID_fcvt_l_d_rtz:
+	case ID_fcvt_lu_d:
+	case ID_fmin_d:
+	case ID_fmax_d:
+	case ID_fclass_d:
 	case ID_fsgnj_d:
 	case ID_fsgnjn_d:
 	case ID_fsgnjx_d:

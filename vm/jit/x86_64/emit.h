@@ -15,19 +15,22 @@
 enum reg { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15, NO_REG = 255 };
 
 enum condition {
+	CC_O = 0,
 	CC_B = 2,
 	CC_AE = 3,
 	CC_E = 4,
 	CC_NE = 5,
 	CC_A = 7,
 	CC_S = 8,
+	CC_NS = 9,
 	CC_P = 10,
 	CC_L = 12,
 	CC_GE = 13,
+	CC_G = 15,
 };
 
 /* Two-operand arithmetic, by the number that the SDM's opcode group 1 gives it. */
-enum alu { ALU_ADD, ALU_OR, ALU_AND = 4, ALU_SUB, ALU_XOR, ALU_CMP };
+enum alu { ALU_ADD, ALU_OR, ALU_SBB = 3, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP };
 
 /* Shifts, by their number in opcode group 2. */
 enum shift { SHIFT_SHL = 4, SHIFT_SHR, SHIFT_SAR = 7 };
@@ -190,8 +193,11 @@ static inline uint8_t *emit_address(struct emit *e, unsigned reg, uintptr_t addr
 /* A place in memory = value, sign-extended from 32 bits. */
 static inline void emit_store_imm(struct emit *e, unsigned bits, struct place to, int32_t value)
 {
-	emit_insn(e, 0, 0xc7, bits == 64, false, 0, to);
-	emit_32(e, (uint32_t)value);
+	emit_insn(e, 0, bits == 8 ? 0xc6 : 0xc7, bits == 64, false, 0, to);
+	if (bits == 8)
+		emit_8(e, (uint8_t)value);
+	else
+		emit_32(e, (uint32_t)value);
 }
 
 static inline void emit_lea(struct emit *e, unsigned reg, struct place from)
@@ -257,6 +263,33 @@ static inline void emit_shift_by(struct emit *e, enum shift shift, unsigned bits
 static inline void emit_test(struct emit *e, unsigned bits, unsigned a, unsigned b)
 {
 	emit_insn(e, 0, 0x85, bits == 64, false, a, in_reg(b));
+}
+
+/* A byte in memory. */
+static inline void emit_compare_byte(struct emit *e, struct place place, unsigned value)
+{
+	emit_insn(e, 0, 0x80, false, false, ALU_CMP, place);
+	emit_8(e, value);
+}
+
+/* Of al, cl or dl. */
+static inline void emit_test_low(struct emit *e, unsigned reg, unsigned bits)
+{
+	emit_insn(e, 0, 0xf6, false, false, 0, in_reg(reg));
+	emit_8(e, bits);
+}
+
+/* to = from if the condition holds */
+static inline void emit_move_if(struct emit *e, enum condition condition, unsigned bits, unsigned to,
+				unsigned from)
+{
+	emit_insn(e, 0, 0x0f40 | condition, bits == 64, false, to, in_reg(from));
+}
+
+/* Sets the bit of this number. */
+static inline void emit_set_bit(struct emit *e, unsigned reg, unsigned number)
+{
+	emit_insn(e, 0, 0x0fab, false, false, number, in_reg(reg));
 }
 
 static inline void emit_imul(struct emit *e, unsigned bits, unsigned reg, struct place from)
@@ -356,11 +389,27 @@ static inline void emit_return(struct emit *e)
 
 /* --- floating point: scalars in xmm registers, `wide` for doubles --- */
 
-enum sse { SSE_SQRT = 0x51, SSE_ADD = 0x58, SSE_MUL = 0x59, SSE_SUB = 0x5c, SSE_DIV = 0x5e };
+enum sse {
+	SSE_SQRT = 0x51,
+	SSE_ADD = 0x58,
+	SSE_MUL = 0x59,
+	SSE_SUB = 0x5c,
+	SSE_MIN = 0x5d,
+	SSE_DIV = 0x5e,
+	SSE_MAX = 0x5f,
+};
 
 static inline void emit_sse(struct emit *e, unsigned opcode, bool wide, unsigned xmm, struct place from)
 {
 	emit_insn(e, wide ? 0xf2 : 0xf3, 0x0f00 | opcode, false, false, xmm, from);
+}
+
+/* All bits of xmm registers. */
+enum sse_logic { SSE_AND = 0x54, SSE_OR = 0x56, SSE_XOR };
+
+static inline void emit_sse_logic(struct emit *e, enum sse_logic logic, unsigned to, unsigned from)
+{
+	emit_insn(e, 0, 0x0f00 | logic, false, false, to, in_reg(from));
 }
 
 /* A whole xmm register to another. */
@@ -407,10 +456,20 @@ static inline void emit_from_int(struct emit *e, bool wide, unsigned bits, unsig
 	emit_insn(e, wide ? 0xf2 : 0xf3, 0x0f2a, bits == 64, false, xmm, from);
 }
 
-/* reg = xmm, towards zero; the highest bit alone if that cannot be */
-static inline void emit_to_int(struct emit *e, bool wide, unsigned bits, unsigned reg, unsigned xmm)
+/* reg = xmm, towards zero or as the unit rounds; the highest bit alone if that cannot be */
+static inline void emit_to_int(struct emit *e, bool wide, unsigned bits, bool to_zero, unsigned reg,
+			       unsigned xmm)
 {
-	emit_insn(e, wide ? 0xf2 : 0xf3, 0x0f2c, bits == 64, false, reg, in_reg(xmm));
+	emit_insn(e, wide ? 0xf2 : 0xf3, to_zero ? 0x0f2c : 0x0f2d, bits == 64, false, reg, in_reg(xmm));
+}
+
+/* SSE4.1: to = from as an integer; does not say if it was none. */
+enum round { ROUND_NEAREST = 8, ROUND_DOWN, ROUND_UP, ROUND_TO_ZERO };
+
+static inline void emit_round(struct emit *e, bool wide, unsigned to, unsigned from, enum round round)
+{
+	emit_insn(e, 0x66, wide ? 0x0f3a0b : 0x0f3a0a, false, false, to, in_reg(from));
+	emit_8(e, round);
 }
 
 /* FMA3, form 213: xmm = ±(xmm * by) ± place. */

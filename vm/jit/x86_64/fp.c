@@ -1,9 +1,16 @@
 /*
  * Floating point on the host's unit, under the interpreter's conditions: the unit computes for the thread
- * (fp_ready), singles are boxed, and no result is a NaN. Else C does the instruction. Registers lie in
- * memory.
+ * (fp_ready), singles are boxed, and no result is a NaN. Else C does the instruction.
  */
+#include "vm/interp/arith.h"
 #include "vm/jit/x86_64/translate.h"
+
+#define DYNAMIC 7 /* the mode is that in fcsr */
+
+static unsigned rounding(const struct op *op)
+{
+	return (unsigned)op->imm >> 8 & 7;
+}
 
 static void need_unit(struct translation *t)
 {
@@ -11,10 +18,7 @@ static void need_unit(struct translation *t)
 
 	if (t->has_unit)
 		return;
-
-	emit_insn(e, 0, 0x80, false, false, ALU_CMP,
-		  in_memory(SPACE, (int32_t)offsetof(struct space, fp_ready)));
-	emit_8(e, 0);
+	emit_compare_byte(e, in_memory(SPACE, IN_SPACE(fp_ready)), 0);
 	slow_if(t, CC_E);
 }
 
@@ -106,6 +110,48 @@ static void compare(struct translation *t, enum condition condition, bool swap, 
 	result(t, op->rd, RAX);
 }
 
+/*
+ * -0 is less than 0 here, and what the host gives of two zeros is its second operand: so both orders are
+ * taken, which differ in no other case, and their signs put together.
+ */
+static void least(struct translation *t, bool greatest, bool wide)
+{
+	const struct op *op = t->op;
+	struct emit *e = &t->emit;
+	enum sse sse = greatest ? SSE_MAX : SSE_MIN;
+
+	need_box(t, wide, op->rs1);
+	need_box(t, wide, op->rs2);
+	emit_sse_load(e, wide, XMM0, fp_place(t, op->rs1));
+	emit_sse_load(e, wide, XMM1, fp_place(t, op->rs2));
+	emit_ucomis(e, wide, XMM0, in_reg(XMM1));
+	slow_if(t, CC_P);
+	emit_xmm_move(e, XMM2, XMM0);
+	emit_sse(e, sse, wide, XMM0, in_reg(XMM1));
+	emit_sse(e, sse, wide, XMM1, in_reg(XMM2));
+	emit_sse_logic(e, greatest ? SSE_AND : SSE_OR, XMM0, XMM1);
+	store(t, wide, op->rd, XMM0);
+}
+
+/* Of 64 bits without sign: halved if need be, where the bit that falls out still counts in rounding. */
+static void from_unsigned(struct emit *e, bool wide)
+{
+	uint8_t *small, *done;
+
+	emit_test(e, 64, RAX, RAX);
+	small = emit_jump_if(e, CC_NS);
+	emit_load(e, 32, RDX, in_reg(RAX));
+	emit_shift_imm(e, SHIFT_SHR, 64, in_reg(RAX), 1);
+	emit_alu_imm(e, ALU_AND, 32, in_reg(RDX), 1);
+	emit_alu(e, ALU_OR, 64, RAX, in_reg(RDX));
+	emit_from_int(e, wide, 64, XMM0, in_reg(RAX));
+	emit_sse(e, SSE_ADD, wide, XMM0, in_reg(XMM0));
+	done = emit_jump(e);
+	emit_fix(small, e->at);
+	emit_from_int(e, wide, 64, XMM0, in_reg(RAX));
+	emit_fix(done, e->at);
+}
+
 static void from_int(struct translation *t, unsigned bits, bool is_signed, bool wide)
 {
 	const struct op *op = t->op;
@@ -115,28 +161,96 @@ static void from_int(struct translation *t, unsigned bits, bool is_signed, bool 
 	if (op->rs1 == 0)
 		emit_constant(e, RAX, 0);
 	else
-		emit_extend(e, bits, is_signed, RAX, place_of(t, op->rs1));
-	emit_insn(e, 0, 0x0f57, false, false, XMM0, in_reg(XMM0)); /* xorps: cvtsi2sd keeps the rest */
-	emit_from_int(e, wide, 64, XMM0, in_reg(RAX));
+		emit_extend(e, bits, is_signed, RAX, bits == 64 ? place_of(t, op->rs1) : low_of(t, op->rs1));
+	emit_sse_logic(e, SSE_XOR, XMM0, XMM0); /* cvtsi2sd keeps the rest */
+	if (bits == 64 && !is_signed)
+		from_unsigned(e, wide);
+	else
+		emit_from_int(e, wide, 64, XMM0, in_reg(RAX));
 	store(t, wide, op->rd, XMM0);
 }
 
-/* Towards zero; the host's answer to what does not fit may also be an honest one, and C knows. */
-static void to_int(struct translation *t, unsigned bits, bool wide)
+/*
+ * xmm1 = xmm0 as an integer, without flags. What the host has no mode for, to nearest and away from zero in a
+ * tie: twice what is behind the point, towards zero, is what the integer goes up or down by.
+ */
+static void to_whole(struct emit *e, unsigned rm, bool wide)
+{
+	static const uint8_t rounds[] = {[VM_RNE] = ROUND_NEAREST,
+					 [VM_RTZ] = ROUND_TO_ZERO,
+					 [VM_RDN] = ROUND_DOWN,
+					 [VM_RUP] = ROUND_UP,
+					 [VM_RMM] = ROUND_TO_ZERO};
+
+	emit_round(e, wide, XMM1, XMM0, rounds[rm]);
+	if (rm != VM_RMM)
+		return;
+	emit_xmm_move(e, XMM2, XMM0);
+	emit_sse(e, SSE_SUB, wide, XMM2, in_reg(XMM1));
+	emit_sse(e, SSE_ADD, wide, XMM2, in_reg(XMM2));
+	emit_round(e, wide, XMM2, XMM2, ROUND_TO_ZERO);
+	emit_sse(e, SSE_ADD, wide, XMM1, in_reg(XMM2));
+}
+
+/* The host's answer to what does not fit may also be an honest one, and C knows. */
+static void need_fit(struct translation *t, unsigned bits, bool is_signed)
+{
+	struct emit *e = &t->emit;
+
+	if (is_signed) {
+		emit_alu_imm(e, ALU_CMP, bits, in_reg(RAX), 1);
+		slow_if(t, CC_O);
+	} else if (bits == 64) {
+		emit_test(e, 64, RAX, RAX);
+		slow_if(t, CC_S);
+	} else {
+		emit_load(e, 32, RDX, in_reg(RAX));
+		emit_alu(e, ALU_CMP, 64, RDX, in_reg(RAX));
+		slow_if(t, CC_NE);
+	}
+}
+
+/* A number that has a 64th bit fits, but the host, which knows only signed ones, would call it invalid. */
+static void need_half(struct translation *t, bool wide)
+{
+	emit_constant(&t->emit, RDX, wide ? UINT64_C(0x43e0000000000000) : 0x5f000000); /* 2^63 */
+	emit_to_xmm(&t->emit, XMM2, RDX);
+	emit_ucomis(&t->emit, wide, XMM1, in_reg(XMM2));
+	slow_if(t, CC_AE);
+}
+
+/*
+ * Where the host has no such conversion it is done in steps. The last is for the flag: that the operand was
+ * no integer is to be said of those that fit, only.
+ */
+static bool to_int(struct translation *t, unsigned bits, bool is_signed, bool wide)
 {
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
+	unsigned rm = rounding(op) == DYNAMIC ? VM_RNE : rounding(op);
+	bool at_once = is_signed && (rm == VM_RNE || rm == VM_RTZ);
 
+	if (!at_once && !__builtin_cpu_supports("sse4.1"))
+		return false;
 	need_unit(t);
 	need_box(t, wide, op->rs1);
 	emit_sse_load(e, wide, XMM0, fp_place(t, op->rs1));
-	emit_to_int(e, wide, bits, RAX, XMM0);
-	emit_constant(e, RDX, bits == 64 ? UINT64_C(1) << 63 : UINT64_C(1) << 31);
-	emit_alu(e, ALU_CMP, bits, RAX, in_reg(RDX));
-	slow_if(t, CC_E);
+	if (at_once) {
+		emit_to_int(e, wide, bits, rm == VM_RTZ, RAX, XMM0);
+		need_fit(t, bits, is_signed);
+	} else {
+		to_whole(e, rm, wide);
+		if (bits == 64 && !is_signed)
+			need_half(t, wide);
+		emit_to_int(e, wide, is_signed ? bits : 64, true, RAX, XMM1);
+		need_fit(t, bits, is_signed);
+		emit_to_int(e, wide, 64, true, RDX, XMM0);
+	}
 	if (bits == 32)
-		emit_extend(e, 32, true, RAX, in_reg(RAX));
-	result(t, op->rd, RAX);
+		result_low(t, op->rd, RAX);
+	else
+		result(t, op->rd, RAX);
+	return true;
 }
 
 /* Between single and double: `wide` is the source's. */
@@ -150,7 +264,112 @@ static void resize(struct translation *t, bool wide)
 	finish(t, !wide);
 }
 
-bool translate_fp(struct translation *t)
+/* Stores a single that was made in a general register. */
+static void store_single(struct translation *t, unsigned reg)
+{
+	struct place place = fp_place(t, t->op->rd);
+
+	emit_store(&t->emit, 32, place, reg);
+	place.offset += 4;
+	emit_store_imm(&t->emit, 32, place, -1);
+}
+
+/* Sign of rs2 to the single of rs1: as it is, inverted, or both multiplied. */
+static void sign_s(struct translation *t, bool invert, bool multiply)
+{
+	const struct op *op = t->op;
+	struct emit *e = &t->emit;
+
+	need_box(t, false, op->rs1);
+	take_low(t, RAX, op->rs1);
+	if (op->rs1 != op->rs2 || invert || multiply) {
+		need_box(t, false, op->rs2);
+		take_low(t, RDX, op->rs2);
+		if (invert)
+			emit_group3(e, GROUP3_NOT, 32, in_reg(RDX));
+		emit_alu_imm(e, ALU_AND, 32, in_reg(RDX), INT32_MIN);
+		if (!multiply)
+			emit_alu_imm(e, ALU_AND, 32, in_reg(RAX), INT32_MAX);
+		emit_alu(e, ALU_XOR, 32, RAX, in_reg(RDX));
+	}
+	store_single(t, RAX);
+}
+
+/*
+ * One bit of ten, from negative infinity to NaNs, which C knows. A number without its sign is in none of the
+ * ranges that begin with the least subnormal, the least normal number and infinity, or in up to three: so
+ * far is its bit from the middle.
+ */
+static void classify(struct translation *t, bool wide)
+{
+	unsigned bits = wide ? 64 : 32, rs1 = t->op->rs1;
+	uint64_t normal = wide ? UINT64_C(1) << 53 : UINT64_C(1) << 24;
+	struct emit *e = &t->emit;
+
+	need_box(t, wide, rs1);
+	take(t, RAX, rs1);
+	emit_shift_imm(e, SHIFT_SHL, bits, in_reg(RAX), 1);
+	emit_constant(e, RDX, 0);
+	emit_alu_imm(e, ALU_CMP, bits, in_reg(RAX), 1);
+	emit_alu_imm(e, ALU_SBB, 32, in_reg(RDX), -1);
+	rcx_free(t);
+	emit_constant(e, RCX, normal);
+	emit_alu(e, ALU_CMP, bits, RAX, in_reg(RCX));
+	emit_alu_imm(e, ALU_SBB, 32, in_reg(RDX), -1);
+	emit_constant(e, RCX, wide ? -normal : (uint32_t)-normal);
+	emit_alu(e, ALU_CMP, bits, RAX, in_reg(RCX));
+	slow_if(t, CC_A);
+	emit_alu_imm(e, ALU_SBB, 32, in_reg(RDX), -1);
+	take(t, RCX, rs1);
+	emit_shift_imm(e, SHIFT_SAR, bits, in_reg(RCX), bits - 1);
+	emit_alu(e, ALU_XOR, 32, RDX, in_reg(RCX));
+	emit_alu_imm(e, ALU_ADD, 32, in_reg(RDX), 4);
+	emit_constant(e, RAX, 0);
+	emit_set_bit(e, RAX, RDX);
+	result_narrow(t, t->op->rd, RAX);
+}
+
+/* Conversions and what moves bits: any mode, or none. */
+static bool translate_bits(struct translation *t)
+{
+	/* clang-format off */
+	switch (t->op->id) {
+	case ID_fcvt_d_w: from_int(t, 32, true, true); break;
+	case ID_fcvt_d_wu: from_int(t, 32, false, true); break;
+	case ID_fcvt_w_s:
+	case ID_fcvt_w_s_rtz: return to_int(t, 32, true, false);
+	case ID_fcvt_wu_s: return to_int(t, 32, false, false);
+	case ID_fcvt_l_s:
+	case ID_fcvt_l_s_rtz: return to_int(t, 64, true, false);
+	case ID_fcvt_lu_s: return to_int(t, 64, false, false);
+	case ID_fcvt_w_d:
+	case ID_fcvt_w_d_rtz: return to_int(t, 32, true, true);
+	case ID_fcvt_wu_d: return to_int(t, 32, false, true);
+	case ID_fcvt_l_d:
+	case ID_fcvt_l_d_rtz: return to_int(t, 64, true, true);
+	case ID_fcvt_lu_d: return to_int(t, 64, false, true);
+	case ID_fcvt_d_s: resize(t, false); break;
+	case ID_fmin_s:	least(t, false, false); break;
+	case ID_fmax_s:	least(t, true, false); break;
+	case ID_fmin_d:	least(t, false, true); break;
+	case ID_fmax_d:	least(t, true, true); break;
+	case ID_fsgnj_s: sign_s(t, false, false); break;
+	case ID_fsgnjn_s: sign_s(t, true, false); break;
+	case ID_fsgnjx_s: sign_s(t, false, true); break;
+	case ID_fclass_s: classify(t, false); break;
+	case ID_fclass_d: classify(t, true); break;
+	case ID_fmv_w_x:
+		take_low(t, RAX, t->op->rs1);
+		store_single(t, RAX);
+		break;
+	default: return false;
+	}
+	/* clang-format on */
+	return true;
+}
+
+/* What rounds to nearest. */
+static bool translate_nearest(struct translation *t)
 {
 	/* clang-format off */
 	switch (t->op->id) {
@@ -181,17 +400,27 @@ bool translate_fp(struct translation *t)
 	case ID_fcvt_s_w: from_int(t, 32, true, false); break;
 	case ID_fcvt_s_wu: from_int(t, 32, false, false); break;
 	case ID_fcvt_s_l: from_int(t, 64, true, false); break;
-	case ID_fcvt_d_w: from_int(t, 32, true, true); break;
-	case ID_fcvt_d_wu: from_int(t, 32, false, true); break;
+	case ID_fcvt_s_lu: from_int(t, 64, false, false); break;
 	case ID_fcvt_d_l: from_int(t, 64, true, true); break;
-	case ID_fcvt_w_s_rtz: to_int(t, 32, false); break;
-	case ID_fcvt_l_s_rtz: to_int(t, 64, false); break;
-	case ID_fcvt_w_d_rtz: to_int(t, 32, true); break;
-	case ID_fcvt_l_d_rtz: to_int(t, 64, true); break;
+	case ID_fcvt_d_lu: from_int(t, 64, false, true); break;
 	case ID_fcvt_s_d: resize(t, true); break;
-	case ID_fcvt_d_s: resize(t, false); break;
 	default: return false;
 	}
 	/* clang-format on */
 	return true;
+}
+
+bool translate_fp(struct translation *t)
+{
+	switch (rounding(t->op)) {
+	case VM_RNE:
+	case DYNAMIC: /* which is to nearest while the unit computes for the thread */
+		return translate_bits(t) || translate_nearest(t);
+	case VM_RTZ:
+	case VM_RDN:
+	case VM_RUP:
+	case VM_RMM:
+		return translate_bits(t);
+	}
+	return false;
 }

@@ -15,8 +15,7 @@ static struct place address(struct translation *t, int32_t imm)
 	return in_memory(base, imm);
 }
 
-/* rcx = host address - guest address of the page, if it holds `size` bytes at `vaddr`; else CC_A. */
-static void look_up(struct translation *t, unsigned vaddr, enum vm_access access, int32_t size)
+void look_up(struct translation *t, unsigned vaddr, enum vm_access access, int32_t size)
 {
 	struct emit *e = &t->emit;
 	int32_t table = (int32_t)(offsetof(struct space, tlb) + access * sizeof(struct tlb_entry[TLB_SIZE]));
@@ -31,7 +30,7 @@ static void look_up(struct translation *t, unsigned vaddr, enum vm_access access
 	emit_alu_imm(e, ALU_CMP, 64, in_reg(RCX), (int32_t)PAGE_SIZE - size);
 }
 
-static void look_up_end(struct translation *t, enum vm_access access)
+void look_up_end(struct translation *t, enum vm_access access)
 {
 	int32_t table = (int32_t)(offsetof(struct space, tlb) + access * sizeof(struct tlb_entry[TLB_SIZE]));
 

@@ -95,8 +95,7 @@ static void need_unit(struct translation *t)
 
 	if (!t->has_unit)
 		return;
-	emit_insn(e, 0, 0x80, false, false, ALU_CMP, in_memory(SPACE, IN_SPACE(fp_ready)));
-	emit_8(e, 0);
+	emit_compare_byte(e, in_memory(SPACE, IN_SPACE(fp_ready)), 0);
 	with = emit_jump_if(e, CC_NE);
 	go_plain(t, t->region->code[0]);
 	emit_fix(with, e->at);

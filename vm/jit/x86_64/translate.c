@@ -401,12 +401,11 @@ static bool has_link(const struct op *op)
 
 static void translate_insn(struct translation *t)
 {
-	bool only_slow =
-		t->op->handler.label == vm_handler(INTERNAL_SLOW) || !vm_is_insn(t->code->block, t->op);
 	unsigned detours = t->detours;
 
-	if (only_slow || !(translate_alu(t) || translate_memory(t) || translate_branch(t) ||
-			   translate_jump(t) || translate_fp(t)))
+	if (!vm_is_insn(t->code->block, t->op) ||
+	    !(translate_alu(t) || translate_memory(t) || translate_branch(t) || translate_jump(t) ||
+	      translate_fp(t) || translate_atomic(t)))
 		slow_whole(t);
 	while (detours < t->detours)
 		t->detour[detours++].back = t->emit.at;

@@ -189,14 +189,25 @@ unsigned trace_of(struct translation *t, uint64_t pc);
 /* The block's place in the region, or 0. */
 unsigned number_of(const struct translation *t, const struct code *code);
 
+/* --- memory.c --- */
+
+/*
+ * rcx = the offset in its page of the address in a register other than rax, if the TLB has that page and
+ * `size` bytes are in it; else CC_A.
+ */
+void look_up(struct translation *t, unsigned vaddr, enum vm_access access, int32_t size);
+/* Then rcx = host address - guest address of the page. */
+void look_up_end(struct translation *t, enum vm_access access);
+
 /* --- choose.c --- */
 
 /* Gives homes to the registers that the region uses most. */
 void homes_choose(struct translation *t);
 
-/* Integer and memory instructions, and floating point: false if the instruction is not among them. */
+/* Integer, memory and atomic instructions, and floating point: false if the instruction is not among them. */
 bool translate_alu(struct translation *t);
 bool translate_memory(struct translation *t);
+bool translate_atomic(struct translation *t);
 bool translate_fp(struct translation *t);
 
 #endif
