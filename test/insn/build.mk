@@ -33,7 +33,7 @@ INSN_TEST_SRC := $(wildcard test/insn/*.c)
 INSN_PROGRAMS     := differ cases tiers
 INSN_PARTS_differ := differ generate machine values
 INSN_PARTS_cases  := cases float pages hostile answers machine
-INSN_PARTS_tiers  := tiers blocks same machine values
+INSN_PARTS_tiers  := tiers side blocks same machine values
 
 define insn_program
 $(BUILD)/insn/$(1)/$(2): $(INSN_OBJ_$(1)) $(INSN_PARTS_$(2):%=$(BUILD)/insn/$(1)/test/insn/%.o)

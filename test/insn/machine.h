@@ -33,6 +33,7 @@ struct machine {
 	struct vm_regs regs;
 	/* Answers ecalls, as `ecall` in struct vm_config; NULL: vm_run() comes back. */
 	struct vm_regs *(*answer)(struct machine *m, uint64_t *budget);
+	void *answer_context; /* the answer's own */
 
 	/* what the bus saw */
 	uint64_t bus_instret, bus_paddr, bus_value;
