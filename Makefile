@@ -100,6 +100,7 @@ METAL_KERNELS := $(BUILD)/metal/kernel.elf $(BUILD)/metal-release/kernel.elf
 metal: $(METAL_KERNELS)
 
 include lib/build.mk
+include srv/build.mk
 include test/build.mk
 
 # --- the rest ----------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ define guest_program
 GUEST_OBJ += $(call guest_objects,$(3))
 $(BUILD)/$(2)/$(1).elf: $(call guest_objects,$(3)) $(GUEST_LIB_OBJ) lib/crt/program.ld
 	@mkdir -p $$(@D)
-	$(GUEST_CC) $(GUEST_LINK) $$(GUEST_LDFLAGS_$(1)) -o $$@ $$(filter %.o,$$^)
+	$(GUEST_CC) $(GUEST_LINK) $$(GUEST_LDFLAGS_$(1)) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^)
 endef
 
 # --- the examples: one source each, or a folder of sources ----------------------------------------
