@@ -25,6 +25,8 @@
 #define VIRTIO    0x10001000ull
 #define BLOCK     0x10008000ull
 #define CONSOLE   0x10007000ull
+#define LINK      0x10006000ull
+#define PORTS     4
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,10 +34,12 @@ static struct {
 	uint64_t now;
 	uint8_t ram[RAM_SIZE];
 	uint64_t forbidden; /* a page that no device may touch; 0: none */
-	uint8_t *lent; /* what a device has of `ram` */
+	uint8_t *lent;      /* what a device has of `ram` */
 	uint64_t lent_at, lent_size;
 	bool lent_write;
 	uint64_t printed;
+	uint64_t console; /* the one that is driven: CONSOLE, or LINK */
+	bool full;        /* a port takes nothing */
 } world;
 
 static uint8_t disk_bytes[DISK_SIZE];
@@ -95,6 +99,16 @@ static void output(void *context, unsigned console, const void *bytes, size_t si
 		world.printed += ((const uint8_t *)bytes)[i];
 }
 
+static bool port_send(void *context, unsigned port, const void *bytes, size_t size)
+{
+	(void)context;
+	if (port >= PORTS || size == 0 || size > BOARD_PORT_CHUNK)
+		abort();
+	for (size_t i = 0; i < size; i++)
+		world.printed += ((const uint8_t *)bytes)[i];
+	return !world.full && (port == 0 || board_port_input(board, port, bytes, size % 16) <= size % 16);
+}
+
 /* --- acts -------------------------------------------------------------------------------------------------
  */
 
@@ -108,7 +122,7 @@ static const unsigned sizes[] = {4, 1, 2, 8};
 
 static uint64_t address(const struct act *act)
 {
-	static const uint64_t bases[] = {BLOCK, CONSOLE, UART, RTC, FINISHER, VIRTIO};
+	const uint64_t bases[] = {BLOCK, world.console, UART, RTC, FINISHER, VIRTIO};
 	uint64_t base = bases[act->where / 4 % 6];
 
 	return base == VIRTIO ? base + act->at : base + act->at % (base == UART ? 16 : 0x300);
@@ -130,10 +144,17 @@ static void store(uint64_t paddr, unsigned size, uint64_t value)
 	take_back();
 }
 
+/* The link device has more than two queues: those of control messages or of port `more`. */
+static unsigned queue_of(const struct act *act, unsigned odd, unsigned more)
+{
+	return world.console == LINK && act->where & 1 ? more % (PORTS + 1) * 2 + odd : odd;
+}
+
 /* What a driver does to a queue before it uses it; its rings lie in page `where`. */
 static void start_queue(const struct act *act)
 {
-	uint64_t base = act->where & 1 ? CONSOLE : BLOCK, rings = BOARD_RAM_BASE + (act->where >> 4) * PAGE;
+	uint64_t base = act->where & 1 ? world.console : BLOCK,
+		 rings = BOARD_RAM_BASE + (act->where >> 4) * PAGE;
 	const struct {
 		unsigned offset;
 		uint64_t value;
@@ -142,7 +163,7 @@ static void start_queue(const struct act *act)
 		     {VIRTIO_MMIO_DRIVER_FEATURES, 1},
 		     {VIRTIO_MMIO_STATUS, 11},
 		     {VIRTIO_MMIO_GUEST_PAGE_SIZE, PAGE},
-		     {VIRTIO_MMIO_QUEUE_SEL, act->where >> 1 & 1},
+		     {VIRTIO_MMIO_QUEUE_SEL, queue_of(act, act->where >> 1 & 1, act->value)},
 		     {VIRTIO_MMIO_QUEUE_NUM, act->at},
 		     {VIRTIO_MMIO_QUEUE_ALIGN, 16},
 		     {VIRTIO_MMIO_QUEUE_DESC_LOW, rings},
@@ -181,8 +202,9 @@ static void request(const struct act *act)
 {
 	static const uint32_t kinds[] = {VIRTIO_BLK_T_IN, VIRTIO_BLK_T_OUT, VIRTIO_BLK_T_GET_ID,
 					 VIRTIO_BLK_T_FLUSH};
-	uint64_t base = act->where & 1 ? CONSOLE : BLOCK, page = (act->where >> 4) * PAGE;
-	struct act begin = {.where = act->where, .at = act->value >> 20 & 1 ? 1024 : 8};
+	uint64_t base = act->where & 1 ? world.console : BLOCK, page = (act->where >> 4) * PAGE;
+	unsigned more = act->value >> 16 & 7, q = queue_of(act, act->where >> 1 & 1, more);
+	struct act begin = {.where = act->where, .at = act->value >> 20 & 1 ? 1024 : 8, .value = more};
 	unsigned near = act->value >> 8 & 15; /* the disk's beginning, or around its end */
 	struct virtio_blk_outhdr head = {.type = kinds[act->value >> 1 & 3],
 					 .sector = near < 8 ? near : DISK_SIZE / SECTOR - 12 + near};
@@ -196,7 +218,7 @@ static void request(const struct act *act)
 
 	if (act->value & 16) {
 		idx = 1;
-		store(base + VIRTIO_MMIO_QUEUE_SEL, 4, act->where >> 1 & 1);
+		store(base + VIRTIO_MMIO_QUEUE_SEL, 4, q);
 		store(base + VIRTIO_MMIO_QUEUE_READY, 4, 0);
 		store(base + VIRTIO_MMIO_QUEUE_PFN, 4, 0);
 		start_queue(&begin);
@@ -206,7 +228,34 @@ static void request(const struct act *act)
 	/* Where the modern queue has it, and where the legacy one with eight entries does. */
 	put(page + 1024 + offsetof(struct vring_avail, idx), &idx, sizeof idx);
 	put(page + 128 + offsetof(struct vring_avail, idx), &idx, sizeof idx);
-	store(base + VIRTIO_MMIO_QUEUE_NOTIFY, 4, act->where >> 1 & 1);
+	store(base + VIRTIO_MMIO_QUEUE_NOTIFY, 4, q);
+}
+
+/* What the host does with a port. */
+static void port(const struct act *act)
+{
+	unsigned which = act->value >> 1 & 7;
+	uint8_t bytes[32];
+
+	memset(bytes, act->where, sizeof bytes);
+	world.full = act->value & 16;
+	if (act->value & 32)
+		board_port_set_open(board, which, act->value & 64);
+	else if (act->value & 64)
+		board_port_ready(board, which);
+	else if (board_port_input(board, which, bytes, act->at % 32) > act->at % 32)
+		abort();
+	(void)board_port_wants_input(board, which);
+}
+
+/* The state as it is can be taken for one. */
+static void save_and_restore(void)
+{
+	uint8_t bytes[BOARD_STATE_MAX];
+
+	board_save(board, bytes);
+	if (board_restore(board, bytes))
+		abort();
 }
 
 static void do_act(const struct act *act)
@@ -238,9 +287,14 @@ static void do_act(const struct act *act)
 		start_queue(act);
 		break;
 	case 8:
-		store((act->where & 1 ? CONSOLE : BLOCK) + VIRTIO_MMIO_QUEUE_NOTIFY, 4, act->value & 1);
+		store((act->where & 1 ? world.console : BLOCK) + VIRTIO_MMIO_QUEUE_NOTIFY, 4,
+		      queue_of(act, act->value & 1, act->value >> 1));
 		break;
 	case 9:
+		if (world.console == LINK) {
+			port(act);
+			break;
+		}
 		memset(bytes, act->where, sizeof bytes);
 		if (board_input(board, act->value & 1, bytes, act->at % 32) > act->at % 32)
 			abort();
@@ -276,6 +330,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.rtc_base_ns = 1000000000,
 		.disk = &disk.board,
 		.virtio_console = true,
+		.port_name = {"control.fuzz", "link.b", "link.c", ""},
+		.port_send = port_send,
 		.ram_size = RAM_SIZE,
 		.now_ns = now_ns,
 		.dma = dma,
@@ -289,6 +345,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(disk_bytes, 0, sizeof disk_bytes);
 	memset(&world, 0, sizeof world);
 	config.virtio_modern = *data & 1;
+	config.ports = *data & 4 ? PORTS : 0;
+	world.console = config.ports ? LINK : CONSOLE;
 	board = board_create(&config);
 	if (!board)
 		abort();
@@ -299,6 +357,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(&act, data, sizeof act);
 		do_act(&act);
 	}
+	save_and_restore();
 	board_destroy(board);
 	return 0;
 }
