@@ -7,8 +7,9 @@ $(BUILD)/test/link/node: $(BUILD)/host/test/link/node.o $(filter-out $(BUILD)/ho
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 TESTS += test-link
-test-link: $(BUILD)/test/link/node $(BUILD)/test/link/ports.elf
+test-link: $(BUILD)/skerry $(BUILD)/test/link/node $(BUILD)/test/link/ports.elf
 	@timeout -k 1 100 $(BUILD)/test/link/node $(BUILD)/test/link/ports.elf
+	@timeout -k 1 200 test/link/qemu $(BUILD)/skerry $(BUILD)/test/link/ports.elf
 
 -include $(wildcard $(BUILD)/host/test/link/*.d)
 .PHONY: test-link

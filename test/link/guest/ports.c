@@ -1,7 +1,7 @@
 /*
  * A root server that gives back what comes by the link device's ports, in capital letters, as long as the
  * control port does not say "quit": it says which ports there are, and when the other end opens or closes.
- * Run by test/link/node.c, and with QEMU by test/link/run.
+ * Run by test/link/node.c, and under QEMU by test/link/qemu.
  */
 #include <ctype.h>
 #include <stdbool.h>
