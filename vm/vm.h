@@ -139,8 +139,10 @@ struct vm_hart *vm_hart(struct vm *vm, unsigned index);
 /*
  * Runs at most `budget` instructions of the thread whose registers are `regs`, in the hart's
  * current address space. hart->instret grows by exactly the instructions retired. Other threads may run in
- * there, too, and more instructions: those that `ecall` in struct vm_config says.
+ * there, too, and more instructions: those that `ecall` in struct vm_config says. Whatever the guest does, it
+ * takes at most VM_STACK_MAX bytes of the host's stack, and what the functions in struct vm_config take.
  */
+#define VM_STACK_MAX (32u << 10)
 enum vm_stop vm_run(struct vm_hart *hart, struct vm_regs *regs, uint64_t budget);
 
 /*

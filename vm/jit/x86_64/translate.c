@@ -2,6 +2,8 @@
  * From blocks to x86-64: control flow, and what surrounds instructions. What code there is for one
  * block or for a region, in this order: the entry, the blocks, the detours, the ways out.
  */
+#include <stdlib.h>
+
 #include "vm/jit/x86_64/translate.h"
 
 #define RETURN_ADDRESS 1 /* the register that calls put it in, and returns take it from */
@@ -536,9 +538,14 @@ struct translation *translation_begin(struct jit *jit, struct region *region)
 	return t;
 }
 
+/* What is longer than there was room for may lie over something else: then nothing goes on. */
 void translation_end(struct translation *t)
 {
-	t->jit->used = (uint64_t)(t->emit.at - t->jit->write);
+	uint64_t used = (uint64_t)(t->emit.at - t->jit->write);
+
+	if (used - t->jit->used > (t->region ? REGION_MAX : TRANSLATED_MAX))
+		abort();
+	t->jit->used = used;
 }
 
 void vm_compile(struct jit *jit, struct code *code)
