@@ -115,7 +115,8 @@ void vm_hart_set_fpu(struct vm_hart *hart, bool enabled)
 {
 	struct hart *h = (struct hart *)hart;
 
-	space_select(h, h->space->root, h->space->asid, !enabled);
+	if (h->space->fp_off == enabled)
+		space_select(h, h->space->root, h->space->asid, !enabled);
 }
 
 /* Empties the jump cache of all spaces: blocks have gone. */
