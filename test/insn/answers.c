@@ -7,7 +7,8 @@
 #define OTHER_SPACE 7
 #define NX          1 /* in fcsr: inexact */
 
-/* How often the compiler's code is entered for a thousand calls: for some, all slices of a budget are tiny. */
+/* How often the compiler's code is entered for a thousand calls: for some, all slices of a budget are tiny.
+ */
 #ifdef VM_SMALL
 #define ENTRIES 1001
 #else
