@@ -53,10 +53,10 @@ struct trace {
 
 /* The node_step() under way. */
 struct node_progress {
-	uint64_t end;          /* guest time at which it is over */
-	uint64_t left;         /* for how many instructions the thread may run before something is looked at */
-	bool debugged;         /* somebody may want to stop the node at any instruction */
-	bool over;             /* it has been found that it ends, with: */
+	uint64_t end;  /* guest time at which it is over */
+	uint64_t left; /* for how many instructions the thread may run before something is looked at */
+	bool debugged; /* somebody may want to stop the node at any instruction */
+	bool over;     /* it has been found that it ends, with: */
 	enum node_state state;
 };
 
