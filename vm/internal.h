@@ -44,7 +44,8 @@
 /*
  * Sizes. For tests that shall meet every rare path, VM_SMALL makes all of them tiny, and VM_TIGHT all but
  * that of blocks, which the compiler has more to do with when they are long. SAMPLES_HOT budgets must have
- * ended at a block that a region is to begin with; SAMPLES_WAIT are let pass after a try in vain.
+ * ended at a block that a region is to begin with; SAMPLES_WAIT are let pass after a try in vain. A call is made a
+ * region only after TRIES_CALL such, when it is clearer which way it takes.
  */
 #ifdef VM_SMALL
 #define TLB_SIZE     2
@@ -58,6 +59,7 @@
 #define HEAT         2
 #define SAMPLES_HOT  1
 #define SAMPLES_WAIT 2
+#define TRIES_CALL   0
 #elif defined(VM_TIGHT)
 #define TLB_SIZE     4
 #define JUMP_SIZE    2
@@ -70,6 +72,7 @@
 #define HEAT         3
 #define SAMPLES_HOT  1
 #define SAMPLES_WAIT 4
+#define TRIES_CALL   0
 #else
 #define TLB_SIZE     256
 #define JUMP_SIZE    1024
@@ -81,7 +84,8 @@
 #define CODE_SIZE    (32u << 20)
 #define HEAT         50
 #define SAMPLES_HOT  2
-#define SAMPLES_WAIT 1000
+#define SAMPLES_WAIT 60
+#define TRIES_CALL   1
 #endif
 
 /* Two at least: see struct tlb_entry. */

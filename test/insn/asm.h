@@ -21,6 +21,8 @@
 	 ((uint32_t)(imm) >> 12 & 255) << 12)
 
 #define ADDI(rd, rs1, imm) I_TYPE(0x13, rd, rs1, imm)
+#define XORI(rd, rs1, imm) I_TYPE(0x4013, rd, rs1, imm)
+#define ANDI(rd, rs1, imm) I_TYPE(0x7013, rd, rs1, imm)
 #define LI(rd, imm) ADDI(rd, 0, imm)
 #define NOP ADDI(0, 0, 0)
 #define ADD(rd, rs1, rs2) R_TYPE(0x33, rd, rs1, rs2)

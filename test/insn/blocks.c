@@ -33,6 +33,9 @@ static const struct {
 
 static const uint16_t branches[] = {0x63, 0x1063, 0x4063, 0x5063, 0x6063, 0x7063};
 
+/* Words of eight bytes in a frame, beside the return address. */
+#define FRAME_WORDS 7
+
 enum jump { JUMP_BRANCH, JUMP_SHORT_BRANCH, JUMP_JAL, JUMP_SHORT_JUMP, JUMP_FAR };
 
 static const int32_t reach[] = {
@@ -504,7 +507,7 @@ static unsigned random_turns(struct generator *g)
 	return (unsigned)(1 + (below(g, 4) ? below(g, 8) : below(g, g->blocks->calm ? 2000 : 300)));
 }
 
-/* A loop by one register; in it, now and then, another one. */
+/* A loop by one register; in it, now and then, another one, or a call. */
 static void put_loop(struct generator *g, unsigned counter)
 {
 	uint32_t start;
@@ -514,17 +517,81 @@ static void put_loop(struct generator *g, unsigned counter)
 	put_body(g);
 	if (counter == ROLE_COUNT && below(g, 3) == 0)
 		put_loop(g, ROLE_COUNT_INNER);
+	if (!g->in_function && below(g, 2))
+		put_call(g);
 	put32(g, ADDI(counter, counter, -1));
 	put32(g, BNE(counter, 0, (int32_t)(start - g->at)));
 }
 
+/* Something with the frame, by its own base or by one that is not known to be the same, or with no memory. */
+static void put_in_frame(struct generator *g)
+{
+	struct random *r = g->random;
+	int at = 8 * (int)below(g, FRAME_WORDS);
+
+	switch (below(g, 8)) {
+	case 0:
+		put32(g, SD(random_rs(r), ROLE_STACK, at));
+		return;
+	case 1:
+		put32(g, SW(random_rs(r), ROLE_STACK, at + 4 * (int)below(g, 2)));
+		return;
+	case 2:
+		put32(g, LD(random_rd(r), ROLE_STACK, at));
+		return;
+	case 3:
+		put32(g, XORI(6, ROLE_STACK, 0));
+		put32(g, SD(random_rs(r), 6, at));
+		return;
+	case 4:
+		put32(g, ADDI(6, ROLE_STACK, at));
+		put32(g, (random_atomic(r) & ~(31u << 15)) | 6u << 15);
+		return;
+	}
+	put32(g, operands(r, random_id(r, 1 << CLASS_ALU)));
+}
+
+/* A function that saves registers, may return early, and restores them; now and then it returns elsewhere. */
+static void put_saving_function(struct generator *g)
+{
+	unsigned saved[FRAME_WORDS], count = (unsigned)below(g, FRAME_WORDS), body = (unsigned)below(g, 12);
+	uint32_t at;
+
+	put32(g, ADDI(ROLE_STACK, ROLE_STACK, -8 * (FRAME_WORDS + 1)));
+	put32(g, SD(ROLE_RETURN, ROLE_STACK, 8 * FRAME_WORDS));
+	for (unsigned i = 0; i < count; i++) {
+		saved[i] = random_rd(g->random);
+		put32(g, SD(saved[i], ROLE_STACK, 8 * (int)i));
+	}
+	for (unsigned i = (unsigned)below(g, 4); i > 0; i--)
+		put_in_frame(g);
+	at = g->at;
+	put32(g, R_TYPE(branches[below(g, COUNT(branches))], 0, random_rs(g->random), random_rs(g->random)));
+	while (body--)
+		put32(g, blocks_instruction(g->blocks->calm, g->random));
+	or_into(g->blocks->code + at, B_TYPE(0, 0, 0, (int32_t)(g->at - at)));
+	for (unsigned i = 0; i < count; i++)
+		put32(g, LD(below(g, 20) ? saved[i] : random_rd(g->random), ROLE_STACK, 8 * (int)i));
+	put32(g, LD(ROLE_RETURN, ROLE_STACK, 8 * FRAME_WORDS));
+	put32(g, ADDI(ROLE_STACK, ROLE_STACK, 8 * (FRAME_WORDS + 1)));
+	if (below(g, 8) == 0) {
+		put32(g, ANDI(6, ROLE_COUNT, 4));
+		put32(g, ADD(ROLE_RETURN, ROLE_RETURN, 6));
+	}
+	put32(g, JALR(0, ROLE_RETURN, 0));
+}
+
 static void put_block(struct generator *g, bool function)
 {
+	g->in_function = function;
+	if (function && below(g, 2)) {
+		put_saving_function(g);
+		return;
+	}
 	if (function) {
 		put32(g, ADDI(ROLE_STACK, ROLE_STACK, -32));
 		put32(g, SD(ROLE_RETURN, ROLE_STACK, 24));
 	}
-	g->in_function = function;
 	if (below(g, g->blocks->calm && !function ? 2 : 4) == 0)
 		put_loop(g, ROLE_COUNT);
 	else

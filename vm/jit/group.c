@@ -1,6 +1,7 @@
 /*
  * Which accesses of a trace likely go to one page: those by one base register, or by registers that differ
  * from it by a constant. The first of them looks the page up for all, and the others need no look at the TLB.
+ * And what of a trace need not be loaded, since it has been stored there.
  */
 #include "vm/jit/jit.h"
 
@@ -14,7 +15,7 @@ const struct access vm_jit_accesses[ID_COUNT] = {
 #include "vm/insn.def"
 };
 
-static const bool branches[ID_COUNT] = {
+const bool vm_jit_branches[ID_COUNT] = {
 #define BRANCH(name, operands, match, mask, condition) [ID_##name] = true,
 #include "vm/insn.def"
 };
@@ -27,11 +28,28 @@ struct value {
 
 #define OFFSET_MAX (1 << 24)
 
+/* After these, what has been stored may be something else. */
+static const bool forgets[ID_COUNT] = {
+#define AMO(name, operands, match, mask, type, value) [ID_##name] = true,
+#define SYS(name, operands, match, mask, call)        [ID_##name] = true,
+#include "vm/insn.def"
+};
+
+/* What has been stored, eight bytes each. */
+#define STORED_MAX 32
+
+struct stored {
+	struct value at, value;
+	unsigned group;
+};
+
 struct search {
 	struct groups *groups;
 	struct value value[REG_SINK];
-	unsigned numbers, branches;
-	unsigned begun[GROUPS_MAX]; /* how many branches were before the group */
+	struct stored stored[STORED_MAX];
+	unsigned stored_count;
+	unsigned numbers, branches, back; /* `back`: the number of the last call's return address */
+	unsigned begun[GROUPS_MAX];       /* how many branches were before the group */
 	unsigned number[GROUPS_MAX];
 };
 
@@ -82,6 +100,44 @@ static void note_access(struct search *search, unsigned block, unsigned slot, st
 	groups->offset[block][slot] = at.offset;
 }
 
+static bool is_equal(struct value a, struct value b)
+{
+	return a.number == b.number && a.offset == b.offset;
+}
+
+/* A store by another base may have changed anything. */
+static void note_store(struct search *search, struct value at, const struct op *op, unsigned group)
+{
+	unsigned bytes = vm_jit_accesses[op->id].bytes, left = 0;
+
+	for (unsigned i = 0; i < search->stored_count; i++) {
+		int32_t distance = at.offset - search->stored[i].at.offset;
+
+		if (search->stored[i].at.number == at.number &&
+		    (distance >= 8 || distance <= -(int32_t)bytes))
+			search->stored[left++] = search->stored[i];
+	}
+	if (op->id == ID_sd && group && op->rs2 < REG_SINK && left < STORED_MAX)
+		search->stored[left++] = (struct stored){at, search->value[op->rs2], group};
+	search->stored_count = left;
+}
+
+/* What a load gets. Both must be of one group: only then it is memory. */
+static struct value loaded(struct search *search, unsigned block, unsigned slot, const struct op *op,
+			   struct value at)
+{
+	for (unsigned i = 0; op->id == ID_ld && i < search->stored_count; i++) {
+		const struct stored *stored = &search->stored[i];
+
+		if (!is_equal(stored->at, at) || stored->group != search->groups->of[block][slot])
+			continue;
+		if (op->rd < REG_SINK && is_equal(search->value[op->rd], stored->value))
+			search->groups->held[block] |= UINT64_C(1) << slot;
+		return stored->value;
+	}
+	return (struct value){.number = search->numbers++};
+}
+
 static void look_at(struct search *search, unsigned block, unsigned slot, const struct op *op)
 {
 	const struct access *access = &vm_jit_accesses[op->id];
@@ -93,23 +149,36 @@ static void look_at(struct search *search, unsigned block, unsigned slot, const 
 	}
 	if (access->bytes) {
 		note_access(search, block, slot, value, access->bytes, access->store);
-		value = (struct value){.number = search->numbers++};
+		if (access->store)
+			note_store(search, value, op, search->groups->of[block][slot]);
+		else
+			value = loaded(search, block, slot, op, value);
 	} else if (op->id == ID_mv) {
 		value.offset -= op->imm;
 	} else if (op->id != ID_addi) {
 		value = (struct value){.number = search->numbers++};
 	}
-	if (branches[op->id])
+	if (vm_jit_branches[op->id])
 		search->branches++;
 	else if (!access->store)
 		define(search, op->rd, value);
+	if (forgets[op->id])
+		search->stored_count = 0;
+	if (op->id == ID_jal && op->rd == RETURN_ADDRESS)
+		search->back = search->value[RETURN_ADDRESS].number;
+	if (op->id == ID_jr)
+		search->groups->returns =
+			op->rs1 == RETURN_ADDRESS &&
+			is_equal(search->value[RETURN_ADDRESS], (struct value){search->back, 0});
 }
 
-void vm_jit_group(struct code *const *trace, unsigned blocks, struct groups *groups)
+void vm_jit_group(struct code *const *trace, const uint8_t *slots, unsigned blocks, struct groups *groups)
 {
-	struct search search = {.groups = groups, .numbers = REG_SINK};
+	struct search search = {.groups = groups, .numbers = REG_SINK + 1, .back = REG_SINK};
 
 	groups->count = 0;
+	groups->returns = false;
+	memset(groups->held, 0, sizeof(groups->held));
 	memset(groups->of, 0, blocks * sizeof(groups->of[0]));
 	for (unsigned guest = 0; guest < REG_SINK; guest++)
 		search.value[guest].number = guest;
@@ -118,7 +187,7 @@ void vm_jit_group(struct code *const *trace, unsigned blocks, struct groups *gro
 
 		if (trace[i]->careful)
 			continue;
-		for (unsigned slot = 0; slot < block->slots; slot++)
+		for (unsigned slot = 0; slot < slots[i]; slot++)
 			if (vm_is_insn(block, &block->ops[slot]))
 				look_at(&search, i, slot, &block->ops[slot]);
 	}

@@ -23,8 +23,11 @@
 
 struct code;
 
+/* The guest's register that calls put it in, and returns take it from. */
+#define RETURN_ADDRESS 1
+
 /* Records are made one behind the other, rounded up to this. */
-#define RECORD_ALIGN 16
+#define RECORD_ALIGN   16
 
 /* A direct jump of compiled code to another block, or (`careful`) to another code for the rest of this one.
  */
@@ -51,8 +54,8 @@ struct code {
 	uint8_t link_count;
 	bool careful;    /* each access looks at the TLB: see struct groups */
 	int16_t samples; /* how often budgets ended here, to find what is hot; negative: not worth another
-			  * look
-			  */
+			    look */
+	uint8_t tries;   /* to make it the first of a region */
 	struct region *region;   /* that begins here, or NULL */
 	struct region_use *uses; /* regions that this is part of */
 };
@@ -77,18 +80,25 @@ struct group {
 };
 
 struct groups {
+	bool returns; /* the trace's last return goes behind its last call */
 	unsigned count;
 	struct group group[GROUPS_MAX];
 	/* By block of a trace and slot: the access's group, counted from 1, or 0; and its offset from the
 	 * group's base. */
 	uint8_t of[TRACE_BLOCKS][BLOCK_SLOTS + 2];
 	int32_t offset[TRACE_BLOCKS][BLOCK_SLOTS + 2];
+	/* By block, bit by slot: a load of what the trace has stored, which its register still holds. */
+	uint64_t held[TRACE_BLOCKS];
 };
 
 /*
  * The second level: a loop, of one block or several that lead to one another by links, compiled as one, with
  * the host's registers given to the guest's that are used most in it. It is entered at its first block, whose
  * own code goes there, and dies with any of its blocks' code.
+ *
+ * Or a call: the first block calls, those that follow lead from there to a return, and the last is what comes
+ * behind the call. They are one trace, with registers where they always are, and without a call: only a way
+ * out in between makes it.
  */
 #define REGION_BLOCKS 16
 #define REGION_TRACES 6
@@ -96,6 +106,8 @@ struct groups {
 struct region {
 	struct code *code[REGION_BLOCKS]; /* of the blocks */
 	unsigned count;
+	bool call;
+	uint8_t slots[REGION_BLOCKS]; /* of a call: so many of each; the last is a branch's, which is taken */
 	bool dead;
 	const uint8_t *entry; /* to run */
 	uint8_t saved[8];     /* bytes that the jump to it has replaced */
@@ -181,9 +193,10 @@ struct access {
 	uint8_t bytes;
 	bool store, is_signed;
 };
+extern const bool vm_jit_branches[ID_COUNT];
 extern const struct access vm_jit_accesses[ID_COUNT];
-/* Finds the groups of a trace. */
-void vm_jit_group(struct code *const *trace, unsigned blocks, struct groups *groups);
+/* Finds the groups of a trace, which has so many slots of each block. */
+void vm_jit_group(struct code *const *trace, const uint8_t *slots, unsigned blocks, struct groups *groups);
 
 /* --- region.c --- */
 

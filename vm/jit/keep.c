@@ -41,7 +41,7 @@ struct entry {
 /* Of each block, followed by the guest's bytes. */
 struct block_key {
 	uint64_t pc;
-	uint32_t straddle_word, region;
+	uint32_t straddle_word, kind;
 	uint16_t bytes, slots, count;
 	uint8_t fp_off, careful;
 };
@@ -119,7 +119,8 @@ static uint64_t hash(const uint8_t *bytes, uint32_t size)
 	return hash;
 }
 
-static void key_add(struct keep *keep, const struct code *code, bool region)
+/* `kind`: 0 of a block, 1 of a loop; of a call 2 more than its slots. */
+static void key_add(struct keep *keep, const struct code *code, uint32_t kind)
 {
 	const struct block *block = code->block;
 	struct block_key key;
@@ -127,7 +128,7 @@ static void key_add(struct keep *keep, const struct code *code, bool region)
 	memset(&key, 0, sizeof(key));
 	key.pc = code->pc;
 	key.straddle_word = block->straddle_word;
-	key.region = region;
+	key.kind = kind;
 	key.bytes = block->bytes;
 	key.slots = block->slots;
 	key.count = (uint16_t)block->count;
@@ -247,7 +248,7 @@ bool vm_keep_recall(struct jit *jit, struct code *code)
 	if (likely(!keep))
 		return false;
 	begin(keep);
-	key_add(keep, code, false);
+	key_add(keep, code, 0);
 	entry = find(jit, 1, TRANSLATED_MAX, TRACE_LINKS);
 	if (!entry)
 		return false;
@@ -266,7 +267,7 @@ bool vm_keep_recall_region(struct jit *jit, struct region *region)
 		return false;
 	begin(keep);
 	for (unsigned i = 0; i < region->count; i++)
-		key_add(keep, region->code[i], true);
+		key_add(keep, region->code[i], region->call ? 2 + region->slots[i] : 1);
 	entry = find(jit, region->count, REGION_MAX, REGION_TRACES * TRACE_LINKS);
 	if (!entry)
 		return false;

@@ -107,7 +107,7 @@ static unsigned most_used(const struct translation *t, const struct tally *tally
 	return best;
 }
 
-void homes_choose(struct translation *t)
+static void homes_of_loop(struct translation *t)
 {
 	struct tally tally = {{0}, {0}};
 	bool taken[16] = {false};
@@ -134,4 +134,12 @@ void homes_choose(struct translation *t)
 			t->home[chosen[--count_chosen]] = standard_homes[guest];
 	for (unsigned xmm = XMM_FIRST; xmm < XMM_COUNT && (guest = most_used(t, &tally, true)); xmm++)
 		t->home[guest] = (uint8_t)(XMM_HOME + xmm);
+}
+
+void homes_choose(struct translation *t)
+{
+	if (has_homes(t))
+		homes_of_loop(t);
+	else
+		memcpy(t->home, standard_homes, sizeof(t->home));
 }

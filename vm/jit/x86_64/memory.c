@@ -115,12 +115,17 @@ bool translate_memory(struct translation *t)
 {
 	const struct op *op = t->op;
 	const struct access *access = &vm_jit_accesses[op->id];
-	unsigned number, guest = access->store ? op->rs2 : op->rd;
+	unsigned slot = (unsigned)(op - t->code->block->ops), number,
+		 guest = access->store ? op->rs2 : op->rd;
 	struct place host;
 
 	if (access->bytes == 0)
 		return false;
-	number = t->groups.of[t->block][op - t->code->block->ops];
+	number = t->groups.of[t->block][slot];
+	if (t->groups.held[t->block] >> slot & 1) {
+		t->accessed[number - 1]++;
+		return true;
+	}
 	if (number && t->groups.group[number - 1].accesses > 1)
 		host = group_place(t, number);
 	else

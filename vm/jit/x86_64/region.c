@@ -20,7 +20,7 @@ unsigned trace_of(struct translation *t, uint64_t pc)
 {
 	unsigned place = t->region ? place_in_region(t, pc) : 0;
 
-	if (!t->region || place == t->region->count)
+	if (!t->region || place == t->region->count || (t->region->call && place != 0))
 		return REGION_TRACES;
 	for (unsigned i = 0; i < t->heads; i++)
 		if (t->head[i] == place)
@@ -58,9 +58,7 @@ static void line_up(struct translation *t, unsigned trace)
 
 		if (t->blocks && t->insns + code->block->count > TRACE_INSNS)
 			break;
-		t->trace[t->blocks] = code;
-		t->follow[t->blocks++] = follow;
-		t->insns += (int32_t)code->block->count;
+		trace_add(t, code, code->block->slots, follow);
 		place = follow == FOLLOW_NONE ? t->region->count : place_in_region(t, pc);
 		if (place == t->region->count || is_other_head(t, place, trace))
 			break;
@@ -74,6 +72,37 @@ static void line_up(struct translation *t, unsigned trace)
 		t->insns = whole_insns;
 	}
 	t->follow[t->blocks - 1] = FOLLOW_NONE;
+}
+
+/* How a call's trace goes on behind a block. */
+static enum follow follow_call(const struct region *region, unsigned place)
+{
+	const struct block *block = region->code[place]->block;
+
+	if (region->slots[place] < block->slots)
+		return FOLLOW_TAKEN;
+	for (unsigned slot = 0; slot < block->slots; slot++) {
+		if (!vm_is_insn(block, &block->ops[slot]))
+			continue;
+		if (block->ops[slot].id == ID_jal)
+			return FOLLOW_CALL;
+		if (block->ops[slot].id == ID_jr)
+			return FOLLOW_RETURN;
+		if (block->ops[slot].id == ID_j)
+			return FOLLOW_JUMP;
+	}
+	return FOLLOW_END;
+}
+
+static void line_up_call(struct translation *t)
+{
+	const struct region *region = t->region;
+
+	t->blocks = 0;
+	t->insns = 0;
+	for (unsigned i = 0; i < region->count; i++)
+		trace_add(t, region->code[i], region->slots[i],
+			  i + 1 < region->count ? follow_call(region, i) : FOLLOW_NONE);
 }
 
 /* Goes on with a block's own code, which does not come back here at once. */
@@ -114,7 +143,10 @@ void vm_compile_region(struct jit *jit, struct region *region)
 	homes_enter(t);
 	trace_of(t, region->code[0]->pc);
 	for (unsigned i = 0; i < t->heads; i++) {
-		line_up(t, i);
+		if (region->call)
+			line_up_call(t);
+		else
+			line_up(t, i);
 		insns[i] = t->insns;
 		t->label[i] = e->at;
 		spent[i] = put_count(e, t->insns);

@@ -6,8 +6,6 @@
 
 #include "vm/jit/x86_64/translate.h"
 
-#define RETURN_ADDRESS 1 /* the register that calls put it in, and returns take it from */
-
 /* --- leaving the straight way --- */
 
 static void detour(struct translation *t, uint8_t *field)
@@ -45,11 +43,15 @@ static uint64_t target_of(const struct translation *t, int32_t offset)
 	return t->code->pc + (uint64_t)(int64_t)offset;
 }
 
+/* If the host has still to make a call, the way is that call, and the next one goes on behind it. */
 static struct way_out *leads_out(struct translation *t, uint8_t *field, uint64_t pc)
 {
 	struct way_out *way = &t->way_out[t->ways_out++];
 
-	*way = (struct way_out){.site = vm_jit_link(t->jit, pc), .field = field};
+	*way = (struct way_out){.site = vm_jit_link(t->jit, pc), .field = field, .frame = t->frame};
+	if (t->frame)
+		t->way_out[t->ways_out++] =
+			(struct way_out){.site = vm_jit_link(t->jit, t->frame), .plain = true};
 	return way;
 }
 
@@ -60,7 +62,7 @@ static struct way_out *leads_out(struct translation *t, uint8_t *field, uint64_t
 static void leads(struct translation *t, uint8_t *field, int32_t offset, int32_t back)
 {
 	uint64_t pc = target_of(t, offset);
-	unsigned target = trace_of(t, pc);
+	unsigned target = t->frame ? REGION_TRACES : trace_of(t, pc);
 	struct way_out *way;
 
 	if (target < REGION_TRACES) {
@@ -97,6 +99,11 @@ static void show(const struct translation *t)
 	vm_jit_show(t->jit, pc, t->emit.at);
 }
 
+bool has_homes(const struct translation *t)
+{
+	return t->region && !t->region->call;
+}
+
 unsigned number_of(const struct translation *t, const struct code *code)
 {
 	unsigned i = 0;
@@ -113,7 +120,7 @@ static void put_detours(struct translation *t)
 
 	if (t->detours == 0)
 		return;
-	if (t->region)
+	if (has_homes(t))
 		slow_here = put_slow(t->jit, e, t->home, fixed(t, t->jit->leave));
 	for (unsigned i = 0; i < t->detours; i++) {
 		struct detour *detour = &t->detour[i];
@@ -139,6 +146,42 @@ static void put_detours(struct translation *t)
 	}
 }
 
+/* Before a call: the guest's return address, on a stack that has room. */
+static void call_begin(struct translation *t, uint64_t back)
+{
+	struct emit *e = &t->emit;
+	uint8_t *room;
+
+	emit_alu(e, ALU_CMP, 64, RSP, in_memory(SPACE, IN_SPACE(native_sp_limit)));
+	room = emit_jump_if(e, CC_AE);
+	emit_load(e, 64, RSP, in_memory(SPACE, IN_SPACE(native_sp)));
+	emit_fix(room, e->at);
+	emit_push_imm(e, (int32_t)back);
+}
+
+/* From the trace to the link's jump. */
+static void put_way_out(struct translation *t, struct way_out *way)
+{
+	struct emit *e = &t->emit;
+
+	if (way->plain || !(has_homes(t) || way->back || way->halves || way->frame))
+		return;
+	emit_fix(way->field, e->at);
+	put_halves(t, way->halves);
+	if (way->back)
+		emit_alu_imm(e, ALU_ADD, 64, in_reg(BUDGET), way->back);
+	if (t->region)
+		homes_leave(t);
+	if (way->frame) {
+		call_begin(t, way->frame);
+		way->field = emit_call(e);
+		emit_lea(e, RSP, in_memory(RSP, 8));
+		way[1].field = emit_jump(e);
+	} else {
+		way->field = emit_jump(e);
+	}
+}
+
 static void put_ways_out(struct translation *t)
 {
 	struct emit *e = &t->emit;
@@ -149,17 +192,9 @@ static void put_ways_out(struct translation *t)
 	for (unsigned i = 0; i < t->ways_out; i++) {
 		struct link_site *site = t->way_out[i].site;
 
+		put_way_out(t, &t->way_out[i]);
 		site->field = t->way_out[i].field;
 		site->outside = t->way_out[i].plain;
-		if (!site->outside && (t->region || t->way_out[i].back || t->way_out[i].halves)) {
-			emit_fix(site->field, e->at);
-			put_halves(t, t->way_out[i].halves);
-			if (t->way_out[i].back)
-				emit_alu_imm(e, ALU_ADD, 64, in_reg(BUDGET), t->way_out[i].back);
-			if (t->region)
-				homes_leave(t);
-			site->field = emit_jump(e);
-		}
 		site->unlinked = e->at;
 		emit_fix(site->field, e->at);
 		vm_keep_moves(t->jit, MOVES_LINK, emit_address(e, RDX, (uintptr_t)site), i);
@@ -232,8 +267,10 @@ static bool branch_condition(unsigned id, enum condition *condition)
 static bool translate_branch(struct translation *t)
 {
 	const struct op *op = t->op;
-	bool followed = op->rd == 0 && t->follow[t->block] == FOLLOW_BRANCH;
-	int32_t back = (followed ? 0 : op->rd) + t->after;
+	enum follow follow = t->follow[t->block];
+	bool taken = follow == FOLLOW_TAKEN && op - t->code->block->ops + 1 == t->slots[t->block];
+	bool followed = taken || (follow == FOLLOW_BRANCH && op->rd == 0);
+	int32_t back = op->rd + t->after;
 	enum condition condition;
 
 	if (!branch_condition(op->id, &condition))
@@ -242,7 +279,7 @@ static bool translate_branch(struct translation *t)
 		make_whole(t);
 	compare(t, op->rs1, op->id == ID_beqz || op->id == ID_bnez ? 0 : op->rs2);
 	leads(t, emit_jump_if(&t->emit, followed ? inverse(condition) : condition),
-	      followed ? op[2].imm : op->imm, back);
+	      followed ? (int32_t)vm_block_after(t->code->block, op) : op->imm, back);
 	return true;
 }
 
@@ -266,19 +303,6 @@ static struct place known_code(struct translation *t)
 static bool is_call(const struct translation *t, uint64_t back)
 {
 	return t->op->rd == RETURN_ADDRESS && back <= INT32_MAX;
-}
-
-/* Before a call: the guest's return address, on a stack that has room. */
-static void call_begin(struct translation *t, uint64_t back)
-{
-	struct emit *e = &t->emit;
-	uint8_t *room;
-
-	emit_alu(e, ALU_CMP, 64, RSP, in_memory(SPACE, IN_SPACE(native_sp_limit)));
-	room = emit_jump_if(e, CC_AE);
-	emit_load(e, 64, RSP, in_memory(SPACE, IN_SPACE(native_sp)));
-	emit_fix(room, e->at);
-	emit_push_imm(e, (int32_t)back);
 }
 
 /* Behind a call: what comes back goes on there. */
@@ -332,10 +356,15 @@ static bool translate_jump(struct translation *t)
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
 
-	bool followed = t->follow[t->block] == FOLLOW_JUMP;
+	enum follow follow = t->follow[t->block];
+	bool followed = follow == FOLLOW_JUMP || follow == FOLLOW_CALL;
 	struct place target;
 	uint64_t back;
 
+	if (follow == FOLLOW_RETURN && op->id == ID_jr) {
+		t->frame = 0;
+		return true;
+	}
 	if (op->id == ID_jalr || op->id == ID_jr || op->id == ID_ecall ||
 	    ((op->id == ID_jal || op->id == ID_j) && !followed))
 		make_whole(t);
@@ -343,7 +372,9 @@ static bool translate_jump(struct translation *t)
 	case ID_jal:
 		back = t->code->pc + op->rs1;
 		put_constant(t, op->rd, back);
-		if (is_call(t, back))
+		if (follow == FOLLOW_CALL)
+			t->frame = is_call(t, back) ? back : 0;
+		else if (is_call(t, back))
 			call(t, back);
 		else if (!followed)
 			leads(t, emit_jump(e), op->imm, 0);
@@ -467,7 +498,7 @@ static void put_block(struct translation *t)
 {
 	const struct block *block = t->code->block;
 
-	for (unsigned slot = 0; slot < block->slots; slot++) {
+	for (unsigned slot = 0; slot < t->slots[t->block]; slot++) {
 		t->op = &block->ops[slot];
 		if (t->op->handler.label == vm_handler(INTERNAL_NATIVE))
 			continue;
@@ -486,18 +517,34 @@ static void put_block(struct translation *t)
 	}
 }
 
+/* The block's instructions behind a branch with which the trace leaves it. */
+static int32_t missing(const struct block *block, unsigned slots)
+{
+	return slots < block->slots ? block->ops[slots - 1].rd : 0;
+}
+
+void trace_add(struct translation *t, struct code *code, unsigned slots, enum follow follow)
+{
+	t->trace[t->blocks] = code;
+	t->slots[t->blocks] = (uint8_t)slots;
+	t->follow[t->blocks++] = follow;
+	t->insns += (int32_t)code->block->count - missing(code->block, slots);
+}
+
 void put_trace(struct translation *t)
 {
 	t->rcx_group = 0;
 	memset(t->known, KNOWN_WHOLE, sizeof(t->known));
 	memset(t->accessed, 0, sizeof(t->accessed));
 	memset(t->slot_set, 0, sizeof(t->slot_set));
-	vm_jit_group(t->trace, t->blocks, &t->groups);
+	vm_jit_group(t->trace, t->slots, t->blocks, &t->groups);
 	t->after = t->insns;
+	t->frame = 0;
 	for (t->block = 0; t->block < t->blocks; t->block++) {
 		t->code = t->trace[t->block];
 		t->after -= (int32_t)t->code->block->count;
 		put_block(t);
+		t->after += missing(t->code->block, t->slots[t->block]);
 	}
 }
 
@@ -534,6 +581,8 @@ struct translation *translation_begin(struct jit *jit, struct region *region)
 	t->jit = jit;
 	t->region = region;
 	t->has_unit = false;
+	t->blocks = 0;
+	t->insns = 0;
 	t->detours = t->ways_out = t->ways_in = t->heads = 0;
 	return t;
 }
@@ -554,10 +603,7 @@ void vm_compile(struct jit *jit, struct code *code)
 	uint8_t *spent;
 
 	memcpy(t->home, standard_homes, sizeof(t->home));
-	t->trace[0] = code;
-	t->follow[0] = FOLLOW_NONE;
-	t->blocks = 1;
-	t->insns = (int32_t)code->block->count;
+	trace_add(t, code, code->block->slots, FOLLOW_NONE);
 	code->entry = t->emit.at + t->emit.to_run;
 	spent = put_count(&t->emit, t->insns);
 	put_trace(t);

@@ -65,7 +65,8 @@ struct way_out {
 	uint8_t *field;
 	int32_t back;
 	uint32_t halves;
-	bool plain; /* homes are the standard ones already */
+	bool plain;     /* homes are the standard ones already */
+	uint64_t frame; /* a call that the next way out comes back from, to this address of the guest; or 0 */
 };
 
 /* A jump within a region, to be aimed when its target is there; so much of the budget is given back. */
@@ -80,7 +81,15 @@ struct way_in {
 #define WAYS_MAX    (REGION_TRACES * TRACE_LINKS)
 
 /* How a trace goes on behind a block. */
-enum follow { FOLLOW_NONE, FOLLOW_END, FOLLOW_BRANCH, FOLLOW_JUMP };
+enum follow {
+	FOLLOW_NONE,
+	FOLLOW_END,
+	FOLLOW_BRANCH, /* by the block's last branch */
+	FOLLOW_JUMP,
+	FOLLOW_TAKEN, /* by the branch in the last slot that the trace has of it */
+	FOLLOW_CALL,
+	FOLLOW_RETURN,
+};
 
 /* A block, or a region, under translation. */
 struct translation {
@@ -89,10 +98,12 @@ struct translation {
 	struct region *region; /* NULL: one block */
 	struct code *trace[TRACE_BLOCKS];
 	enum follow follow[TRACE_BLOCKS];
-	unsigned blocks;      /* in the trace */
-	int32_t insns;        /* in the trace */
-	unsigned block;       /* which of them */
-	int32_t after;        /* instructions after that block */
+	uint8_t slots[TRACE_BLOCKS]; /* that the trace has of the block */
+	unsigned blocks;             /* in the trace */
+	int32_t insns;               /* in the trace */
+	unsigned block;              /* which of them */
+	int32_t after;        /* instructions after that block, less what the trace does not have of it */
+	uint64_t frame;       /* the guest's return address of a call that the host has not made; or 0 */
 	struct code *code;    /* the block's */
 	const struct op *op;  /* the instruction */
 	bool skip;            /* the next one has been done with it */
@@ -169,6 +180,8 @@ void careful_if(struct translation *t, enum condition condition);
 
 struct translation *translation_begin(struct jit *jit, struct region *region);
 void translation_end(struct translation *t);
+/* Appends a block to the trace, or so many slots of it. */
+void trace_add(struct translation *t, struct code *code, unsigned slots, enum follow follow);
 /* Takes so many instructions from the budget; where it goes if they are not in it. */
 uint8_t *put_count(struct emit *e, int64_t insns);
 /* What is done then for one block with standard homes. */
@@ -185,6 +198,9 @@ enum follow successor(const struct code *code, uint64_t *pc);
 /* The trace that begins with the region's block at `pc`, which it may get by this; REGION_TRACES: it will
  * not. */
 unsigned trace_of(struct translation *t, uint64_t pc);
+
+/* Is it a region with homes of its own? */
+bool has_homes(const struct translation *t);
 
 /* The block's place in the region, or 0. */
 unsigned number_of(const struct translation *t, const struct code *code);
