@@ -36,6 +36,7 @@ static const struct command {
 } commands[] = {
 	{"run", "boot an image", command_run, help_run},
 	{"replay", "repeat a recorded run", command_run, help_replay},
+	{"cluster", "run several nodes together", command_cluster, help_cluster},
 	{"inspect", "say what is in an image, and why it would not boot", command_inspect, help_inspect},
 	{"disasm", "show the code that the compiler makes of an image's", command_disasm, help_disasm},
 	{"image", "make a bootable file for bare metal", command_image, help_image},

@@ -78,6 +78,7 @@ void options_free(struct run_options *options);
 
 void help_run(void);
 void help_replay(void);
+void help_cluster(void);
 void help_inspect(void);
 void help_image(void);
 void help_disasm(void);
@@ -94,6 +95,7 @@ const char *time_text(uint64_t ns, char text[32]);
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 int command_run(int argc, char **argv); /* of `skerry replay` too */
+int command_cluster(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 int command_image(int argc, char **argv);
 int command_disasm(int argc, char **argv);

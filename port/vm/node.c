@@ -326,6 +326,7 @@ int node_exit_status(const struct node *node)
 
 struct board *node_board(struct node *node)
 {
+	node_select(node);
 	return node->board;
 }
 

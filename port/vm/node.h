@@ -77,6 +77,7 @@ uint64_t node_position(const struct node *node);
 void node_interrupt(struct node *node);
 
 int node_exit_status(const struct node *node);
+/* Asked for anew by whoever turned another node in between: the board reaches into this one's memory. */
 struct board *node_board(struct node *node);
 const struct board_disk *node_disk(const struct node *node); /* NULL: none */
 

@@ -286,6 +286,21 @@ static void test_rtc_clear_and_wrap(void)
 	CHECK(board_next_event(board) == 300);
 }
 
+/* The clock set from outside: forward over an alarm, and back. */
+static void test_rtc_shift(void)
+{
+	power_on(false);
+	store(RTC + 0x10, 4, 1);
+	store(RTC + 0x0c, 4, 0);
+	store(RTC + 0x08, 4, 1000005000);
+	world.changed = 0;
+	board_shift_clock(board, -1000);
+	CHECK(world.changed > 0 && board_next_event(board) == 6000 && load(RTC, 4) == 999999000);
+	CHECK(!board_irq(board, BOARD_IRQ_RTC));
+	board_shift_clock(board, 6000);
+	CHECK(load(RTC, 4) == 1000005000 && board_irq(board, BOARD_IRQ_RTC));
+}
+
 static void test_finisher(void)
 {
 	static const struct {
@@ -730,6 +745,7 @@ int main(void)
 	run("rtc-time", test_rtc_time);
 	run("rtc-alarm", test_rtc_alarm);
 	run("rtc-clear-and-wrap", test_rtc_clear_and_wrap);
+	run("rtc-shift", test_rtc_shift);
 	run("finisher", test_finisher);
 	run("virtio-block-legacy", test_block_legacy);
 	run("virtio-block-modern", test_block_modern);

@@ -96,6 +96,9 @@ uint64_t board_next_event(const struct board *board);
 /* Does what is due at guest time `now`. */
 void board_advance(struct board *board, uint64_t now);
 
+/* The clock that the RTC shows jumps, as if somebody had set it. */
+void board_shift_clock(struct board *board, int64_t ns);
+
 /* Input for a console; takes what fits and returns how much. */
 size_t board_input(struct board *board, unsigned console, const void *bytes, size_t size);
 /* The console that keyboard input belongs to: 1 once the guest drives the virtio console, else 0. */

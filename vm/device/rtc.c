@@ -106,6 +106,12 @@ static void clock_set(struct board *board, uint64_t clock)
 	alarm_check(board, clock);
 }
 
+void board_shift_clock(struct board *board, int64_t ns)
+{
+	clock_set(board, clock_now(board) + (uint64_t)ns);
+	board->config.changed(board->config.machine);
+}
+
 bool rtc_store(struct board *board, uint64_t offset, unsigned size, uint64_t value)
 {
 	struct rtc *rtc = &board->state.rtc;
