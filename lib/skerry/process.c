@@ -7,11 +7,6 @@
 #include <skerry/object.h>
 #include <skerry/vspace.h>
 
-#define FAULT_SLOT (LIBSEL4_BIT(SK_PROCESS_CNODE_BITS) - 1)
-
-/* All 64 bits of an address in the process's capability space count: the guard is the rest, zero. */
-#define GUARD      seL4_CNode_CapData_new(0, seL4_WordBits - SK_PROCESS_CNODE_BITS).words[0]
-
 static bool is_child;
 
 bool sk_process_is_child(void)
@@ -28,6 +23,12 @@ static void process_main(void (*entry)(void *), void *argument, seL4_IPCBuffer *
 		seL4_TCB_Suspend(tcb);
 }
 
+/* All 64 bits of an address in the process's capability space count: the guard is the rest, zero. */
+static seL4_Word guard(const struct sk_process *process)
+{
+	return seL4_CNode_CapData_new(0, seL4_WordBits - process->cnode_bits).words[0];
+}
+
 void sk_process_map(struct sk_process *process, seL4_CPtr frame, seL4_Word vaddr, seL4_CapRights_t rights)
 {
 	sk_must(sk_map(process->vspace, sk_cap_copy(frame), vaddr, rights, seL4_RISCV_Default_VMAttributes));
@@ -36,8 +37,8 @@ void sk_process_map(struct sk_process *process, seL4_CPtr frame, seL4_Word vaddr
 void sk_process_give(struct sk_process *process, seL4_Word slot, seL4_CPtr cap, seL4_CapRights_t rights,
 		     seL4_Word badge)
 {
-	sk_must(seL4_CNode_Mint(process->cnode, slot, SK_PROCESS_CNODE_BITS, seL4_CapInitThreadCNode, cap,
-				SK_DEPTH, rights, badge));
+	sk_must(seL4_CNode_Mint(process->cnode, slot, (seL4_Uint8)process->cnode_bits,
+				seL4_CapInitThreadCNode, cap, SK_DEPTH, rights, badge));
 }
 
 /* A frame with the page's present content, mapped in the process. `window` is an address of ours. */
@@ -67,35 +68,52 @@ static void image_map(struct sk_process *process)
 }
 
 /* Stack, TLS and IPC buffer lie at the same addresses for the process as for us. */
-static void thread_memory_map(struct sk_process *process)
+static void thread_memory_map(struct sk_process *process, const struct sk_thread *thread)
 {
-	seL4_Word address = process->thread.stack_top - SK_THREAD_STACK_PAGES * SK_PAGE_BYTES;
+	seL4_Word address = thread->stack_top - SK_THREAD_STACK_PAGES * SK_PAGE_BYTES;
 
 	for (seL4_Word i = 0; i < SK_THREAD_PAGES; i++)
-		sk_process_map(process, process->thread.frames + i, address + i * SK_PAGE_BYTES,
-			       seL4_ReadWrite);
+		sk_process_map(process, thread->frames + i, address + i * SK_PAGE_BYTES, seL4_ReadWrite);
+}
+
+void sk_process_thread_new(struct sk_process *process, struct sk_thread *thread, const char *name,
+			   seL4_Word priority, seL4_Word tcb_slot)
+{
+	sk_thread_make(thread, name, priority);
+	thread_memory_map(process, thread);
+	sk_process_give(process, tcb_slot, thread->tcb, seL4_AllRights, 0);
+	sk_must(seL4_TCB_Configure(thread->tcb, process->fault_slot, process->cnode, guard(process),
+				   process->vspace, 0, (seL4_Word)thread->ipc_buffer, thread->ipc_frame));
+}
+
+void sk_process_new_sized(struct sk_process *process, const char *name, seL4_Word priority,
+			  seL4_CPtr fault_ep, seL4_Word cnode_bits)
+{
+	process->vspace = sk_vspace_new();
+	process->cnode = sk_object_new(seL4_CapTableObject, cnode_bits);
+	process->cnode_bits = cnode_bits;
+	process->fault_slot = fault_ep ? LIBSEL4_BIT(cnode_bits) - 1 : 0;
+	image_map(process);
+	sk_process_give(process, seL4_CapInitThreadCNode, process->cnode, seL4_AllRights, guard(process));
+	sk_process_give(process, seL4_CapInitThreadVSpace, process->vspace, seL4_AllRights, 0);
+	if (fault_ep)
+		sk_must(seL4_CNode_Copy(process->cnode, process->fault_slot, (seL4_Uint8)cnode_bits,
+					seL4_CapInitThreadCNode, fault_ep, SK_DEPTH, seL4_AllRights));
+	sk_process_thread_new(process, &process->thread, name, priority, seL4_CapInitThreadTCB);
 }
 
 void sk_process_new(struct sk_process *process, const char *name, seL4_Word priority, seL4_CPtr fault_ep)
 {
-	struct sk_thread *thread = &process->thread;
+	sk_process_new_sized(process, name, priority, fault_ep, SK_PROCESS_CNODE_BITS);
+}
 
-	sk_thread_make(thread, name, priority);
-	process->vspace = sk_vspace_new();
-	process->cnode = sk_object_new(seL4_CapTableObject, SK_PROCESS_CNODE_BITS);
-	image_map(process);
-	thread_memory_map(process);
-	sk_process_give(process, seL4_CapInitThreadTCB, thread->tcb, seL4_AllRights, 0);
-	sk_process_give(process, seL4_CapInitThreadCNode, process->cnode, seL4_AllRights, GUARD);
-	sk_process_give(process, seL4_CapInitThreadVSpace, process->vspace, seL4_AllRights, 0);
-	if (fault_ep)
-		sk_must(seL4_CNode_Copy(process->cnode, FAULT_SLOT, SK_PROCESS_CNODE_BITS,
-					seL4_CapInitThreadCNode, fault_ep, SK_DEPTH, seL4_AllRights));
-	sk_must(seL4_TCB_Configure(thread->tcb, fault_ep ? FAULT_SLOT : 0, process->cnode, GUARD,
-				   process->vspace, 0, (seL4_Word)thread->ipc_buffer, thread->ipc_frame));
+void sk_process_thread_start(struct sk_thread *thread, void (*entry)(void *), void *argument,
+			     seL4_Word tcb_slot)
+{
+	sk_thread_run(thread, process_main, entry, argument, tcb_slot);
 }
 
 void sk_process_start(struct sk_process *process, void (*entry)(void *), void *argument)
 {
-	sk_thread_run(&process->thread, process_main, entry, argument, seL4_CapInitThreadTCB);
+	sk_process_thread_start(&process->thread, entry, argument, seL4_CapInitThreadTCB);
 }

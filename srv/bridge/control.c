@@ -1,0 +1,246 @@
+/* Requests of this node's programs, by control capabilities: see lib/skerry/cluster_control.h. */
+#include "srv/bridge/bridge.h"
+
+#include <string.h>
+#include <skerry/cluster_control.h>
+#include <skerry/object.h>
+
+/* --- watchers ----------------------------------------------------------------------------------- */
+
+void watchers_signal(struct bridge *b)
+{
+	for (uint64_t left = b->watchers; left; left &= left - 1)
+		seL4_Signal(SLOT_WATCHER + (unsigned)__builtin_ctzll(left));
+	b->news = false;
+}
+
+static enum cluster_error watch(struct bridge *b)
+{
+	for (unsigned i = 0; i < BRIDGE_WATCHERS; i++) {
+		if (b->watchers >> i & 1 && slot_is_used(SLOT_WATCHER + i))
+			continue;
+		if (object_of(SLOT_RECEIVE) != WIRE_NOTIFICATION)
+			return CLUSTER_INVALID;
+		slot_move(SLOT_WATCHER + i, SLOT_RECEIVE);
+		b->watchers |= UINT64_C(1) << i;
+		return CLUSTER_OK;
+	}
+	return CLUSTER_FULL;
+}
+
+/* --- names -------------------------------------------------------------------------------------- */
+
+void name_give_up(struct bridge *b, int place)
+{
+	names_withdraw(&b->names, place);
+	slot_delete(SLOT_NAME + (unsigned)place);
+	memset(b->name_export[place], 0, sizeof b->name_export[place]);
+	names_tell(b, place);
+	b->news = true;
+}
+
+static enum cluster_error publish(struct bridge *b, const char *name)
+{
+	unsigned object = object_of(SLOT_RECEIVE);
+	int place;
+
+	if (!object)
+		return CLUSTER_INVALID;
+	switch (names_publish(&b->names, name, &place)) {
+	case NAMES_OK:
+		break;
+	case NAMES_EXISTS:
+		return CLUSTER_EXISTS;
+	default:
+		return CLUSTER_FULL;
+	}
+	slot_move(SLOT_NAME + (unsigned)place, SLOT_RECEIVE);
+	b->name_object[place] = (uint8_t)object;
+	names_tell(b, place);
+	b->news = true;
+	return CLUSTER_OK;
+}
+
+static enum cluster_error withdraw(struct bridge *b, const char *name)
+{
+	int place = names_place(&b->names, NAMES_SELF, name);
+
+	if (place == NAMES_NOBODY)
+		return CLUSTER_NOT_FOUND;
+	name_give_up(b, place);
+	return CLUSTER_OK;
+}
+
+static void give(struct bridge *b, uint16_t reply, unsigned slot)
+{
+	seL4_SetCap(0, slot);
+	seL4_Send(SLOT_REPLY + reply, seL4_MessageInfo_new(CLUSTER_OK, 0, 1, 0));
+	reply_free(b, reply);
+}
+
+/* Of a name on another node, the answer comes with that node's. */
+static void lookup(struct bridge *b, uint16_t reply, const char *name)
+{
+	int node = names_winner(&b->names, name);
+	struct operation *open;
+
+	if (node == NAMES_NOBODY) {
+		reply_label(b, reply, CLUSTER_NOT_FOUND);
+		return;
+	}
+	if (node == NAMES_SELF) {
+		give(b, reply, SLOT_NAME + (unsigned)names_place(&b->names, NAMES_SELF, name));
+		return;
+	}
+	open = operation_new(b, (unsigned)node, TABLE_PLACES + (unsigned)node, PURPOSE_LOOKUP);
+	if (!open) {
+		reply_label(b, reply, CLUSTER_FULL);
+		return;
+	}
+	open->reply = reply;
+	open->message = (struct wire_message){.kind = WIRE_OPEN, .name = name};
+	operation_submit(b, open, NULL);
+}
+
+bool lookup_result(struct bridge *b, struct operation *operation, const struct wire_message *result)
+{
+	struct dependent nobody = {.index = TABLE_NONE};
+	seL4_Word slots[WIRE_CAPS];
+
+	if (result->outcome != OUTCOME_DONE) {
+		reply_label(b, operation->reply, CLUSTER_NOT_FOUND);
+		return true;
+	}
+	struct wire_cap cap = result->caps[0];
+	if (result->cap_count != 1 || cap.kind != WIRE_MINE) {
+		peer_blame(b, operation->peer, WIRE_REASON_BAD_CAPABILITY);
+		return false;
+	}
+	if (!cap_in(b, operation->peer, &cap, nobody))
+		return false;
+	caps_deliver(b, operation->peer, &cap, 1, slots);
+	give(b, operation->reply, (unsigned)slots[0]);
+	return true;
+}
+
+/* --- capabilities ------------------------------------------------------------------------------- */
+
+static enum cluster_error release(struct bridge *b, const struct arrival *a)
+{
+	unsigned peer;
+	struct import *import = seL4_MessageInfo_get_capsUnwrapped(a->info) & 1
+					? import_of_badge(b, a->caps[0], &peer)
+					: NULL;
+
+	if (!import || !import->given)
+		return CLUSTER_INVALID;
+	if (--import->given == 0) {
+		import->released = true;
+		import_settle(b, import);
+	}
+	return CLUSTER_OK;
+}
+
+/* --- answers with words --------------------------------------------------------------------------- */
+
+static seL4_Word *put_member(seL4_Word *words, const char *name, uint64_t epoch, seL4_Word flags)
+{
+	memcpy(words, name, CLUSTER_NAME_BYTES);
+	words[CLUSTER_NAME_WORDS] = epoch;
+	words[CLUSTER_NAME_WORDS + 1] = flags;
+	return words + CLUSTER_MEMBER_WORDS;
+}
+
+static void reply_words(struct bridge *b, uint16_t reply, size_t words)
+{
+	seL4_Send(SLOT_REPLY + reply, seL4_MessageInfo_new(CLUSTER_OK, 0, 0, words));
+	reply_free(b, reply);
+}
+
+static void members(struct bridge *b, uint16_t reply)
+{
+	seL4_Word *words = put_member(b->ipc->msg, b->names.node[NAMES_SELF], b->epoch,
+				      CLUSTER_MEMBER_HERE | CLUSTER_MEMBER_UP);
+
+	for (unsigned i = 0; i < b->peer_count; i++)
+		words = put_member(words, b->names.node[i], b->peers[i].session.peer_epoch,
+				   peer_is_up(b, i) ? CLUSTER_MEMBER_UP : 0);
+	reply_words(b, reply, (size_t)(words - b->ipc->msg));
+}
+
+void counts_get(const struct bridge *b, struct cluster_counts *counts)
+{
+	*counts = (struct cluster_counts){.replies = b->replies_used};
+	for (unsigned i = 0; i < b->peer_count; i++) {
+		counts->exports += b->exports.count[i];
+		counts->imports += b->imports.count[i];
+		counts->messages_held += b->peers[i].held;
+		counts->workers_busy += b->peers[i].serving;
+	}
+	for (unsigned i = 0; i < TABLE_PLACES; i++)
+		counts->references += b->exports.places[i].references +
+				      (b->imports.places[i].number ? b->imports.places[i].references : 0);
+	counts->calls_held = BRIDGE_OPERATIONS - b->operations_free;
+	counts->slots = counts->exports + counts->imports + counts->replies;
+	for (int place = 0; place < NAMES_EACH; place++)
+		counts->slots += b->names.claims[NAMES_SELF][place].stamp != 0;
+}
+
+static void count(struct bridge *b, uint16_t reply)
+{
+	struct cluster_counts counts;
+
+	counts_get(b, &counts);
+	memcpy(b->ipc->msg, &counts, sizeof counts);
+	reply_words(b, reply, sizeof counts / sizeof(seL4_Word));
+}
+
+/* --- requests ----------------------------------------------------------------------------------- */
+
+/* What can be answered by a number. */
+static enum cluster_error simple_request(struct bridge *b, const struct arrival *a, const char *name)
+{
+	switch (seL4_MessageInfo_get_label(a->info)) {
+	case CLUSTER_PUBLISH:
+		return wire_is_name(name) ? publish(b, name) : CLUSTER_INVALID;
+	case CLUSTER_WITHDRAW:
+		return withdraw(b, name);
+	case CLUSTER_RELEASE:
+		return release(b, a);
+	case CLUSTER_PROBE:
+		exports_probe(b);
+		return CLUSTER_OK;
+	case CLUSTER_WATCH:
+		return watch(b);
+	default:
+		return CLUSTER_INVALID;
+	}
+}
+
+static void answer(struct bridge *b, const struct arrival *a, const char *name)
+{
+	seL4_Word label = seL4_MessageInfo_get_label(a->info);
+
+	if (b->first_reply == TABLE_NONE)
+		reply_label(b, a->reply, CLUSTER_FULL);
+	else if (label == CLUSTER_LOOKUP)
+		lookup(b, a->reply, name);
+	else if (label == CLUSTER_MEMBERS)
+		members(b, a->reply);
+	else if (label == CLUSTER_COUNT)
+		count(b, a->reply);
+	else
+		reply_label(b, a->reply, simple_request(b, a, name));
+}
+
+void control_request(struct bridge *b, struct arrival *a)
+{
+	char name[CLUSTER_NAME_BYTES] = "";
+
+	if (seL4_MessageInfo_get_length(a->info) >= CLUSTER_NAME_WORDS)
+		memcpy(name, a->first, sizeof name - 1);
+	a->reply = reply_save(b);
+	if (a->reply != TABLE_NONE)
+		answer(b, a, name);
+	slot_delete(SLOT_RECEIVE);
+}

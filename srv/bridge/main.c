@@ -1,0 +1,153 @@
+/*
+ * The bridge's main thread. One round of its loop: wait for a message or an event, do what follows from it,
+ * let each session send what it can, set the alarm.
+ */
+#include "srv/bridge/bridge.h"
+
+#include <string.h>
+#include <skerry/object.h>
+
+/* splitmix64 (public domain, S. Vigna) */
+uint64_t bridge_random(struct bridge *b)
+{
+	uint64_t z = b->random += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return z ^ z >> 31;
+}
+
+/* --- events ------------------------------------------------------------------------------------- */
+
+static void ports_input(struct bridge *b)
+{
+	unsigned ports = b->ports.count(b->ports.context);
+
+	for (unsigned port = 0; port < ports; port++) {
+		const char *name = b->ports.name(b->ports.context, port);
+		if (name && strncmp(name, "control.", 8) == 0)
+			status_input(b, port);
+	}
+	for (unsigned i = 0; i < b->peer_count; i++)
+		peer_input(b, i);
+}
+
+static bool has_exports(const struct bridge *b)
+{
+	for (unsigned i = 0; i < b->peer_count; i++) {
+		if (b->exports.count[i])
+			return true;
+	}
+	for (int place = 0; place < NAMES_EACH; place++) {
+		if (b->names.claims[NAMES_SELF][place].stamp)
+			return true;
+	}
+	return false;
+}
+
+/* What is done from time to time. */
+static void clock_tick(struct bridge *b)
+{
+	b->alarm_at = UINT64_MAX;
+	for (unsigned i = 0; i < b->peer_count; i++) {
+		if (session_deadline(&b->peers[i].session) <= b->now) {
+			session_tick(&b->peers[i].session, b->now);
+			peer_events(b, i, NULL);
+		}
+	}
+	if (b->probe_at <= b->now)
+		exports_probe(b);
+	if (!b->open)
+		workers_expire(b);
+}
+
+static void event(struct bridge *b, seL4_Word badge)
+{
+	if (badge & (BRIDGE_BADGE_PORTS | BRIDGE_BADGE_CLOCK))
+		b->ports.interrupt(b->ports.context, badge);
+	workers_done(b, badge & ((UINT64_C(1) << BRIDGE_WORKERS) - 1));
+	if (badge & BRIDGE_BADGE_PORTS)
+		ports_input(b);
+	if (badge & BRIDGE_BADGE_CLOCK)
+		clock_tick(b);
+}
+
+/* --- the loop ----------------------------------------------------------------------------------- */
+
+static void alarm_set(struct bridge *b)
+{
+	uint64_t at = b->open ? UINT64_MAX : b->now + BRIDGE_RETURN_NS;
+
+	for (unsigned i = 0; i < b->peer_count; i++) {
+		uint64_t deadline = session_deadline(&b->peers[i].session);
+		at = deadline < at ? deadline : at;
+	}
+	if (b->probe_at <= b->now)
+		b->probe_at = has_exports(b) ? b->now + BRIDGE_PROBE_NS : UINT64_MAX;
+	else if (b->probe_at == UINT64_MAX && has_exports(b))
+		b->probe_at = b->now + BRIDGE_PROBE_NS;
+	at = b->probe_at < at ? b->probe_at : at;
+	if (at >= b->alarm_at)
+		return; /* what comes early is seen to have come early */
+	b->alarm_at = at;
+	b->ports.alarm(b->ports.context, at);
+}
+
+static void settle(struct bridge *b)
+{
+	for (unsigned i = 0; i < b->peer_count; i++)
+		peer_settle(b, i);
+	if (b->news)
+		watchers_signal(b);
+	bool open = calls_are_open(b);
+	b->counters.closed += b->open && !open;
+	b->open = open;
+	alarm_set(b);
+}
+
+/* The first registers and the capabilities of a message are spoiled by the next system call. */
+static void arrival_keep(const struct bridge *b, struct arrival *a)
+{
+	memcpy(a->first, b->ipc->msg, sizeof a->first);
+	memcpy(a->caps, b->ipc->caps_or_badges, sizeof a->caps);
+}
+
+static void next(struct bridge *b)
+{
+	struct arrival a;
+
+	a.info = seL4_Recv(b->open ? SLOT_ENDPOINT : SLOT_NOTIFICATION, &a.badge);
+	b->now = b->ports.now(b->ports.context);
+	if (a.badge & BRIDGE_BADGE_EVENT) {
+		event(b, a.badge);
+		return;
+	}
+	arrival_keep(b, &a);
+	if (a.badge & BADGE_RETURN)
+		worker_returned(b, &a);
+	else if (a.badge >> 32)
+		client_message(b, &a);
+	else
+		control_request(b, &a);
+}
+
+void bridge_main(void *bridge)
+{
+	struct bridge *b = bridge;
+
+	b->ipc = seL4_GetIPCBuffer();
+	seL4_SetCapReceivePath(seL4_CapInitThreadCNode, SLOT_RECEIVE, SK_DEPTH);
+	exports_init(&b->exports);
+	imports_init(&b->imports);
+	calls_init(b);
+	workers_init(b);
+	b->open = true;
+	b->alarm_at = b->probe_at = UINT64_MAX;
+	b->ports.start(b->ports.context);
+	b->now = b->ports.now(b->ports.context);
+	event(b, BRIDGE_BADGE_EVENT | BRIDGE_BADGE_PORTS);
+	for (;;) {
+		settle(b);
+		next(b);
+	}
+}
