@@ -45,7 +45,7 @@
  * Sizes. For tests that shall meet every rare path, VM_SMALL makes all of them tiny, and VM_TIGHT all but
  * that of blocks, which the compiler has more to do with when they are long. SAMPLES_HOT budgets must have
  * ended at a block that a region is to begin with; SAMPLES_WAIT are let pass after a try in vain. A call is made a
- * region only after TRIES_CALL such, when it is clearer which way it takes.
+ * region only after TRIES_CALL such, when it is clearer which way it takes. A loop that was ENTERED_OFTEN is judged.
  */
 #ifdef VM_SMALL
 #define TLB_SIZE     2
@@ -60,6 +60,7 @@
 #define SAMPLES_HOT  1
 #define SAMPLES_WAIT 2
 #define TRIES_CALL   0
+#define ENTERED_OFTEN 20
 #elif defined(VM_TIGHT)
 #define TLB_SIZE     4
 #define JUMP_SIZE    2
@@ -73,6 +74,7 @@
 #define SAMPLES_HOT  1
 #define SAMPLES_WAIT 4
 #define TRIES_CALL   0
+#define ENTERED_OFTEN 20
 #else
 #define TLB_SIZE     256
 #define JUMP_SIZE    1024
@@ -86,6 +88,7 @@
 #define SAMPLES_HOT  2
 #define SAMPLES_WAIT 60
 #define TRIES_CALL   1
+#define ENTERED_OFTEN 1000
 #endif
 
 /* Two at least: see struct tlb_entry. */

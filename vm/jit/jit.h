@@ -57,6 +57,8 @@ struct code {
 			    look */
 	uint8_t tries;   /* to make it the first of a region */
 	struct region *region;   /* that begins here, or NULL */
+	uint32_t entered, ended; /* such a loop: how often, and budgets within it */
+	bool left_soon;          /* it did not go round often enough */
 	struct region_use *uses; /* regions that this is part of */
 };
 

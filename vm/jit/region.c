@@ -6,10 +6,13 @@
 #include "vm/jit/jit.h"
 
 /* With each try in vain there is twice as long a wait, up to this one. */
-#define TRIES_MAX 5
+#define TRIES_MAX  5
+
+/* Instructions that a loop should execute each time that it is entered. */
+#define LOOP_INSNS 100
 
 /* Blocks that are looked at. */
-#define LOOK_MAX  64
+#define LOOK_MAX   64
 
 struct search {
 	struct code *code[LOOK_MAX];
@@ -181,6 +184,29 @@ static bool find_call(struct region *region, struct code *code)
 
 /* --- both --- */
 
+static void drop(struct jit *jit, struct region *region)
+{
+	region->dead = true;
+	region->code[0]->region = NULL;
+	vm_translator_restore(jit, region);
+}
+
+/* Drops the loops with this code that are left so soon that coming in and going out costs more than they
+ * give. */
+static void judge(struct jit *jit, struct code *code)
+{
+	for (struct region_use *use = code->uses; use; use = use->next) {
+		struct region *region = use->region;
+		struct code *first = region->code[0];
+
+		if (region->dead || region->call || first->entered < ENTERED_OFTEN ||
+		    (uint64_t)first->ended * SLICE >= (uint64_t)first->entered * LOOP_INSNS)
+			continue;
+		first->left_soon = true;
+		drop(jit, region);
+	}
+}
+
 static void use(struct jit *jit, struct region *region, struct code *code)
 {
 	struct region_use *use = vm_jit_record(jit, sizeof(*use));
@@ -190,22 +216,29 @@ static void use(struct jit *jit, struct region *region, struct code *code)
 	code->uses = use;
 }
 
+static bool choose(struct code *code, struct region *region)
+{
+	struct search search = {.code = {code}, .count = 1};
+
+	return (!code->left_soon && find_loop(&search, region)) ||
+	       (code->tries > TRIES_CALL && find_call(region, code));
+}
+
 void vm_jit_sample(struct vm *vm, struct code *code)
 {
 	struct jit *jit = vm->jit;
-	struct search search = {.code = {code}, .count = 1};
 	struct region *region, found;
 	bool recalled;
 	uint64_t before, start,
 		records = sizeof(*region) + REGION_TRACES * TRACE_LINKS * sizeof(struct link_site) +
 			  REGION_BLOCKS * (sizeof(struct region_use) + RECORD_ALIGN) + RECORD_ALIGN;
 
-	if (code->region || !is_plain(code) || ++code->samples < SAMPLES_HOT)
+	if (!is_plain(code) || ++code->samples < SAMPLES_HOT)
 		return;
-	code->samples = (int16_t) - (SAMPLES_WAIT << code->tries);
+	code->samples = (int16_t)(0 - (SAMPLES_WAIT << code->tries));
 	code->tries += code->tries < TRIES_MAX;
-	if (!(find_loop(&search, &found) || (code->tries > TRIES_CALL && find_call(&found, code))) ||
-	    !vm_jit_room(vm, REGION_MAX, records))
+	judge(jit, code);
+	if (code->region || !choose(code, &found) || !vm_jit_room(vm, REGION_MAX, records))
 		return;
 	region = vm_jit_record(jit, sizeof(*region));
 	*region = found;
@@ -220,6 +253,7 @@ void vm_jit_sample(struct vm *vm, struct code *code)
 	}
 	vm_jit_appended(vm, code, region->entry, before);
 	code->region = region;
+	code->entered = code->ended = 0;
 	vm_translator_replace(jit, region);
 	if (recalled)
 		return;
@@ -229,14 +263,8 @@ void vm_jit_sample(struct vm *vm, struct code *code)
 
 void vm_jit_kill_regions(struct jit *jit, struct code *code)
 {
-	for (struct region_use *use = code->uses; use; use = use->next) {
-		struct region *region = use->region;
-
-		if (region->dead)
-			continue;
-		region->dead = true;
-		region->code[0]->region = NULL;
-		vm_translator_restore(jit, region);
-	}
+	for (struct region_use *use = code->uses; use; use = use->next)
+		if (!use->region->dead)
+			drop(jit, use->region);
 	code->uses = NULL;
 }

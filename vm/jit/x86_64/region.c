@@ -130,6 +130,15 @@ static void need_unit(struct translation *t)
 	emit_fix(with, e->at);
 }
 
+/* One more, in a field of the first block's code. */
+static void put_tally(struct translation *t, size_t field)
+{
+	uint8_t *address = emit_address(&t->emit, RAX, (uintptr_t)t->region->code[0]);
+
+	vm_keep_moves(t->jit, MOVES_CODE, address, 0);
+	emit_alu_imm(&t->emit, ALU_ADD, 32, in_memory(RAX, (int32_t)field), 1);
+}
+
 void vm_compile_region(struct jit *jit, struct region *region)
 {
 	struct translation *t = translation_begin(jit, region);
@@ -140,6 +149,8 @@ void vm_compile_region(struct jit *jit, struct region *region)
 	homes_choose(t);
 	region->entry = e->at + e->to_run;
 	need_unit(t);
+	if (has_homes(t))
+		put_tally(t, offsetof(struct code, entered));
 	homes_enter(t);
 	trace_of(t, region->code[0]->pc);
 	for (unsigned i = 0; i < t->heads; i++) {
@@ -156,6 +167,8 @@ void vm_compile_region(struct jit *jit, struct region *region)
 	for (unsigned i = 0; i < t->heads; i++) {
 		emit_fix(spent[i], e->at);
 		emit_alu_imm(e, ALU_ADD, 64, in_reg(BUDGET), insns[i]);
+		if (has_homes(t))
+			put_tally(t, offsetof(struct code, ended));
 		homes_leave(t);
 		go_plain(t, region->code[t->head[i]]);
 	}
