@@ -32,7 +32,7 @@ VERSION  := 0.1.0
 WARN     := -Wall -Wextra -Werror
 CFLAGS   := -std=gnu11 $(OPT) -g $(WARN) -fno-strict-aliasing -MMD -MP
 HOSTINC  := -I. -Iabi -Iabi/riscv64 -Iport/isa-riscv64 -Iport/vm
-LDLIBS   := -lelf -ldw -lfdt -lzstd -lpthread -lm
+LDLIBS   := -lelf -ldw -lfdt -lzstd -lssl -lcrypto -lpthread -lm
 ifneq ($(SANITIZE),)
 CFLAGS   += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS  += -fsanitize=$(SANITIZE)
@@ -45,7 +45,7 @@ JIT        := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),x86_64,none)
 
 KERNEL_SRC := $(wildcard kernel/*/*.c) $(wildcard port/isa-riscv64/*.c)
 VM_SRC     := $(wildcard vm/*.c vm/*/*.c vm/jit/$(JIT)/*.c)
-HOST_SRC   := $(wildcard port/vm/*.c host/linux/*.c cluster/sim/*.c cmd/*.c)
+HOST_SRC   := $(wildcard port/vm/*.c host/linux/*.c cluster/link/*.c cluster/sim/*.c cmd/*.c)
 SKERRY_SRC := $(KERNEL_SRC) $(VM_SRC) $(HOST_SRC)
 SKERRY_OBJ := $(SKERRY_SRC:%.c=$(BUILD)/host/%.o) $(BUILD)/host/cmd/metal_kernel.o
 

@@ -3,12 +3,15 @@
 #include <string.h>
 
 #include "cmd/cluster_sim.h"
+#include "cmd/cluster_up.h"
 #include "cmd/options.h"
 
 static const struct command {
 	const char *name, *summary;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+	{"up", "nodes on this machine, a process each", command_cluster_up},
+	{"status", "what the nodes of such a cluster have to say", command_cluster_status},
 	{"sim", "a cluster in one process and in virtual time, with faults", command_cluster_sim},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])

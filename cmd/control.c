@@ -1,6 +1,6 @@
 /*
- * Looking into a run. A request is one line, "ps FORMAT" or "caps FORMAT"; the answer is a line that begins
- * with "ok", and what was asked for, or a line that says why not.
+ * Looking into a run. A request is one line, "ps FORMAT", "caps FORMAT" or, of a node, "status"; the answer is a line
+ * that begins with "ok", and what was asked for, or a line that says why not.
  */
 #define _GNU_SOURCE
 #include "cmd/control.h"
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cmd/options.h"
+#include "cmd/ports.h"
 #include "host/host.h"
 #include "port/vm/graph.h"
 #include "port/vm/snapshot.h"
@@ -19,6 +20,7 @@
 #define OK       "ok\n"
 
 static struct host_control *control;
+static bool status_asked; /* somebody waits for the guest's answer */
 
 static const char *const formats[] = {
 	[GRAPH_TEXT] = "text",
@@ -67,6 +69,18 @@ static bool print(struct node *node, const char *what, const char *format, FILE 
 	return false;
 }
 
+/* The guest has been asked: passes on what it answers. */
+static void status_turn(void)
+{
+	size_t size;
+	char *bytes = ports_status(&size);
+
+	if (!bytes)
+		return;
+	status_asked = false;
+	host_control_answer(control, bytes, size);
+}
+
 void control_turn(struct node *node)
 {
 	const char *line = control ? host_control_request(control) : NULL;
@@ -75,8 +89,15 @@ void control_turn(struct node *node)
 	bool good;
 	FILE *out;
 
+	if (status_asked)
+		status_turn();
 	if (!line)
 		return;
+	if (ports_are_there() && strcmp(line, "status") == 0) {
+		ports_status_ask();
+		status_asked = true;
+		return;
+	}
 	out = open_memstream(&bytes, &size);
 	if (out) {
 		fputs(OK, out);

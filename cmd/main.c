@@ -36,7 +36,9 @@ static const struct command {
 } commands[] = {
 	{"run", "boot an image", command_run, help_run},
 	{"replay", "repeat a recorded run", command_run, help_replay},
+	{"node", "boot an image as a node of a cluster", command_run, help_node},
 	{"cluster", "run several nodes together", command_cluster, help_cluster},
+	{"key", "make a node's key", command_key, help_key},
 	{"inspect", "say what is in an image, and why it would not boot", command_inspect, help_inspect},
 	{"disasm", "show the code that the compiler makes of an image's", command_disasm, help_disasm},
 	{"image", "make a bootable file for bare metal", command_image, help_image},

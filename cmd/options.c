@@ -39,6 +39,11 @@ enum {
 	OPT_TRACE_BUFFER,
 	OPT_CONTROL,
 	OPT_GDB,
+	OPT_NAME,
+	OPT_KEY,
+	OPT_LISTEN,
+	OPT_JOIN,
+	OPT_PEER,
 };
 
 static const struct option long_options[] = {
@@ -66,105 +71,15 @@ static const struct option long_options[] = {
 	{"trace-buffer", required_argument, NULL, OPT_TRACE_BUFFER},
 	{"control", required_argument, NULL, OPT_CONTROL},
 	{"gdb", required_argument, NULL, OPT_GDB},
+	{"name", required_argument, NULL, OPT_NAME},
+	{"key", required_argument, NULL, OPT_KEY},
+	{"listen", required_argument, NULL, OPT_LISTEN},
+	{"join", required_argument, NULL, OPT_JOIN},
+	{"peer", required_argument, NULL, OPT_PEER},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
-
-void help_run(void)
-{
-	printf("Usage: skerry run IMAGE [OPTION]...\n"
-	       "Boots IMAGE, a riscv64 root-server ELF or an seL4 image made for QEMU's riscv64 virt board.\n"
-	       "The guest's console is standard input and output; at a terminal, Ctrl-A x quits.\n"
-	       "\n"
-	       "      --on vm            on Skerry's own machine [default]\n"
-	       "      --on qemu          on the bare-metal kernel, under qemu-system-riscv64 (not with "
-	       "--stats)\n"
-	       "  -m, --memory SIZE      RAM of the machine, such as 512M or 1G (a bare number is MiB) "
-	       "[512M]\n"
-	       "      --time virtual     guest time advances with instructions: runs repeat exactly "
-	       "[default]\n"
-	       "      --time real        guest time is the host's clock\n"
-	       "      --tier auto        guest instructions that are executed often are compiled to the "
-	       "host's, where\n"
-	       "                         there is a compiler for it; the guest cannot tell [default]\n"
-	       "      --tier interp      all are interpreted\n"
-	       "      --tier jit         all are compiled\n"
-	       "      --timeout TIME     end with status 124 after TIME of the host's clock, such as 10s, "
-	       "500ms,\n"
-	       "                         2m or 1h (a bare number is seconds)\n"
-	       "      --expect TEXT      end with status 0 once TEXT has been printed; repeatable, in order\n"
-	       "      --fail TEXT        end with status 1 when TEXT is printed; repeatable\n"
-	       "      --abi PROFILE      the seL4 configuration the image was built for:\n");
-	for (unsigned i = 0; profile_name(i); i++)
-		printf("                           %-9s%s%s\n", profile_name(i), profile_summary(i),
-		       i == 0 ? " [default]" : "");
-	printf("      --root-cnode-bits N  size of the root CNode, 5 to 24 [the profile's]\n"
-	       "      --domains N        number of scheduling domains, 1 to 16 [1]\n"
-	       "      --disk FILE        the virtio block device in slot 7 (0x10008000)\n"
-	       "      --virtio legacy|modern   what the virtio-mmio slots speak [legacy, as QEMU 7.2]\n"
-	       "      --dtb FILE|image   device tree for the root server: from FILE, or the one inside "
-	       "IMAGE\n"
-	       "                         [the machine's own]\n"
-	       "      --snapshot FILE[@TIME]   write the whole system to FILE at guest time TIME, such as "
-	       "1.5s "
-	       "or\n"
-	       "                         200ms; without it when the run ends, and whenever SIGUSR1 comes\n"
-	       "      --restore FILE     start from such a snapshot instead of an IMAGE\n"
-	       "      --record FILE      record all that enters the run, for skerry replay\n"
-	       "      --gdb [HOST:]PORT  wait there for a debugger [HOST 127.0.0.1]; PORT 0 takes a free "
-	       "one\n"
-	       "  -S                     with --gdb: run nothing before it is there\n"
-	       "      --stats[=json]     at the end, print what the run did to standard error\n"
-	       "      --trace FILE       write what the kernel did, for Perfetto; Chrome's JSON if FILE ends "
-	       "in "
-	       ".json\n"
-	       "      --trace-buffer SIZE  keep so much of the newest, 64K to 4G [16M: 262,144 events]\n"
-	       "      --code-cache DIR   keep compiled code in DIR, which only you can write to, for further "
-	       "runs\n"
-	       "      --perf-map         name compiled code for perf, in /tmp/perf-PID.map\n"
-	       "      --control FILE     make a socket at which skerry ps and skerry caps look into the run\n"
-	       "  -v, --verbose          say what is booted, and how the run ends\n"
-	       "  -h, --help             show this\n"
-	       "\n"
-	       "Exit status: that of the guest's test finisher (0: pass); 0 when every --expect was "
-	       "printed;\n"
-	       "1 --fail printed, or --expect missing; 2 wrong command line; 124 timeout; 125 nothing can "
-	       "ever\n"
-	       "run again, or the console is closed; 126 the image cannot boot; 128 + N ended by signal "
-	       "N.\n");
-}
-
-void help_replay(void)
-{
-	printf("Usage: skerry replay FILE [OPTION]...\n"
-	       "Repeats a run that `skerry run IMAGE --record FILE` recorded, instruction for instruction, "
-	       "and\n"
-	       "says how it ended. Nothing but FILE is needed.\n"
-	       "\n"
-	       "      --to TIME          stop at guest time TIME, such as 1.5s, 200ms or 81234567ns, or "
-	       "after "
-	       "so\n"
-	       "                         many instructions as reports say, such as 81234567i; show where the "
-	       "guest is\n"
-	       "      --snapshot FILE[@TIME]   write the whole system to FILE at guest time TIME, without "
-	       "it\n"
-	       "                         where the replay stops\n"
-	       "      --trace FILE, --trace-buffer SIZE   write what the kernel did, as skerry run does\n"
-	       "      --gdb [HOST:]PORT, -S    debug it, forwards and backwards, as skerry run does\n"
-	       "      --timeout TIME     end with status 124 after TIME of the host's clock\n"
-	       "      --tier auto|interp|jit   as of skerry run: any may replay what another recorded\n"
-	       "      --perf-map, --code-cache DIR   as of skerry run\n"
-	       "      --stats[=json]     at the end, print what the run did to standard error\n"
-	       "  -v, --verbose          say what is replayed\n"
-	       "  -h, --help             show this\n"
-	       "\n"
-	       "Exit status: that of the recorded run; 0 with --to, or if the recording was cut off; 1 if "
-	       "the\n"
-	       "replay differs from the recording; 2 wrong command line; 124 timeout; 126 FILE cannot be "
-	       "replayed;\n"
-	       "128 + N ended by signal N.\n");
-}
 
 /* The command whose help a mistake points to. */
 static const char *command = "run";
@@ -402,6 +317,52 @@ static bool gdb_parse(char *text, struct run_options *options)
 	return true;
 }
 
+static bool url_parse(const char *option, const char *text, struct link_url *list, unsigned *count)
+{
+	const char *wrong;
+
+	if (*count == LINK_URLS)
+		return mistake("%s %s: there are %u already", option, text, LINK_URLS);
+	wrong = link_url_parse(text, &list[*count]);
+	if (wrong)
+		return mistake("%s %s: %s", option, text, wrong);
+	(*count)++;
+	return true;
+}
+
+static bool name_parse(const char *option, const char *text, size_t length, char name[LINK_NAME_SIZE])
+{
+	if (!link_name_valid(text, length))
+		return mistake(
+			"%s %s: a name is up to 15 small letters, digits and hyphens, and begins with a "
+			"letter",
+			option, text);
+	memcpy(name, text, length);
+	name[length] = 0;
+	return true;
+}
+
+/* NAME or NAME=PUBKEY */
+static bool peer_parse(const char *text, struct links_config *links)
+{
+	const char *equals = strchr(text, '=');
+	struct link_peer *peer = &links->peer[links->peers];
+
+	if (links->peers == LINK_PEERS)
+		return mistake("--peer %s: there are %u already", text, LINK_PEERS);
+	if (!name_parse("--peer", text, equals ? (size_t)(equals - text) : strlen(text), peer->name))
+		return false;
+	for (unsigned i = 0; i < links->peers; i++)
+		if (strcmp(links->peer[i].name, peer->name) == 0)
+			return mistake("--peer %s: %s is there already", text, peer->name);
+	peer->has_key = equals;
+	if (equals && !link_key_parse(equals + 1, peer->key))
+		return mistake("--peer %s: a public key is 64 hexadecimal digits, as skerry key prints it",
+			       text);
+	links->peers++;
+	return true;
+}
+
 static bool tier_parse(const char *text, struct run_options *options)
 {
 	static const char *const names[] = {"auto", "interp", "jit"};
@@ -477,6 +438,17 @@ static bool option_parse(int option, char *text, struct run_options *options)
 		return true;
 	case OPT_TO:
 		return to_parse(text, options);
+	case OPT_NAME:
+		return name_parse("--name", text, strlen(text), options->links.name);
+	case OPT_KEY:
+		options->key = text;
+		return true;
+	case OPT_LISTEN:
+		return url_parse("--listen", text, options->links.listen, &options->links.listens);
+	case OPT_JOIN:
+		return url_parse("--join", text, options->links.join, &options->links.joins);
+	case OPT_PEER:
+		return peer_parse(text, &options->links);
 	default:
 		return stats_parse(text, &options->stats);
 	}
@@ -510,10 +482,20 @@ static bool is_of_machine(int option)
 	       option == OPT_DOMAINS || option == OPT_DTB || option == OPT_VIRTIO;
 }
 
-static bool is_for(int option, bool replay)
+static bool is_of_node(int option)
 {
+	return option == OPT_NAME || option == OPT_KEY || option == OPT_LISTEN || option == OPT_JOIN ||
+	       option == OPT_PEER;
+}
+
+/* What `command` takes. */
+static bool is_for(int option, bool replay, bool node)
+{
+	if (node) /* what comes from other nodes is neither recorded nor part of a snapshot */
+		return option != OPT_TO && option != OPT_TIME && option != OPT_SNAPSHOT &&
+		       option != OPT_RESTORE && option != OPT_RECORD;
 	if (!replay)
-		return option != OPT_TO;
+		return option != OPT_TO && !is_of_node(option);
 	return option == OPT_TO || option == OPT_SNAPSHOT || option == OPT_TIMEOUT || option == OPT_STATS ||
 	       option == OPT_TRACE || option == OPT_TRACE_BUFFER || option == OPT_GDB || option == OPT_TIER ||
 	       option == OPT_PERF_MAP || option == OPT_CODE_CACHE || option == 'S' || option == 'v';
@@ -550,6 +532,25 @@ static bool files_agree(const struct run_options *options)
 	return true;
 }
 
+static bool node_agrees(const struct run_options *options)
+{
+	const struct links_config *links = &options->links;
+	bool tcp = false;
+
+	if (!*links->name)
+		return mistake("a node needs a name: --name NAME");
+	for (unsigned i = 0; i < links->peers; i++)
+		if (strcmp(links->peer[i].name, links->name) == 0)
+			return mistake("--peer %s: that is the node itself", links->name);
+	for (unsigned i = 0; i < links->listens; i++)
+		tcp |= links->listen[i].kind == LINK_TCP;
+	for (unsigned i = 0; i < links->joins; i++)
+		tcp |= links->join[i].kind == LINK_TCP;
+	if (tcp && !options->key)
+		return mistake("over TCP a node needs a key: --key FILE, made by skerry key new FILE");
+	return true;
+}
+
 /* What can only be said when all options are known; `of_machine`: the last of those that was given, or 0. */
 static bool options_agree(const struct run_options *options, int of_machine)
 {
@@ -559,12 +560,14 @@ static bool options_agree(const struct run_options *options, int of_machine)
 		return mistake("--trace-buffer: without --trace FILE nothing is traced");
 	if (options->gdb_wait && !options->gdb_host)
 		return mistake("-S waits for a debugger: say where, with --gdb PORT");
-	if (!files_agree(options))
+	if (!files_agree(options) || (options->node && !node_agrees(options)))
 		return false;
 	if (!options->on_qemu)
 		return true;
 	if (options->trace)
 		return mistake("--trace: only Skerry's own machine is traced; leave out --on qemu");
+	if (options->node)
+		return mistake("node: only Skerry's own machine has links; leave out --on qemu");
 	if (options->control)
 		return mistake(
 			"--control: only Skerry's own machine can be looked into; leave out --on qemu");
@@ -606,23 +609,24 @@ static bool image_take(int argc, char **argv, struct run_options *options, bool 
 
 bool options_parse(int argc, char **argv, struct run_options *options, int *status)
 {
-	bool replay = strcmp(argv[0], "replay") == 0;
+	bool replay = strcmp(argv[0], "replay") == 0, node = strcmp(argv[0], "node") == 0;
 	int option, of_machine = 0;
 
 	memset(options, 0, sizeof *options);
 	options->to_ns = options->to_position = TIME_END;
+	options->node = options->real_time = node;
 	command = argv[0];
 	*status = STATUS_USAGE;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":m:vhS", long_options, NULL)) != -1) {
 		if (option == 'h') {
-			(replay ? help_replay : help_run)();
+			(replay ? help_replay : node ? help_node : help_run)();
 			*status = STATUS_OK;
 			return false;
 		}
 		if (option == '?' || option == ':')
 			return option_refuse(option, argv[optind - 1]);
-		if (!is_for(option, replay))
+		if (!is_for(option, replay, node))
 			return mistake("--%s is not an option of %s", option_name(option), command);
 		if (!option_parse(option, optarg, options))
 			return false;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cluster/link/link.h"
 #include "vm/vm.h"
 
 #define MIB         (1ull << 20)
@@ -59,10 +60,13 @@ struct run_options {
 	bool perf_map;
 	const char *code_cache; /* folder; NULL: none */
 	bool verbose;
-	const char *gdb_host; /* NULL: no debugger */
-	uint16_t gdb_port;    /* 0: any */
-	bool gdb_wait;        /* before the first instruction */
-	char *const *debug;   /* `skerry debug`: further arguments of the debugger, up to a NULL; else NULL */
+	const char *gdb_host;      /* NULL: no debugger */
+	uint16_t gdb_port;         /* 0: any */
+	bool gdb_wait;             /* before the first instruction */
+	bool node;                 /* `skerry node`: */
+	struct links_config links; /* to whom; without the functions */
+	const char *key;           /* file; NULL: none */
+	char *const *debug; /* `skerry debug`: further arguments of the debugger, up to a NULL; else NULL */
 };
 
 /*
@@ -78,6 +82,8 @@ void options_free(struct run_options *options);
 
 void help_run(void);
 void help_replay(void);
+void help_node(void);
+void help_key(void);
 void help_cluster(void);
 void help_inspect(void);
 void help_image(void);
@@ -94,7 +100,8 @@ const char *time_text(uint64_t ns, char text[32]);
 /* Prints one line "skerry: …" to standard error. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-int command_run(int argc, char **argv); /* of `skerry replay` too */
+int command_run(int argc, char **argv); /* of `skerry replay` and `skerry node` too */
+int command_key(int argc, char **argv);
 int command_cluster(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 int command_image(int argc, char **argv);

@@ -11,6 +11,7 @@
 #include "cmd/control.h"
 #include "cmd/gdb_server.h"
 #include "cmd/perf_map.h"
+#include "cmd/ports.h"
 #include "cmd/report.h"
 #include "cmd/run.h"
 #include "cmd/trace.h"
@@ -116,12 +117,16 @@ static bool vm_start(struct run *run)
 			.write = disk_write,
 			.flush = disk_flush,
 		};
+	if (options->node && !ports_begin(run, &config.board))
+		return false;
 	if (!saved_attach(run, &config))
 		return false;
 	vm.node = run->saved.start ? node_create_restored(&config, run->saved.start, error, sizeof error)
 				   : node_create(&config, error, sizeof error);
 	if (!vm.node)
 		return run_no_boot(run, error);
+	if (options->node)
+		ports_attach(vm.node);
 	if (options->code_cache && !code_cache_begin(vm.node, &run->image, options->code_cache)) {
 		run->status = STATUS_NO_BOOT;
 		return false;
@@ -235,6 +240,19 @@ static enum run_state replay_turn(struct run *run)
 	return RUN_BROKEN;
 }
 
+/*
+ * What comes from the console and from other nodes; true if the guest got something. A guest that idles now gets it
+ * from vm_idle(), which looks anyway.
+ */
+static bool outside(const struct console_guest *guest, bool idles)
+{
+	bool input = false, fed = ports_offer();
+
+	if (!idles)
+		fed |= ports_look(console_input_open(), NULL, 0, &input);
+	return ((input || console_input_waiting()) && console_feed(guest)) || fed;
+}
+
 static enum run_state vm_turn(struct run *run)
 {
 	struct console_guest guest = console_guest(run);
@@ -263,7 +281,10 @@ static enum run_state vm_turn(struct run *run)
 		gdb_server_at_present();
 	if (state == NODE_HALTED)
 		return gdb_server_halted(node_exit_status(vm.node)) ? RUN_GOES_ON : RUN_HALTED;
-	fed = at_boundary && console_feed(&guest);
+	if (ports_are_there())
+		fed = outside(&guest, state == NODE_IDLE);
+	else
+		fed = at_boundary && console_feed(&guest);
 	saved_flush(run, false);
 	return fed || state != NODE_IDLE ? RUN_GOES_ON : RUN_IDLE;
 }
@@ -280,10 +301,12 @@ static void skip_to(struct run *run, uint64_t time, bool chosen)
 /* The node has nothing to do before guest time vm.until. */
 static bool vm_idle(struct run *run)
 {
-	uint64_t now = node_time(vm.node), until = vm.until, before = host_clock_ns(), slept;
+	uint64_t now = node_time(vm.node), until = vm.until, before = host_clock_ns(), sleep, slept;
 	struct console_guest guest = console_guest(run);
+	bool input;
 
-	if (until == NODE_FOREVER && !console_input_possible(&guest)) {
+	if (until == NODE_FOREVER && !console_input_possible(&guest) &&
+	    !(ports_are_there() && ports_wanted())) {
 		if (gdb_server_stuck(run))
 			return false;
 		if (run_stuck(run))
@@ -297,8 +320,14 @@ static bool vm_idle(struct run *run)
 	if (until <= now)
 		return false;
 	saved_flush(run, true);
-	host_wait(console_input_open(), gdb_server_link(),
-		  control_sleep(until == NODE_FOREVER ? UINT64_MAX : until - now));
+	sleep = control_sleep(until == NODE_FOREVER ? UINT64_MAX : until - now);
+	if (ports_are_there()) {
+		ports_look(console_input_open(), gdb_server_link(), sleep, &input);
+		if (input)
+			console_feed(&guest);
+		return false;
+	}
+	host_wait(console_input_open(), gdb_server_link(), sleep);
 	if (run->options.real_time)
 		return false;
 	slept = host_clock_ns() - before;
@@ -344,6 +373,7 @@ static void vm_close(struct run *run)
 		node_destroy(vm.node);
 	}
 	vm.node = NULL;
+	ports_end();
 	code_cache_free();
 	perf_map_end();
 }

@@ -65,6 +65,9 @@ void host_thread_join(struct host_thread *thread);
 uint64_t host_clock_ns(void); /* never goes back; from an arbitrary start */
 uint64_t host_wall_ns(void);  /* since 1970, UTC */
 
+/* Bytes that nobody can guess. */
+void host_random(void *bytes, size_t size);
+
 /* --- the console: standard input and output --------------------------------------------------- */
 
 /* Is standard input a terminal that belongs to us (not to a job in the foreground)? */
@@ -98,10 +101,26 @@ struct host_link;
  */
 void host_wait(bool input, const struct host_link *link, uint64_t timeout_ns);
 
+/* One of several things to wait for. */
+enum host_source { HOST_SOURCE_INPUT, HOST_SOURCE_LINK, HOST_SOURCE_SOCKET, HOST_SOURCE_PROGRAM };
+struct host_event {
+	enum host_source source; /* input is the console's */
+	const void *of;          /* the link, socket or program */
+	bool read, write;        /* of a socket: what to wait for */
+	bool came;               /* the result */
+};
+#define HOST_EVENTS_MAX 64 /* in one call */
+/* As host_wait(), until one of them comes. With a timeout of 0 it only looks. */
+void host_wait_for(struct host_event *event, unsigned count, uint64_t timeout_ns);
+
 /* --- files ----------------------------------------------------------------------------------- */
 
 /* The contents of a regular file in memory from malloc(); NULL on failure. */
 void *host_file_load(const char *path, uint64_t *size);
+/* The same, but that nobody except its owner (and the administrator) may read it. */
+void *host_file_load_private(const char *path, uint64_t *size);
+/* A new file that only its owner can read or write; false also if something is there already. */
+bool host_file_create_private(const char *path, const void *bytes, uint64_t size);
 /* Do both name one regular file, there or yet to be made? */
 bool host_file_is_same(const char *path, const char *other);
 /* Writes a whole file; a regular one that could not be written in full is removed again. */
@@ -132,6 +151,13 @@ struct host_output *host_profile_create(void);
  */
 struct host_folder;
 struct host_folder *host_folder_open(const char *path);
+/* One process at a time can have it, until it closes the folder. */
+bool host_folder_lock(struct host_folder *folder);
+void host_folder_delete(struct host_folder *folder, const char *name);
+/* Where such a folder of this user's can be, while the system runs; valid until the next call. */
+const char *host_folder_usual(const char *name);
+/* Goes if it is empty. */
+void host_folder_remove(const char *path);
 void host_folder_close(struct host_folder *folder);
 bool host_folder_has(struct host_folder *folder, const char *name);
 void *host_folder_load(struct host_folder *folder, const char *name, uint64_t *size); /* from malloc() */
@@ -196,6 +222,39 @@ int host_link_read(struct host_link *link, void *buffer, size_t size);
 bool host_link_write(struct host_link *link, const void *bytes, size_t size);
 void host_link_hang_up(struct host_link *link);
 
+/* --- connections to other nodes --------------------------------------------------------------------- */
+
+/*
+ * A stream to another process, perhaps on another host, or what others may connect to. Nothing here waits: what
+ * cannot be done now can be when host_wait_for() says so.
+ */
+struct host_socket;
+
+/* Where others of this machine can connect: a file, which goes when the socket is closed. NULL on failure. */
+struct host_socket *host_socket_listen_local(const char *path);
+/* A TCP port of this machine; 0: any. */
+struct host_socket *host_socket_listen(const char *host, uint16_t port);
+uint16_t host_socket_port(const struct host_socket *socket);
+struct host_socket *host_socket_accept(struct host_socket *listener); /* NULL: nobody has come */
+
+/* Begins to connect. NULL on failure. */
+struct host_socket *host_socket_dial_local(const char *path);
+struct host_socket *host_socket_dial(const char *host, uint16_t port);
+/* 1: it is connected; 0: not yet; -1: it failed. While the name of the host is looked up, host_wait_for() does not
+ * know of it: look again after HOST_DIAL_AGAIN_NS. */
+int host_socket_dialed(struct host_socket *socket);
+#define HOST_DIAL_AGAIN_NS 20000000ull
+
+void host_socket_close(struct host_socket *socket);
+/* Results as of host_console_read(). */
+int host_socket_read(struct host_socket *socket, void *buffer, size_t size);
+/* How much of it was sent; HOST_INPUT_NONE: nothing fits now; HOST_INPUT_END: nothing ever will. */
+int host_socket_write(struct host_socket *socket, const void *bytes, size_t size);
+/* Is the other side, on this machine, a process of the same user (or the administrator's)? */
+bool host_socket_is_ours(const struct host_socket *socket);
+/* Who is at the other side, for messages: "127.0.0.1:40112"; empty on this machine. */
+const char *host_socket_name(struct host_socket *socket);
+
 /* --- another program -------------------------------------------------------------------------- */
 
 /*
@@ -205,6 +264,8 @@ void host_link_hang_up(struct host_link *link);
  */
 struct host_program;
 enum host_stream { HOST_STREAM_CONSOLE, HOST_STREAM_CONTROL };
+
+const char *host_program_self(void); /* a path of the program that runs */
 
 /* argv[0] is found as a shell finds it; argv ends with NULL. NULL if it cannot be started. */
 struct host_program *host_program_start(const char *const *argv);

@@ -32,6 +32,6 @@ install_packages() {
 	fi
 }
 
-build_packages=(gcc libc6-dev make libelf-dev libdw-dev libfdt-dev libzstd-dev libcapstone-dev gcc-riscv64-unknown-elf
+build_packages=(gcc libc6-dev make libelf-dev libdw-dev libfdt-dev libzstd-dev libcapstone-dev libssl-dev gcc-riscv64-unknown-elf
 	picolibc-riscv64-unknown-elf)
 test_packages=(clang libclang-rt-dev python3 protobuf-compiler qemu-user qemu-system-misc opensbi gdb-multiarch)

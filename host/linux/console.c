@@ -121,13 +121,57 @@ int host_console_read(void *buffer, size_t size)
 	return got < 0 && (errno == EAGAIN || errno == EINTR) ? HOST_INPUT_NONE : HOST_INPUT_END;
 }
 
-void host_wait(bool input, const struct host_link *link, uint64_t timeout_ns)
+/* Adds what the event is about to the list; returns how many. */
+static unsigned event_poll(const struct host_event *event, struct pollfd fds[POLL_MAX])
 {
-	struct pollfd ready[3] = {{.fd = input ? STDIN_FILENO : -1, .events = POLLIN}};
+	switch (event->source) {
+	case HOST_SOURCE_INPUT:
+		fds[0] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
+		return 1;
+	case HOST_SOURCE_LINK:
+		return link_poll(event->of, fds);
+	case HOST_SOURCE_SOCKET:
+		return socket_poll(event->of, event->read, event->write, fds);
+	default:
+		return program_poll(event->of, fds);
+	}
+}
+
+void host_wait_for(struct host_event *event, unsigned count, uint64_t timeout_ns)
+{
+	struct pollfd ready[HOST_EVENTS_MAX * POLL_MAX];
+	unsigned used[HOST_EVENTS_MAX], all = 0;
 	struct timespec timeout = {
 		.tv_sec = (time_t)(timeout_ns / 1000000000),
 		.tv_nsec = (long)(timeout_ns % 1000000000),
 	};
+	int result;
 
-	poll_interruptible(ready, 1 + link_poll(link, ready + 1), timeout_ns == UINT64_MAX ? NULL : &timeout);
+	for (unsigned i = 0; i < count; i++) {
+		used[i] = event_poll(&event[i], ready + all);
+		all += used[i];
+	}
+	if (timeout_ns == 0)
+		result = poll(ready, all, 0);
+	else
+		result = poll_interruptible(ready, all, timeout_ns == UINT64_MAX ? NULL : &timeout);
+	all = 0;
+	for (unsigned i = 0; i < count; i++) {
+		event[i].came = false;
+		for (unsigned k = 0; result > 0 && k < used[i]; k++)
+			event[i].came |= ready[all + k].revents != 0;
+		all += used[i];
+	}
+}
+
+void host_wait(bool input, const struct host_link *link, uint64_t timeout_ns)
+{
+	struct host_event event[2];
+	unsigned count = 0;
+
+	if (input)
+		event[count++] = (struct host_event){.source = HOST_SOURCE_INPUT};
+	if (link)
+		event[count++] = (struct host_event){.source = HOST_SOURCE_LINK, .of = link};
+	host_wait_for(event, count, timeout_ns > 0 ? timeout_ns : 1);
 }

@@ -3,7 +3,6 @@
 #include "host/host.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "host/linux/internal.h"
 
 #define PATIENCE_NS    3000000000ull /* for a client, from its coming to its going */
 #define ASK_PATIENCE_S 30
@@ -28,67 +29,19 @@ struct host_control {
 	bool asked;
 };
 
-static bool address_make(const char *path, struct sockaddr_un *address)
-{
-	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	if (!*path || strlen(path) >= sizeof address->sun_path) {
-		errno = *path ? ENAMETOOLONG : ENOENT;
-		return false;
-	}
-	memcpy(address->sun_path, path, strlen(path) + 1);
-	return true;
-}
-
-/* A socket left behind by a run that was killed: nobody answers at it. */
-static bool is_stale(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool stale = fd >= 0 && host_is_control(address->sun_path) &&
-		     connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 &&
-		     errno == ECONNREFUSED;
-
-	if (fd >= 0)
-		close(fd);
-	return stale;
-}
-
-static bool bind_private(int fd, const struct sockaddr_un *address)
-{
-	mode_t old = umask(0177);
-	bool good = bind(fd, (const struct sockaddr *)address, sizeof *address) == 0;
-	int error = errno;
-
-	if (!good && error == EADDRINUSE && is_stale(address)) {
-		unlink(address->sun_path);
-		good = bind(fd, (const struct sockaddr *)address, sizeof *address) == 0;
-		error = errno;
-	}
-	umask(old);
-	errno = error;
-	return good;
-}
-
 struct host_control *host_control_open(const char *path)
 {
 	struct host_control *control = calloc(1, sizeof *control);
-	struct sockaddr_un address;
-	int error;
 
 	if (!control)
 		return NULL;
-	control->client = control->fd = -1;
-	if (address_make(path, &address)) {
+	control->client = -1;
+	control->fd = local_listen(path, WAITING);
+	if (control->fd >= 0) {
 		memcpy(control->path, path, strlen(path) + 1);
-		control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		if (control->fd >= 0 && bind_private(control->fd, &address) &&
-		    listen(control->fd, WAITING) == 0)
-			return control;
+		return control;
 	}
-	error = errno;
-	if (control->fd >= 0)
-		close(control->fd);
 	free(control);
-	errno = error;
 	return NULL;
 }
 
@@ -162,6 +115,10 @@ const char *host_control_request(struct host_control *control)
 
 void host_control_answer(struct host_control *control, char *bytes, size_t size)
 {
+	if (!control->asked) { /* who asked has gone */
+		free(bytes);
+		return;
+	}
 	control->answer = bytes;
 	control->size = size;
 	control->sent = 0;
@@ -209,7 +166,7 @@ char *host_control_ask(const char *path, const char *line, size_t *size)
 	char *answer = NULL;
 	int fd, error;
 
-	if (!address_make(path, &address))
+	if (!local_address(path, &address))
 		return NULL;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)

@@ -56,7 +56,7 @@ bool file_write(int fd, const uint8_t *cursor, uint64_t size, uint64_t offset)
 	return true;
 }
 
-void *host_file_load(const char *path, uint64_t *size)
+static void *file_load(const char *path, uint64_t *size, bool private)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat about;
@@ -67,6 +67,8 @@ void *host_file_load(const char *path, uint64_t *size)
 		return fail(fd, NULL, errno);
 	if (!S_ISREG(about.st_mode))
 		return fail(fd, NULL, S_ISDIR(about.st_mode) ? EISDIR : ENOTSUP);
+	if (private && (about.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+		return fail(fd, NULL, ERROR_NOT_PRIVATE);
 	data = malloc((size_t)about.st_size + 1);
 	if (!data)
 		return fail(fd, NULL, ENOMEM);
@@ -76,6 +78,33 @@ void *host_file_load(const char *path, uint64_t *size)
 	close(fd);
 	*size = (uint64_t)got;
 	return data;
+}
+
+void *host_file_load(const char *path, uint64_t *size)
+{
+	return file_load(path, size, false);
+}
+
+void *host_file_load_private(const char *path, uint64_t *size)
+{
+	return file_load(path, size, true);
+}
+
+bool host_file_create_private(const char *path, const void *bytes, uint64_t size)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), error;
+	bool good;
+
+	if (fd < 0)
+		return false;
+	good = file_write(fd, bytes, size, 0) && fsync(fd) == 0;
+	error = errno;
+	if (!good)
+		unlink(path);
+	if (close(fd) == 0 && good)
+		return true;
+	errno = error;
+	return false;
 }
 
 bool host_file_is_same(const char *path, const char *other)

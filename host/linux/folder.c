@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,6 +48,37 @@ void host_folder_close(struct host_folder *folder)
 	if (folder->fd >= 0)
 		close(folder->fd);
 	free(folder);
+}
+
+bool host_folder_lock(struct host_folder *folder)
+{
+	if (flock(folder->fd, LOCK_EX | LOCK_NB) == 0)
+		return true;
+	if (errno == EWOULDBLOCK)
+		errno = EBUSY;
+	return false;
+}
+
+void host_folder_delete(struct host_folder *folder, const char *name)
+{
+	unlinkat(folder->fd, name, 0);
+}
+
+const char *host_folder_usual(const char *name)
+{
+	const char *place = getenv("XDG_RUNTIME_DIR");
+	static char path[PATH_MAX];
+
+	if (place && *place == '/')
+		snprintf(path, sizeof path, "%s/%s", place, name);
+	else
+		snprintf(path, sizeof path, "/tmp/%s-%ld", name, (long)geteuid());
+	return path;
+}
+
+void host_folder_remove(const char *path)
+{
+	rmdir(path);
 }
 
 bool host_folder_has(struct host_folder *folder, const char *name)

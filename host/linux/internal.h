@@ -7,7 +7,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct addrinfo;
 struct host_link;
+struct host_program;
+struct host_socket;
+struct sockaddr_un;
+
+/* As errno, for host_error(). */
+#define ERROR_UNKNOWN_HOST ENONET
+#define ERROR_NOT_PRIVATE  EKEYREJECTED
 
 /*
  * ppoll() that a signal cannot slip past: those we catch are let in only while it sleeps. Returns
@@ -22,7 +30,21 @@ ssize_t file_read(int fd, uint8_t *buffer, size_t size, off_t offset);
 /* Writes all of it. */
 bool file_write(int fd, const uint8_t *bytes, uint64_t size, uint64_t offset);
 
-/* What of a link to wait for: the client, or a new one; returns how many. */
-unsigned link_poll(const struct host_link *link, struct pollfd fds[2]);
+/*
+ * What to wait for; returns how many. Of a link: the client, or a new one. Of a program: what it prints and what
+ * it complains of.
+ */
+#define POLL_MAX 2
+unsigned link_poll(const struct host_link *link, struct pollfd fds[POLL_MAX]);
+unsigned program_poll(const struct host_program *program, struct pollfd fds[POLL_MAX]);
+unsigned socket_poll(const struct host_socket *socket, bool read, bool write, struct pollfd fds[POLL_MAX]);
+
+/* The address of a Unix socket; false: the path cannot be one. */
+bool local_address(const char *path, struct sockaddr_un *address);
+/* A socket that listens at a path and that only its owner can open; -1 on failure. */
+int local_listen(const char *path, int waiting);
+/* One that listens at an address of TCP; -1 on failure. */
+int tcp_listen(const struct addrinfo *info, int waiting);
+uint16_t tcp_port(int fd);
 
 #endif

@@ -16,6 +16,7 @@
 #include "host/linux/internal.h"
 
 #define PATIENCE_S 10 /* for a client that does not read */
+#define WAITING    4
 
 struct host_link {
 	int listener, client; /* client: -1 if there is none */
@@ -24,14 +25,14 @@ struct host_link {
 
 /* --- opening ----------------------------------------------------------------------------------------- */
 
-static int listen_at(const struct addrinfo *info)
+int tcp_listen(const struct addrinfo *info, int waiting)
 {
 	int fd = socket(info->ai_family, info->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1, error;
 
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, 4) == 0)
+	if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, waiting) == 0)
 		return fd;
 	error = errno;
 	close(fd);
@@ -39,7 +40,7 @@ static int listen_at(const struct addrinfo *info)
 	return -1;
 }
 
-static uint16_t port_of(int fd)
+uint16_t tcp_port(int fd)
 {
 	union {
 		struct sockaddr any;
@@ -71,11 +72,11 @@ struct host_link *host_link_open(const char *address, uint16_t port)
 	}
 	link->client = link->listener = -1;
 	for (const struct addrinfo *info = list; info && link->listener < 0; info = info->ai_next)
-		link->listener = listen_at(info);
+		link->listener = tcp_listen(info, WAITING);
 	error = errno;
 	freeaddrinfo(list);
 	if (link->listener >= 0) {
-		link->port = port_of(link->listener);
+		link->port = tcp_port(link->listener);
 		return link;
 	}
 	free(link);
@@ -151,7 +152,7 @@ bool host_link_write(struct host_link *link, const void *bytes, size_t size)
 	return true;
 }
 
-unsigned link_poll(const struct host_link *link, struct pollfd fds[2])
+unsigned link_poll(const struct host_link *link, struct pollfd fds[POLL_MAX])
 {
 	if (!link)
 		return 0;

@@ -106,6 +106,15 @@ static bool program_runs(int failure)
 	return got == 0;
 }
 
+const char *host_program_self(void)
+{
+	static char path[PATH_MAX];
+	ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
+
+	path[size > 0 ? size : 0] = 0;
+	return path;
+}
+
 struct host_program *host_program_start(const char *const *argv)
 {
 	struct host_program *program = calloc(1, sizeof *program);
@@ -178,6 +187,13 @@ void host_program_wait(struct host_program *program, bool input, bool room)
 	};
 
 	poll_interruptible(ready, sizeof ready / sizeof ready[0], NULL);
+}
+
+unsigned program_poll(const struct host_program *program, struct pollfd fds[POLL_MAX])
+{
+	fds[0] = (struct pollfd){.fd = program->fd[LINK_OUTPUT], .events = POLLIN};
+	fds[1] = (struct pollfd){.fd = program->said_all ? -1 : program->fd[LINK_ERROR], .events = POLLIN};
+	return 2;
 }
 
 const char *host_program_complaint(struct host_program *program)

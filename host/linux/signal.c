@@ -159,6 +159,10 @@ const char *host_error(void)
 	switch (errno) {
 	case ENOTSUP: /* host/linux/file.c */
 		return "it is not a regular file";
+	case ERROR_UNKNOWN_HOST: /* host/linux/socket.c */
+		return "no host is known by that name";
+	case ERROR_NOT_PRIVATE: /* host/linux/file.c */
+		return "others can read it (chmod 600 keeps it to its owner)";
 	case EBUSY:
 		return "another process uses it";
 	default:

@@ -1,0 +1,354 @@
+/*
+ * `skerry cluster`: nodes of one cluster on this machine, each a process of its own (`skerry node`), whose
+ * consoles are shown together, and a look at them.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cluster/link/link.h"
+#include "cmd/options.h"
+#include "host/host.h"
+
+#define NODES_MAX (LINK_PEERS + 1)
+#define FOLDER    "skerry-cluster"
+#define LINE      4096
+#define ARGUMENTS 96
+#define PATH      4096
+
+static struct {
+	const char *path; /* of the folder with the sockets */
+	struct host_folder *folder;
+	unsigned nodes, running;
+	int status; /* of the first that failed */
+	bool hopeless;
+	struct member {
+		char name[2];
+		struct host_program *program; /* NULL: it has ended */
+		char line[LINE];
+		size_t size;
+	} member[NODES_MAX];
+} cluster;
+
+static int help_up(void)
+{
+	printf("Usage: skerry cluster up N IMAGE [--dir DIR] [--link unix] [OPTION]...\n"
+	       "Starts N nodes on this machine, 1 to %u, that run IMAGE: a, b, c and so on, each joined to "
+	       "all others.\n"
+	       "What a node prints appears with its name in front; what is typed goes to a. It ends when all "
+	       "have\n"
+	       "ended, with the status of the first that failed, and Ctrl-C ends all.\n"
+	       "\n"
+	       "      --dir DIR          where their sockets are; nobody else may write to it [your own]\n"
+	       "      --link unix        nodes are joined by Unix sockets [default]\n"
+	       "\n"
+	       "Each OPTION is one of skerry node, for all nodes. In DIR each node NAME has a control "
+	       "socket,\n"
+	       "NAME.control, for skerry ps and skerry caps.\n",
+	       NODES_MAX);
+	return STATUS_OK;
+}
+
+static int help_status(void)
+{
+	printf("Usage: skerry cluster status [--dir DIR]\n"
+	       "Prints what each node of a cluster that skerry cluster up started has to say: its links, and "
+	       "what its\n"
+	       "programs answer. DIR is the one given to skerry cluster up.\n");
+	return STATUS_OK;
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	return false;
+}
+
+static int mistake(const char *why, const char *word)
+{
+	complain("cluster: %s%s (see: skerry cluster --help)", why, word);
+	return STATUS_USAGE;
+}
+
+/* --- starting
+ * ----------------------------------------------------------------------------------------------- */
+
+struct command {
+	const char *word[ARGUMENTS];
+	unsigned words;
+	char text[2 * NODES_MAX + 4][PATH];
+	unsigned texts;
+};
+
+static void add(struct command *command, const char *option, const char *value)
+{
+	command->word[command->words++] = option;
+	if (value)
+		command->word[command->words++] = value;
+}
+
+static const char *text_of(struct command *command, const char *kind, char name, const char *suffix)
+{
+	char *text = command->text[command->texts++];
+
+	snprintf(text, PATH, "%s%s/%c.%s", kind, cluster.path, name, suffix);
+	return text;
+}
+
+/* A node listens, and joins those before it. */
+static bool start(unsigned which, const char *kind, const char *image, char **options, int count)
+{
+	static struct command command;
+	static const char names[NODES_MAX][2] = {"a", "b", "c", "d", "e", "f", "g", "h", "i"};
+	struct member *member = &cluster.member[which];
+
+	command.words = command.texts = 0;
+	memcpy(member->name, names[which], 2);
+	add(&command, host_program_self(), "node");
+	add(&command, image, NULL);
+	add(&command, "--name", member->name);
+	add(&command, "--control", text_of(&command, "", *member->name, "control"));
+	add(&command, "--listen", text_of(&command, kind, *member->name, "link"));
+	for (unsigned i = 0; i < cluster.nodes; i++) {
+		if (i != which)
+			add(&command, "--peer", names[i]);
+		if (i < which)
+			add(&command, "--join", text_of(&command, kind, *names[i], "link"));
+	}
+	for (int i = 0; i < count; i++)
+		add(&command, options[i], NULL);
+	command.word[command.words] = NULL;
+	member->program = host_program_start(command.word);
+	if (member->program)
+		cluster.running++;
+	else
+		complain("cannot start node %s: %s", member->name, host_error());
+	return member->program;
+}
+
+/* --- what they print
+ * ------------------------------------------------------------------------------------------ */
+
+static void line_end(struct member *member)
+{
+	if (member->size == 0)
+		return;
+	printf("%s| %.*s\n", member->name, (int)member->size, member->line);
+	member->size = 0;
+}
+
+static void print(struct member *member, const char *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		if (bytes[i] == '\n' && member->size == 0)
+			printf("%s|\n", member->name);
+		else if (bytes[i] == '\n' || member->size == LINE)
+			line_end(member);
+		if (bytes[i] != '\n')
+			member->line[member->size++] = bytes[i];
+	}
+}
+
+static void complaints(struct member *member)
+{
+	const char *line;
+
+	while ((line = host_program_complaint(member->program))) {
+		fflush(stdout);
+		fprintf(stderr, "%s| %s\n", member->name, line);
+	}
+}
+
+static void ended(struct member *member)
+{
+	int status = host_program_status(member->program);
+
+	complaints(member);
+	line_end(member);
+	host_program_close(member->program);
+	member->program = NULL;
+	cluster.running--;
+	if (status < 0) {
+		complain("node %s was ended by signal %d", member->name, -status);
+		status = STATUS_SIGNAL - status;
+	}
+	if (status != STATUS_OK && cluster.status == STATUS_OK)
+		cluster.status = status;
+	/* The others would wait for it for ever. */
+	cluster.hopeless |= status == STATUS_USAGE || status == STATUS_NO_BOOT;
+}
+
+static void turn(struct member *member)
+{
+	char bytes[16384];
+	int got;
+
+	if (!member->program)
+		return;
+	complaints(member);
+	got = host_program_read(member->program, HOST_STREAM_CONSOLE, bytes, sizeof bytes, 0);
+	if (got > 0)
+		print(member, bytes, (size_t)got);
+	else if (got == HOST_INPUT_END)
+		ended(member);
+}
+
+/* --- while they run
+ * ------------------------------------------------------------------------------------------ */
+
+static struct {
+	char bytes[1024];
+	size_t size;
+	bool ended;
+} typed;
+
+/* What is typed goes to the first node; what it does not take stays where it comes from. */
+static void pass_input(bool came)
+{
+	struct host_program *first = cluster.member[0].program;
+	size_t sent;
+	int got;
+
+	if (came && typed.size == 0) {
+		got = host_console_read(typed.bytes, sizeof typed.bytes);
+		typed.ended = got == HOST_INPUT_END;
+		typed.size = got > 0 ? (size_t)got : 0;
+	}
+	if (typed.size == 0 || !first)
+		return;
+	sent = host_program_write(first, HOST_STREAM_CONSOLE, typed.bytes, typed.size);
+	typed.size -= sent;
+	memmove(typed.bytes, typed.bytes + sent, typed.size);
+}
+
+static void run(void)
+{
+	struct host_event event[NODES_MAX + 1];
+	unsigned count;
+
+	while (cluster.running > 0 && !host_signal() && !cluster.hopeless) {
+		count = 0;
+		event[0] = (struct host_event){.source = HOST_SOURCE_INPUT};
+		if (!typed.ended && typed.size == 0 && cluster.member[0].program)
+			count = 1;
+		for (unsigned i = 0; i < cluster.nodes; i++)
+			if (cluster.member[i].program)
+				event[count++] = (struct host_event){.source = HOST_SOURCE_PROGRAM,
+								     .of = cluster.member[i].program};
+		host_wait_for(event, count, typed.size > 0 ? 10000000 : UINT64_MAX);
+		pass_input(event[0].source == HOST_SOURCE_INPUT && event[0].came);
+		for (unsigned i = 0; i < cluster.nodes; i++)
+			turn(&cluster.member[i]);
+		if (fflush(stdout) != 0)
+			cluster.hopeless = true;
+	}
+}
+
+/* Nothing of them stays. */
+static void finish(void)
+{
+	char name[16];
+
+	for (unsigned i = 0; i < cluster.nodes; i++)
+		if (cluster.member[i].program) {
+			line_end(&cluster.member[i]);
+			host_program_close(cluster.member[i].program);
+		}
+	for (unsigned i = 0; i < cluster.nodes; i++) {
+		snprintf(name, sizeof name, "%c.control", 'a' + i);
+		host_folder_delete(cluster.folder, name);
+		snprintf(name, sizeof name, "%c.link", 'a' + i);
+		host_folder_delete(cluster.folder, name);
+	}
+	host_folder_close(cluster.folder);
+	if (strcmp(cluster.path, host_folder_usual(FOLDER)) == 0)
+		host_folder_remove(cluster.path);
+}
+
+static bool folder_open(void)
+{
+	cluster.folder = host_folder_open(cluster.path);
+	if (cluster.folder && host_folder_lock(cluster.folder))
+		return true;
+	complain("cannot use %s for the sockets of a cluster: %s%s", cluster.path, host_error(),
+		 cluster.folder ? "; another cluster needs another --dir" : "");
+	if (cluster.folder)
+		host_folder_close(cluster.folder);
+	return false;
+}
+
+int command_cluster_up(int argc, char **argv)
+{
+	const char *kind = "unix:";
+	char *options[ARGUMENTS / 2];
+	int count = 0;
+
+	if (asks_for_help(argc, argv))
+		return help_up();
+	cluster.path = host_folder_usual(FOLDER);
+	if (argc < 3)
+		return mistake("up needs a number of nodes and an image", "");
+	cluster.nodes =
+		argv[1][0] >= '1' && argv[1][0] <= '9' && !argv[1][1] ? (unsigned)(argv[1][0] - '0') : 0;
+	if (cluster.nodes == 0 || cluster.nodes > NODES_MAX)
+		return mistake("not a number of nodes, 1 to 9: ", argv[1]);
+	for (int i = 3; i < argc; i++) {
+		if (strcmp(argv[i], "--dir") == 0 && i + 1 < argc)
+			cluster.path = argv[++i];
+		else if (strcmp(argv[i], "--link") == 0 && i + 1 < argc && strcmp(argv[i + 1], "unix") == 0)
+			i++;
+		else if (strcmp(argv[i], "--link") == 0 || strcmp(argv[i], "--dir") == 0)
+			return mistake("wrong value of ", argv[i]);
+		else if (count < ARGUMENTS / 2)
+			options[count++] = argv[i];
+		else
+			return mistake("too many options", "");
+	}
+	if (!folder_open())
+		return STATUS_NO_BOOT;
+	host_signals_catch(NULL);
+	for (unsigned i = 0; i < cluster.nodes && !cluster.hopeless; i++)
+		cluster.hopeless = !start(i, kind, argv[2], options, count);
+	if (cluster.running < cluster.nodes)
+		cluster.status = STATUS_NO_BOOT;
+	run();
+	finish();
+	return host_signal() ? STATUS_SIGNAL + host_signal() : cluster.status;
+}
+
+/* --- looking
+ * ---------------------------------------------------------------------------------------------------- */
+
+int command_cluster_status(int argc, char **argv)
+{
+	char path[PATH], *answer;
+	unsigned found = 0, failed = 0;
+	size_t size;
+
+	if (asks_for_help(argc, argv))
+		return help_status();
+	cluster.path = host_folder_usual(FOLDER);
+	if (argc == 3 && strcmp(argv[1], "--dir") == 0)
+		cluster.path = argv[2];
+	else if (argc != 1)
+		return mistake("status takes --dir DIR only", "");
+	for (char name = 'a'; name < 'a' + NODES_MAX; name++) {
+		snprintf(path, sizeof path, "%s/%c.control", cluster.path, name);
+		if (!host_is_control(path))
+			continue;
+		found++;
+		answer = host_control_ask(path, "status", &size);
+		if (answer && size > 3 && memcmp(answer, "ok\n", 3) == 0) {
+			fwrite(answer + 3, 1, size - 3, stdout);
+		} else {
+			failed++;
+			complain("node %c does not answer", name);
+		}
+		free(answer);
+	}
+	if (found == 0)
+		complain("no cluster has its sockets in %s", cluster.path);
+	return found == 0 || failed > 0 ? STATUS_FAIL : STATUS_OK;
+}

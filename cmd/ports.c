@@ -1,0 +1,260 @@
+/* See ports.h. There is one node in a process, so its state is static. */
+#define _GNU_SOURCE
+#include "cmd/ports.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cluster/link/identity.h"
+#include "cmd/key.h"
+#include "host/host.h"
+
+#define CONTROL_PORT       0
+#define TEXT_SIZE          256
+#define ANSWER_MAX         65536
+#define ANSWER_PATIENCE_NS 2000000000ull
+#define PORT_NAME          32
+
+static struct {
+	struct links *links; /* NULL: the run is no node of a cluster */
+	struct board *board;
+	struct identity *identity;
+	const struct links_config *config;
+	char name[BOARD_PORTS][PORT_NAME];
+
+	/* The control port. */
+	uint64_t nonce;
+	bool booted;          /* the guest has been told the nonce since it opened the port */
+	char text[TEXT_SIZE]; /* for the guest */
+	size_t text_size;
+	bool asked;
+	uint64_t asked_until; /* host_clock_ns() */
+	char *answer;         /* what the guest has answered so far */
+	size_t answer_size;
+	bool answered;
+} ports;
+
+static const char *kind_names[] = {[LINK_TCP] = "tcp", [LINK_UNIX] = "unix", [LINK_SHM] = "shm"};
+
+/* --- the control port
+ * --------------------------------------------------------------------------------------- */
+
+/* The answer ends with an empty line. What nobody asked for is not listened to. */
+static void hear(const char *bytes, size_t size)
+{
+	for (size_t i = 0; i < size && ports.asked && !ports.answered; i++) {
+		if (bytes[i] == '\n' &&
+		    (ports.answer_size == 0 || ports.answer[ports.answer_size - 1] == '\n'))
+			ports.answered = true;
+		else if (ports.answer_size < ANSWER_MAX)
+			ports.answer[ports.answer_size++] = bytes[i];
+	}
+}
+
+static void tell(const char *line)
+{
+	size_t size = strlen(line);
+
+	if (ports.text_size + size > sizeof ports.text)
+		return; /* the guest does not read; it has been told as much as fits */
+	memcpy(ports.text + ports.text_size, line, size);
+	ports.text_size += size;
+}
+
+/* A guest that opens the port is told which boot this is. */
+static bool control_offer(void)
+{
+	size_t taken;
+	char line[32];
+
+	if (!board_port_is_open(ports.board, CONTROL_PORT)) {
+		ports.booted = false;
+		ports.text_size = 0;
+		return false;
+	}
+	if (!ports.booted) {
+		snprintf(line, sizeof line, "boot %016llx\n", (unsigned long long)ports.nonce);
+		tell(line);
+		ports.booted = true;
+	}
+	if (ports.text_size == 0)
+		return false;
+	taken = board_port_input(ports.board, CONTROL_PORT, ports.text, ports.text_size);
+	ports.text_size -= taken;
+	memmove(ports.text, ports.text + taken, ports.text_size);
+	return taken > 0;
+}
+
+void ports_status_ask(void)
+{
+	ports.asked = true;
+	ports.answered = false;
+	ports.answer_size = 0;
+	ports.asked_until = host_clock_ns() + ANSWER_PATIENCE_NS;
+	tell("status\n");
+}
+
+static void print_links(FILE *out)
+{
+	fprintf(out, "node %s\n", ports.config->name);
+	for (unsigned i = 0; i < ports.config->peers; i++) {
+		const struct link_url *url = links_url(ports.links, i);
+
+		fprintf(out, "link %s %s%s\n", ports.config->peer[i].name, url ? "up " : "down",
+			url ? kind_names[url->kind] : "");
+	}
+}
+
+char *ports_status(size_t *size)
+{
+	char *text = NULL;
+	FILE *out;
+
+	if (!ports.answered && board_port_is_open(ports.board, CONTROL_PORT) &&
+	    host_clock_ns() < ports.asked_until)
+		return NULL;
+	out = open_memstream(&text, size);
+	if (!out)
+		return NULL;
+	fputs("ok\n", out);
+	print_links(out);
+	if (ports.answered)
+		fwrite(ports.answer, 1, ports.answer_size, out);
+	else
+		fputs("its programs do not answer\n", out);
+	ports.asked = false;
+	return fclose(out) == 0 ? text : NULL;
+}
+
+/* --- between board and links
+ * -------------------------------------------------------------------------------- */
+
+static bool port_send(void *context, unsigned port, const void *bytes, size_t size)
+{
+	(void)context;
+	if (port != CONTROL_PORT)
+		return links_send(ports.links, port - 1, bytes, size);
+	hear(bytes, size);
+	return true;
+}
+
+static void on_open(void *context, unsigned peer, bool open)
+{
+	(void)context;
+	board_port_set_open(ports.board, peer + 1, open);
+}
+
+static size_t on_input(void *context, unsigned peer, const void *bytes, size_t size)
+{
+	(void)context;
+	return board_port_input(ports.board, peer + 1, bytes, size);
+}
+
+static void on_ready(void *context, unsigned peer)
+{
+	(void)context;
+	board_port_ready(ports.board, peer + 1);
+}
+
+static void on_say(void *context, const char *line)
+{
+	(void)context;
+	complain("%s", line);
+}
+
+bool ports_are_there(void)
+{
+	return ports.links;
+}
+
+/* Over TCP a node has to show who it is. */
+static bool key_prepare(struct links_config *config, const char *path)
+{
+	if (path)
+		config->identity = ports.identity = key_load(path);
+	return !path || ports.identity;
+}
+
+bool ports_begin(struct run *run, struct board_config *board)
+{
+	struct links_config *config = &run->options.links;
+	char error[512];
+
+	config->open = on_open;
+	config->input = on_input;
+	config->ready = on_ready;
+	config->say = on_say;
+	config->tell = run->options.verbose ? on_say : NULL;
+	run->status = STATUS_NO_BOOT;
+	if (!key_prepare(config, run->options.key))
+		return false;
+	ports.config = config;
+	ports.answer = malloc(ANSWER_MAX);
+	ports.links = ports.answer ? links_create(config, error, sizeof error) : NULL;
+	if (!ports.links) {
+		complain("%s", ports.answer ? error : "out of memory");
+		return false;
+	}
+	host_random(&ports.nonce, sizeof ports.nonce);
+	board->ports = config->peers + 1;
+	board->port_send = port_send;
+	for (unsigned i = 0; i < board->ports; i++) {
+		snprintf(ports.name[i], PORT_NAME, "%s.%s", i ? "link" : "control",
+			 i ? config->peer[i - 1].name : config->name);
+		board->port_name[i] = ports.name[i];
+	}
+	return true;
+}
+
+void ports_attach(struct node *node)
+{
+	ports.board = node_board(node);
+	board_port_set_open(ports.board, CONTROL_PORT, true);
+}
+
+void ports_end(void)
+{
+	if (ports.links)
+		links_destroy(ports.links);
+	ports.links = NULL;
+	free(ports.answer);
+	identity_free(ports.identity);
+}
+
+bool ports_offer(void)
+{
+	bool took = control_offer();
+
+	return links_offer(ports.links) || took;
+}
+
+bool ports_look(bool with_input, const struct host_link *link, uint64_t timeout_ns, bool *input)
+{
+	struct host_event event[HOST_EVENTS_MAX];
+	uint64_t now = host_clock_ns(), deadline = links_deadline(ports.links);
+	unsigned count = 0;
+	bool moved;
+
+	if (with_input)
+		event[count++] = (struct host_event){.source = HOST_SOURCE_INPUT};
+	if (link)
+		event[count++] = (struct host_event){.source = HOST_SOURCE_LINK, .of = link};
+	count += links_events(ports.links, event + count, HOST_EVENTS_MAX - count);
+	if (deadline <= now)
+		timeout_ns = 0;
+	else if (deadline - now < timeout_ns)
+		timeout_ns = deadline - now;
+	host_wait_for(event, count, timeout_ns);
+	*input = with_input && event[0].came;
+	moved = links_turn(ports.links);
+	return control_offer() || moved;
+}
+
+bool ports_wanted(void)
+{
+	for (unsigned i = 0; i <= ports.config->peers; i++)
+		if (board_port_is_open(ports.board, i))
+			return true;
+	return false;
+}

@@ -1,0 +1,671 @@
+/*
+ * Tests of the link layer (cluster/link): several nodes' links in one process, and others who connect to
+ * them. Prints `ok NAME` or `not ok NAME: why`.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cluster/link/greeting.h"
+#include "cluster/link/identity.h"
+#include "cluster/link/link.h"
+
+#define NODES      4
+#define PATIENCE_S 20
+#define STREAM     3000000 /* bytes of a long one */
+
+/* --- what a test needs ------------------------------------------------------------------------------- */
+
+static char folder[] = "/tmp/skerry-link-XXXXXX";
+static char failure[512];
+
+/* The first thing that is wrong is told. */
+static void need(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void need(bool good, const char *format, ...)
+{
+	va_list args;
+
+	if (good || *failure)
+		return;
+	va_start(args, format);
+	vsnprintf(failure, sizeof failure, format, args);
+	va_end(args);
+}
+
+static struct node {
+	struct links_config config;
+	struct links *links;
+	char text[8][128]; /* of URLs */
+	unsigned texts;
+	unsigned ups[LINK_PEERS], downs[LINK_PEERS], ready;
+	bool open[LINK_PEERS];
+	size_t got, appetite; /* bytes that came in order; how many are taken at once */
+	bool disorder;
+	char said[2048];
+	unsigned lines;
+} node[NODES];
+
+/* What a stream consists of. */
+static uint8_t byte_at(size_t position)
+{
+	return (uint8_t)(position * 31 + position / 251);
+}
+
+static void on_open(void *context, unsigned peer, bool open)
+{
+	struct node *self = context;
+
+	need(self->open[peer] != open, "node %s: link %u is open twice or closed twice", self->config.name,
+	     peer);
+	self->open[peer] = open;
+	if (open)
+		self->ups[peer]++;
+	else
+		self->downs[peer]++;
+	if (open)
+		self->got = 0;
+}
+
+static size_t on_input(void *context, unsigned peer, const void *bytes, size_t size)
+{
+	struct node *self = context;
+
+	need(self->open[peer], "node %s: input from a link that is closed", self->config.name);
+	if (size > self->appetite)
+		size = self->appetite;
+	for (size_t i = 0; i < size; i++)
+		self->disorder |= ((const uint8_t *)bytes)[i] != byte_at(self->got++);
+	return size;
+}
+
+static void on_ready(void *context, unsigned peer)
+{
+	(void)peer;
+	((struct node *)context)->ready++;
+}
+
+static void on_say(void *context, const char *line)
+{
+	struct node *self = context;
+	size_t used = strlen(self->said);
+
+	snprintf(self->said + used, sizeof self->said - used, "%s\n", line);
+	self->lines++;
+}
+
+static const char *url(struct node *self, const char *kind, const char *name)
+{
+	char *text = self->text[self->texts++];
+
+	snprintf(text, sizeof self->text[0], "%s:%s/%s", kind, folder, name);
+	return text;
+}
+
+/* Node i is named a, b, … and knows all others. */
+static void describe(unsigned i)
+{
+	struct node *self = &node[i];
+
+	memset(self, 0, sizeof *self);
+	self->appetite = SIZE_MAX;
+	self->config = (struct links_config){
+		.context = self, .open = on_open, .input = on_input, .ready = on_ready, .say = on_say};
+	self->config.name[0] = (char)('a' + i);
+	for (unsigned k = 0; k < NODES; k++)
+		if (k != i)
+			self->config.peer[self->config.peers++].name[0] = (char)('a' + k);
+}
+
+static void listen_at(struct node *self, const char *text)
+{
+	need(!link_url_parse(text, &self->config.listen[self->config.listens++]), "%s", text);
+}
+
+static void join(struct node *self, const char *text)
+{
+	need(!link_url_parse(text, &self->config.join[self->config.joins++]), "%s", text);
+}
+
+static void start(struct node *self)
+{
+	char error[256] = "";
+
+	self->links = links_create(&self->config, error, sizeof error);
+	need(self->links, "node %s: %s", self->config.name, error);
+}
+
+static void stop(struct node *self)
+{
+	if (self->links)
+		links_destroy(self->links);
+	self->links = NULL;
+	memset(self->open, 0, sizeof self->open);
+}
+
+static void turn_all(void)
+{
+	struct host_event event[HOST_EVENTS_MAX];
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < NODES; i++)
+		if (node[i].links)
+			count += links_events(node[i].links, event + count, HOST_EVENTS_MAX - count);
+	host_wait_for(event, count, 2000000);
+	for (unsigned i = 0; i < NODES; i++)
+		if (node[i].links)
+			links_turn(node[i].links);
+}
+
+/* Lets all nodes run until the condition holds. */
+#define until(condition)                                                                                     \
+	do {                                                                                                 \
+		uint64_t end = host_clock_ns() + PATIENCE_S * 1000000000ull;                                 \
+		while (!*failure && !(condition) && host_clock_ns() < end)                                   \
+			turn_all();                                                                          \
+		need(condition, "never came true: %s", #condition);                                          \
+	} while (0)
+
+static void run_for(unsigned ms)
+{
+	uint64_t end = host_clock_ns() + ms * 1000000ull;
+
+	while (host_clock_ns() < end)
+		turn_all();
+}
+
+/* Does the text have this in it? */
+static bool has(const char *text, const char *part)
+{
+	return strstr(text, part);
+}
+
+/* Sends a stream of so many bytes from one to another's peer, in pieces of odd sizes, and sees it arrive. */
+static void stream(struct node *from, unsigned peer, struct node *to, size_t size)
+{
+	static uint8_t piece[LINK_SEND_MAX];
+	size_t sent = 0, part;
+	uint64_t end = host_clock_ns() + PATIENCE_S * 1000000000ull;
+
+	to->got = 0;
+	while (to->got < size && !*failure && host_clock_ns() < end) {
+		part = (sent * 7919 + 1) % (sizeof piece) + 1;
+		if (part > size - sent)
+			part = size - sent;
+		for (size_t i = 0; i < part; i++)
+			piece[i] = byte_at(sent + i);
+		if (part > 0 && links_send(from->links, peer, piece, part))
+			sent += part;
+		turn_all();
+	}
+	need(to->got == size && !to->disorder, "%zu of %zu bytes came, %s", to->got, size,
+	     to->disorder ? "in disorder" : "in order");
+}
+
+/* --- what is written ---------------------------------------------------------------------------------- */
+
+static void urls(void)
+{
+	static const struct {
+		const char *text, *host;
+		unsigned port;
+	} good[] = {{"tcp://h:1", "h", 1},
+		    {"tcp://[::1]:65535", "::1", 65535},
+		    {"tcp://0.0.0.0:0", "0.0.0.0", 0}};
+	static const char *const bad[] = {"",           "tcp:/h:1",  "tcp://h",       "tcp://:1",
+					  "tcp://h:",   "tcp://h:x", "tcp://h:65536", "tcp://::1:80",
+					  "unix:",      "shm:",      "udp://h:1",     "tcp://h:1 ",
+					  "tcp://h:-1", "tcp://[]:1"};
+	struct link_url parsed;
+
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+		need(!link_url_parse(good[i].text, &parsed) && strcmp(parsed.host, good[i].host) == 0 &&
+			     parsed.port == good[i].port,
+		     "%s", good[i].text);
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		need(link_url_parse(bad[i], &parsed), "%s was taken", bad[i]);
+	need(!link_url_parse("shm:/x", &parsed) && parsed.kind == LINK_SHM && strcmp(parsed.path, "/x") == 0,
+	     "shm");
+}
+
+static void keys(void)
+{
+	uint8_t key[LINK_KEY_SIZE], again[LINK_KEY_SIZE];
+	char text[LINK_KEY_TEXT];
+
+	for (unsigned i = 0; i < sizeof key; i++)
+		key[i] = (uint8_t)(i * 37);
+	link_key_text(key, text);
+	need(link_key_parse(text, again) && memcmp(key, again, sizeof key) == 0, "another key: %s", text);
+	text[63] = 'g';
+	need(!link_key_parse(text, again), "a g");
+	text[63] = 0;
+	need(!link_key_parse(text, again), "too short");
+	need(!link_key_parse("", again), "nothing");
+}
+
+static void greetings(void)
+{
+	static const char *const bad[] = {"",
+					  "skerry",
+					  "skerry 1 unix ",
+					  "skerry 2 unix a",
+					  "skerry 1 tcp a",
+					  "skerry 1 unix A",
+					  "skerry 1 unix a b",
+					  "SKERRY 1 unix a",
+					  "skerry 1 unix 1",
+					  "skerry 1 unix abcdefghijklmnop"};
+	char line[GREETING_LINE], name[LINK_NAME_SIZE], reason[GREETING_LINE];
+	size_t size = greeting_make(LINK_UNIX, "node-1", line);
+
+	need(line[size - 1] == '\n' && !greeting_parse(line, size - 1, LINK_UNIX, name) &&
+		     strcmp(name, "node-1") == 0,
+	     "our own: %s", line);
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		need(greeting_parse(bad[i], strlen(bad[i]), LINK_UNIX, name), "'%s' was taken", bad[i]);
+	need(greeting_answer("ok", 2, reason), "ok");
+	need(!greeting_answer("no \x1b[2J", 7, reason) && strcmp(reason, "?[2J") == 0, "printed as it is: %s",
+	     reason);
+	need(!greeting_answer("okay", 4, reason), "okay");
+}
+
+/* --- links on this machine -------------------------------------------------------------------------------
+ */
+
+/* Nodes a and b, of which b joins a. In a's list b is peer 0, and the other way round. */
+static void pair(const char *kind)
+{
+	listen_at(&node[0], url(&node[0], kind, "a"));
+	join(&node[1], url(&node[1], kind, "a"));
+	start(&node[0]);
+	start(&node[1]);
+	until(node[0].open[0] && node[1].open[0]);
+}
+
+static void local_stream(void)
+{
+	pair("unix");
+	stream(&node[0], 0, &node[1], STREAM);
+	stream(&node[1], 0, &node[0], STREAM);
+	need(node[0].lines + node[1].lines == 0, "something was said: %s%s", node[0].said, node[1].said);
+}
+
+/* One who takes little makes the other wait, and nothing is lost. */
+static void slow_reader(const char *kind)
+{
+	static const uint8_t zeros[LINK_SEND_MAX];
+	unsigned refused = 0;
+
+	pair(kind);
+	node[1].appetite = 0;
+	for (unsigned i = 0; i < 1000 && refused < 20; i++) {
+		refused += !links_send(node[0].links, 0, zeros, sizeof zeros);
+		turn_all();
+	}
+	need(refused == 20, "the sender never has to wait");
+	need(node[0].ready == 0, "and is told to go on");
+	node[1].appetite = SIZE_MAX;
+	until(node[0].ready == 1);
+	stop(&node[0]);
+	until(!node[1].open[0]);
+	start(&node[0]);
+	until(node[1].open[0]);
+	node[1].appetite = 777;
+	node[1].disorder = false;
+	stream(&node[0], 0, &node[1], 500000);
+}
+
+static void local_slow_reader(void)
+{
+	slow_reader("unix");
+}
+
+static void comes_again(const char *kind)
+{
+	pair(kind);
+	for (unsigned i = 1; i <= 5; i++) {
+		stop(&node[i % 2]);
+		until(!node[1 - i % 2].open[0]);
+		need(links_send(node[1 - i % 2].links, 0, "x", 1), "what is for a closed link is not taken");
+		start(&node[i % 2]);
+		until(node[0].open[0] && node[1].open[0]);
+		stream(&node[0], 0, &node[1], 1000);
+	}
+}
+
+static void local_comes_again(void)
+{
+	comes_again("unix");
+}
+
+/* Each joins the other: one link remains, and stays. */
+static void both_join(void)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		listen_at(&node[i], url(&node[i], "unix", i ? "b" : "a"));
+		join(&node[i], url(&node[i], "unix", i ? "a" : "b"));
+		join(&node[i], url(&node[i], "unix", i ? "a" : "b")); /* by two URLs */
+	}
+	start(&node[0]);
+	start(&node[1]);
+	until(node[0].open[0] && node[1].open[0]);
+	run_for(300);
+	need(node[0].ups[0] <= 2 && node[1].ups[0] <= 2, "it came up %u and %u times", node[0].ups[0],
+	     node[1].ups[0]);
+	stream(&node[0], 0, &node[1], 100000);
+	stream(&node[1], 0, &node[0], 100000);
+	need(node[0].lines + node[1].lines == 0, "something was said: %s%s", node[0].said, node[1].said);
+	stop(&node[0]);
+	until(!node[1].open[0]);
+	start(&node[0]);
+	until(node[0].open[0] && node[1].open[0]);
+}
+
+static void three(void)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		listen_at(&node[i], url(&node[i], "unix", i == 0 ? "a" : i == 1 ? "b" : "c"));
+		for (unsigned k = 0; k < i; k++)
+			join(&node[i], url(&node[i], "unix", k == 0 ? "a" : "b"));
+		start(&node[i]);
+	}
+	for (unsigned i = 0; i < 3; i++)
+		until(node[i].open[0] && node[i].open[1]);
+	stream(&node[2], 0, &node[0], 100000);
+	stream(&node[1], 1, &node[2], 100000);
+}
+
+/* --- over TCP ---------------------------------------------------------------------------------------------
+ */
+
+static struct identity *identity[NODES];
+
+/* Nodes a and b at a port that nobody has; they know each other's keys. */
+static void tcp_describe(void)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct link_peer *peer = &node[1 - i].config.peer[0];
+
+		identity[i] = identity_new();
+		node[i].config.identity = identity[i];
+		identity_public(identity[i], peer->key);
+		peer->has_key = true;
+	}
+	listen_at(&node[0], "tcp://127.0.0.1:0");
+	start(&node[0]);
+	snprintf(node[1].text[0], sizeof node[1].text[0], "tcp://127.0.0.1:%u", links_port(node[0].links, 0));
+	join(&node[1], node[1].text[0]);
+}
+
+static void identities_free(void)
+{
+	for (unsigned i = 0; i < NODES; i++) {
+		identity_free(identity[i]);
+		identity[i] = NULL;
+	}
+}
+
+static void tcp_stream(void)
+{
+	tcp_describe();
+	start(&node[1]);
+	until(node[0].open[0] && node[1].open[0]);
+	stream(&node[0], 0, &node[1], STREAM);
+	stream(&node[1], 0, &node[0], STREAM);
+	need(node[0].lines + node[1].lines == 0, "something was said: %s%s", node[0].said, node[1].said);
+	for (unsigned i = 0; i < 5; i++) {
+		stop(&node[1]);
+		until(!node[0].open[0]);
+		start(&node[1]);
+		until(node[0].open[0] && node[1].open[0]);
+		stream(&node[i % 2], 0, &node[1 - i % 2], 10000);
+	}
+}
+
+static void tcp_slow_reader(void)
+{
+	static const uint8_t zeros[LINK_SEND_MAX];
+	unsigned refused = 0;
+
+	tcp_describe();
+	start(&node[1]);
+	until(node[0].open[0] && node[1].open[0]);
+	node[1].appetite = 0;
+	for (unsigned i = 0; i < 4000 && refused < 20; i++) {
+		refused += !links_send(node[0].links, 0, zeros, sizeof zeros);
+		turn_all();
+	}
+	need(refused == 20, "the sender never has to wait");
+	node[1].appetite = 5000;
+	until(node[0].ready == 1);
+	run_for(100);
+	stop(&node[1]);
+	until(!node[0].open[0]);
+	start(&node[1]);
+	node[1].disorder = false;
+	until(node[0].open[0] && node[1].open[0]);
+	stream(&node[0], 0, &node[1], 300000);
+}
+
+static void tcp_strangers(void)
+{
+	tcp_describe();
+	node[1].config.identity = identity[0]; /* a's own key, shown by somebody else */
+	start(&node[1]);
+	until(node[0].lines > 0 && node[1].lines > 0);
+	run_for(200);
+	need(node[0].lines == 1 && has(node[0].said, "is the key of no node that a knows"), "a says: %s",
+	     node[0].said);
+	need(node[1].lines == 1 && has(node[1].said, "refused: "), "it says: %s", node[1].said);
+	need(node[0].ups[0] + node[1].ups[0] == 0, "and yet they are joined");
+}
+
+/* A key without --peer NAME=PUBKEY is nobody's. */
+static void tcp_no_key(void)
+{
+	tcp_describe();
+	node[1].config.peer[0].has_key = false;
+	start(&node[1]);
+	until(node[1].lines > 0);
+	need(node[1].lines == 1 && has(node[1].said, "is the key of no node that b knows"), "b says: %s",
+	     node[1].said);
+}
+
+static void tcp_nobody_there(void)
+{
+	tcp_describe();
+	stop(&node[0]);
+	start(&node[1]);
+	until(node[1].lines > 0);
+	need(has(node[1].said, ": Connection refused; trying again"), "b says: %s", node[1].said);
+}
+
+static void unknown_host(void)
+{
+	node[0].config.identity = identity[0] = identity_new();
+	join(&node[0], "tcp://no-such-host.invalid:1");
+	start(&node[0]);
+	until(node[0].lines > 0);
+	need(has(node[0].said, ": no host is known by that name; trying again"), "it says: %s", node[0].said);
+}
+
+/* --- those who are not wanted --------------------------------------------------------------------------- */
+
+static void unknown_node(void)
+{
+	listen_at(&node[0], url(&node[0], "unix", "a"));
+	join(&node[1], url(&node[1], "unix", "a"));
+	memcpy(node[1].config.name, "mallory", 8);
+	start(&node[0]);
+	start(&node[1]);
+	until(node[0].lines > 0 && node[1].lines > 0);
+	run_for(200);
+	need(node[0].lines == 1 && has(node[0].said, "a knows no node mallory"), "a says: %s", node[0].said);
+	need(node[1].lines == 1 && has(node[1].said, "refused: a knows no node mallory"), "it says: %s",
+	     node[1].said);
+	need(node[0].ups[0] + node[1].ups[0] == 0, "and yet they are joined");
+}
+
+static void same_name(void)
+{
+	listen_at(&node[0], url(&node[0], "unix", "a"));
+	join(&node[1], url(&node[1], "unix", "a"));
+	memcpy(node[1].config.name, "a", 2);
+	start(&node[0]);
+	start(&node[1]);
+	until(node[1].lines > 0);
+	need(has(node[1].said, "both nodes are named a"), "it says: %s", node[1].said);
+}
+
+static struct host_socket *stranger(void)
+{
+	struct host_socket *socket = host_socket_dial_local(strchr(node[0].text[0], '/'));
+
+	need(socket, "cannot connect: %s", host_error());
+	return socket;
+}
+
+/* Sends it, and reads up to the end: false if there is none. */
+static bool is_sent_away(struct host_socket *socket, const void *bytes, size_t size, char *answer,
+			 size_t room)
+{
+	uint64_t end = host_clock_ns() + PATIENCE_S * 1000000000ull;
+	size_t used = 0;
+	int got = HOST_INPUT_NONE;
+
+	host_socket_write(socket, bytes, size);
+	while (got != HOST_INPUT_END && host_clock_ns() < end) {
+		turn_all();
+		got = host_socket_read(socket, answer + used, room - 1 - used);
+		used += got > 0 ? (size_t)got : 0;
+	}
+	answer[used] = 0;
+	host_socket_close(socket);
+	return got == HOST_INPUT_END;
+}
+
+static void garbage(void)
+{
+	static const char *const greeting[] = {"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+					       "skerry 1 unix zoe\nok\n",
+					       "skerry 1 unix b\nno thanks\n",
+					       "skerry 1 unix b\nwhat\n",
+					       "\n",
+					       "no \n"};
+	char answer[1024], flood[4096];
+
+	pair("unix");
+	for (size_t i = 0; i < sizeof greeting / sizeof greeting[0]; i++)
+		need(is_sent_away(stranger(), greeting[i], strlen(greeting[i]), answer, sizeof answer) &&
+			     has(answer, "skerry 1 unix a\n"),
+		     "after %zu: %s", i, answer);
+	memset(flood, 'x', sizeof flood);
+	need(is_sent_away(stranger(), flood, sizeof flood, answer, sizeof answer) &&
+		     has(answer, "no it is no node"),
+	     "a line without end: %s", answer);
+	until(node[0].open[0] && node[1].open[0]);
+	stream(&node[1], 0, &node[0], 1000);
+}
+
+/* Who says nothing is sent away after a while, and meanwhile harms nobody. */
+static void silence(void)
+{
+	char answer[64];
+	struct host_socket *many[40];
+
+	pair("unix");
+	for (unsigned i = 0; i < 40; i++)
+		many[i] = host_socket_dial_local(strchr(node[0].text[0], '/'));
+	run_for(50);
+	stream(&node[1], 0, &node[0], 1000);
+	need(is_sent_away(stranger(), "", 0, answer, sizeof answer), "who says nothing stays");
+	for (unsigned i = 0; i < 40; i++)
+		if (many[i])
+			host_socket_close(many[i]);
+	run_for(20);
+	stop(&node[1]);
+	until(!node[0].open[0]);
+	start(&node[1]);
+	until(node[0].open[0] && node[1].open[0]);
+}
+
+static void nobody_there(void)
+{
+	join(&node[0], url(&node[0], "unix", "nobody"));
+	start(&node[0]);
+	run_for(1000);
+	need(node[0].lines == 0, "complains too early: %s", node[0].said);
+	until(node[0].lines > 0);
+	need(has(node[0].said, "nobody: No such file or directory; trying again"), "it says: %s",
+	     node[0].said);
+	run_for(1000);
+	need(node[0].lines == 1, "and again: %s", node[0].said);
+	listen_at(&node[1], url(&node[1], "unix", "nobody"));
+	start(&node[1]);
+	until(node[0].open[0]);
+}
+
+static void in_use(void)
+{
+	char error[256];
+
+	pair("unix");
+	need(!links_create(&node[0].config, error, sizeof error) && has(error, "Address already in use"),
+	     "%s", error);
+	stop(&node[0]);
+	need(access(strchr(node[0].text[0], '/'), F_OK) != 0, "the socket is left behind");
+	listen_at(&node[2], "unix:/nowhere/at/all");
+	need(!links_create(&node[2].config, error, sizeof error) && has(error, "No such file"), "%s", error);
+}
+
+int main(void)
+{
+	static const struct {
+		const char *name;
+		void (*run)(void);
+	} tests[] = {
+		{"urls", urls},
+		{"keys", keys},
+		{"greetings", greetings},
+		{"unix-stream", local_stream},
+		{"unix-slow-reader", local_slow_reader},
+		{"unix-comes-again", local_comes_again},
+		{"both-join", both_join},
+		{"three", three},
+		{"tcp-stream", tcp_stream},
+		{"tcp-slow-reader", tcp_slow_reader},
+		{"tcp-strangers", tcp_strangers},
+		{"tcp-no-key", tcp_no_key},
+		{"tcp-nobody-there", tcp_nobody_there},
+		{"unknown-host", unknown_host},
+		{"unknown-node", unknown_node},
+		{"same-name", same_name},
+		{"garbage", garbage},
+		{"silence", silence},
+		{"nobody-there", nobody_there},
+		{"in-use", in_use},
+	};
+	bool failed = !mkdtemp(folder);
+
+	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
+		*failure = 0;
+		for (unsigned k = 0; k < NODES; k++)
+			describe(k);
+		tests[i].run();
+		for (unsigned k = 0; k < NODES; k++)
+			stop(&node[k]);
+		identities_free();
+		if (*failure)
+			printf("not ok link-%s: %s\n", tests[i].name, failure);
+		else
+			printf("ok link-%s\n", tests[i].name);
+		fflush(stdout);
+		failed |= *failure != 0;
+	}
+	rmdir(folder);
+	return failed;
+}
