@@ -99,8 +99,8 @@ static void settle(struct bridge *b)
 		peer_settle(b, i);
 	if (b->news)
 		watchers_signal(b);
-	bool open = calls_are_open(b);
-	b->counters.closed += b->open && !open;
+	bool open = b->epoch && calls_are_open(b);
+	b->counters.closed += b->open && !open; /* not that before the host has said which node this is */
 	b->open = open;
 	alarm_set(b);
 }
@@ -141,7 +141,6 @@ void bridge_main(void *bridge)
 	imports_init(&b->imports);
 	calls_init(b);
 	workers_init(b);
-	b->open = true;
 	b->alarm_at = b->probe_at = UINT64_MAX;
 	b->ports.start(b->ports.context);
 	b->now = b->ports.now(b->ports.context);

@@ -2,7 +2,7 @@
 $(foreach s,$(wildcard test/cluster/*.c),$(eval GUEST_CFLAGS_$(s) := -I.))
 
 # Several bridges in one node.
-$(eval $(call guest_program,local,test/cluster,test/cluster/local.c test/cluster/pipes.c test/conform/conform.c))
+$(eval $(call guest_program,local,test/cluster,$(wildcard test/cluster/local*.c) test/cluster/pipes.c test/conform/conform.c))
 $(BUILD)/test/cluster/local.elf: $(BRIDGE_LIB)
 
 TESTS += test-cluster

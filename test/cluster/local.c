@@ -1,78 +1,179 @@
 /*
  * The bridge, several times in one node (pipes.h): what programs see of it, and what a partition does to each
- * kind of object. Names of cases are the sentences of doc/CLUSTER.md.
+ * kind of object. This file: names and calls.
  */
-#include <skerry/cluster.h>
-#include "pipes.h"
-#include "test/conform/conform.h"
+#include "local.h"
 
-enum { A, B, C };
+seL4_CPtr service, service_at_b, service_at_c;
 
-static void at(unsigned node)
+void at(unsigned node)
 {
 	cluster_use(pipes_control[node]);
 }
 
-/* --- a server ------------------------------------------------------------------------------------- */
-
-/* Answers with the sum of the words, their number, the badge and how many it has answered. */
-static seL4_CPtr service;
-static volatile seL4_Word served;
-
-static void server(void *unused)
+seL4_CPtr lookup_at(unsigned node, const char *name)
 {
-	seL4_Word badge;
+	seL4_CPtr slot = sk_slot_new();
 
-	(void)unused;
-	seL4_MessageInfo_t info = seL4_Recv(service, &badge);
-	for (;;) {
-		seL4_Word sum = 0, length = seL4_MessageInfo_get_length(info);
-		for (seL4_Word i = 0; i < length; i++)
-			sum += seL4_GetMR((int)i);
-		served++;
-		seL4_SetMR(0, sum);
-		seL4_SetMR(1, length);
-		seL4_SetMR(2, badge);
-		seL4_SetMR(3, served);
-		info = seL4_ReplyRecv(service, INFO(seL4_MessageInfo_get_label(info) + 1, 0, 4), &badge);
-	}
+	at(node);
+	enum cluster_error error = cluster_lookup(name, slot);
+	if (error)
+		sk_panic("lookup of %s at %u: %u", name, node, error);
+	return slot;
 }
 
-static void names_and_calls(void)
+void publish_at(unsigned node, const char *name, seL4_CPtr cap)
 {
-	static struct sk_thread thread;
-	seL4_CPtr proxy = sk_slot_new();
+	at(node);
+	enum cluster_error error = cluster_publish(name, cap);
+	if (error)
+		sk_panic("publish %s at %u: %u", name, node, error);
+}
 
-	section("names and calls", "doc/CLUSTER.md");
-	service = sk_endpoint_new();
-	sk_thread_new(&thread, "server", 120, 0);
-	sk_thread_start(&thread, server, NULL);
-	at(A);
-	equal("publish", cluster_publish("sum", sk_cap_mint(service, seL4_AllRights, 77)), CLUSTER_OK);
-	equal("again", cluster_publish("sum", service), CLUSTER_EXISTS);
-	pipes_wait_ms(5);
+seL4_CPtr caller_save(void)
+{
+	seL4_CPtr slot = sk_slot_new();
+
+	sk_must(seL4_CNode_SaveCaller(ROOT, slot, SK_DEPTH));
+	return slot;
+}
+
+void answer(seL4_Word label, seL4_Word word)
+{
+	trap(seL4_SysReply, 0, INFO(label, 0, 1).words[0], word, 0);
+}
+
+void answer_to(seL4_CPtr caller, seL4_Word label, seL4_Word word)
+{
+	trap(seL4_SysSend, caller, INFO(label, 0, 1).words[0], word, 0);
+}
+
+enum cluster_outcome outcome_of(const struct peer *peer)
+{
+	seL4_SetMR(0, peer->out.mr[0]);
+	return cluster_outcome((seL4_MessageInfo_t){{peer->out.info}});
+}
+
+struct cluster_counts counts_at(unsigned node)
+{
+	struct cluster_counts counts = {0};
+
+	at(node);
+	cluster_count(&counts);
+	return counts;
+}
+
+/* --- names and calls ------------------------------------------------------------------------------ */
+
+static void members(void)
+{
+	struct cluster_member members[CLUSTER_NODES];
+
+	section("members", "lib/skerry/cluster.h");
 	at(B);
-	equal("what another node has published", cluster_publish("sum", service), CLUSTER_EXISTS);
-	equal("lookup of nothing", cluster_lookup("nothing", proxy), CLUSTER_NOT_FOUND);
-	equal("lookup", cluster_lookup("sum", proxy), CLUSTER_OK);
-	for (int i = 0; i < 4; i++)
-		seL4_SetMR(i, 10 + (seL4_Word)i);
-	seL4_MessageInfo_t info = seL4_Call(proxy, INFO(5, 0, 4));
-	equal("a call is answered", cluster_outcome(info), CLUSTER_DONE);
-	equal("its label", seL4_MessageInfo_get_label(info), 6);
-	equal("its words", seL4_GetMR(0), 46);
-	equal("their number", seL4_GetMR(1), 4);
-	equal("the badge of the capability at home", seL4_GetMR(2), 77);
+	equal("their number", cluster_members(members), 3);
+	check("itself first", strcmp(members[0].name, "b") == 0 && members[0].here && members[0].up);
+	check("the others", strcmp(members[1].name, "a") == 0 && strcmp(members[2].name, "c") == 0 &&
+				    !members[1].here && members[1].up && members[2].up);
+	equal("their epochs", members[1].epoch, 0x1001);
+}
+
+static void names(void)
+{
+	seL4_CPtr slot = sk_slot_new();
+
+	section("names", "lib/skerry/cluster.h");
+	publish_at(A, "service", sk_cap_mint(service, seL4_AllRights, 77));
+	equal("again", cluster_publish("service", service), CLUSTER_EXISTS);
+	equal("without a capability", cluster_publish("nothing", slot), CLUSTER_INVALID);
+	equal("a CNode", cluster_publish("cnode", ROOT), CLUSTER_INVALID);
+	equal("an empty name", cluster_publish("", service), CLUSTER_INVALID);
+	equal("32 bytes", cluster_publish("0123456789abcdef0123456789abcdef", service), CLUSTER_INVALID);
+	equal("withdraw what is not there", cluster_withdraw("nothing"), CLUSTER_NOT_FOUND);
+	at(B);
+	equal("what another node has", cluster_publish("service", service), CLUSTER_EXISTS);
+	equal("nobody else may withdraw it", cluster_withdraw("service"), CLUSTER_NOT_FOUND);
+	equal("lookup of nothing", cluster_lookup("nothing", slot), CLUSTER_NOT_FOUND);
+	service_at_b = lookup_at(B, "service");
+	service_at_c = lookup_at(C, "service");
+	is("looked up, an endpoint", service_at_b, TYPE_ENDPOINT);
+	equal("a proxy is not published", cluster_publish("proxy", service_at_c), CLUSTER_INVALID);
+}
+
+static void at_home(void)
+{
+	seL4_CPtr slot = lookup_at(A, "service");
+
+	section("at home", "lib/skerry/cluster.h");
+	trap(seL4_SysNBSend, slot, INFO(1, 0, 0).words[0], 0, 0);
+	equal("nobody waits: nothing", poll(service).came, false);
+	struct peer client;
+	peer_new(&client, HIGH, 0);
+	peer_trap(&client, seL4_SysSend, slot, INFO(3, 0, 1), 9, 0);
+	struct received r = poll(service);
+	check("the capability itself", r.came && r.label == 3 && r.badge == 77 && r.mr[0] == 9);
+	sk_thread_delete(&client.thread);
+}
+
+static void calls(void)
+{
+	struct peer client;
+
+	section("calls", "doc/CLUSTER.md");
+	peer_new(&client, HIGH, 0);
+	peer_trap(&client, seL4_SysCall, service_at_b, INFO(5, 0, 4), 10, 11);
+	struct received r = poll(service);
+	check("the message", r.came && r.label == 5 && r.length == 4 && r.mr[0] == 10 && r.mr[3] == 0x444);
+	equal("the badge of the capability at home", r.badge, 77);
+	check("not answered yet", !client.done);
+	answer(6, 46);
+	check("the answer", client.done && peer_label(&client) == 6 && client.out.mr[0] == 46);
+	equal("done", outcome_of(&client), CLUSTER_DONE);
+	sk_thread_delete(&client.thread);
+}
+
+static void words_caller(void *unused)
+{
+	(void)unused;
 	for (int i = 0; i < 120; i++)
-		seL4_SetMR(i, (seL4_Word)i * i);
-	info = seL4_Call(proxy, INFO(9, 0, 120));
-	equal("120 words", seL4_GetMR(0), 119 * 120 * 239 / 6);
+		seL4_SetMR(i, (seL4_Word)i * 3);
+	seL4_Call(service_at_b, INFO(7, 0, 120));
+	seL4_Word sum = 0;
+	for (int i = 0; i < 120; i++)
+		sum += seL4_GetMR(i);
+	log_letter(sum == 120 * 119 ? 'y' : 'n');
+}
+
+static void words(void)
+{
+	struct peer client;
+	seL4_Word sum = 0;
+
+	section("120 words", "doc/CLUSTER.md");
+	peer_new(&client, HIGH, 0);
+	log_clear();
+	peer_run(&client, words_caller, NULL);
+	seL4_MessageInfo_t info = seL4_NBRecv(service, NULL);
+	for (int i = 0; i < 120; i++)
+		sum += seL4_GetMR(i);
+	check("of the call", seL4_MessageInfo_get_length(info) == 120 && sum == 3 * 119 * 60);
+	for (int i = 0; i < 120; i++)
+		seL4_SetMR(i, (seL4_Word)i * 2);
+	seL4_Reply(INFO(0, 0, 120));
+	equal_text("of the answer", run_log, "y");
+	sk_thread_delete(&client.thread);
 }
 
 int main(void)
 {
 	conform_begin("cluster");
-	pipes_start(2, 16);
-	names_and_calls();
+	service = sk_endpoint_new();
+	pipes_start(3, 16);
+	members();
+	names();
+	at_home();
+	calls();
+	words();
+	messages();
 	return conform_end();
 }

@@ -1,0 +1,42 @@
+/*
+ * What the parts of the program local share. The bridges and their workers have higher priorities than main
+ * and the threads of the tests: whatever a call starts on any node has been done when it is main's turn
+ * again, but for what takes time. So main can be the server of all nodes, by polling.
+ */
+#pragma once
+
+#include <skerry/cluster.h>
+#include "pipes.h"
+#include "test/conform/conform.h"
+
+enum { A, B, C };
+
+/* From now on this is a program of that node. */
+void at(unsigned node);
+
+/* The endpoint `service`, published by A as "service" with the badge 77; looked up by B and C. */
+extern seL4_CPtr service, service_at_b, service_at_c;
+
+/* Looks up as a program of that node, in a new slot. */
+seL4_CPtr lookup_at(unsigned node, const char *name);
+
+/* Publishes as a program of that node; all nodes have heard of it. */
+void publish_at(unsigned node, const char *name, seL4_CPtr cap);
+
+/* Saves the caller of the message that was just received. */
+seL4_CPtr caller_save(void);
+
+/* Answers with a label and one word. */
+void answer(seL4_Word label, seL4_Word word);
+void answer_to(seL4_CPtr caller, seL4_Word label, seL4_Word word);
+
+/* What became of a peer's call. */
+enum cluster_outcome outcome_of(const struct peer *peer);
+
+struct cluster_counts counts_at(unsigned node);
+
+void messages(void);
+void capabilities(void);
+void revocation(void);
+void partitions(void);
+void liars(void);
