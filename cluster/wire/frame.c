@@ -34,29 +34,19 @@ static inline uint32_t crc_step(uint32_t crc, uint64_t word)
 	       crc_table[1][high >> 16 & 0xff] ^ crc_table[0][high >> 24];
 }
 
-static uint32_t crc_words(uint32_t crc, const uint64_t *words, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		crc = crc_step(crc, words[i]);
-	return crc;
-}
-
-uint32_t wire_crc(const void *bytes, size_t size)
-{
-	if (crc_table[0][1] == 0)
-		crc_prepare();
-	return ~crc_words(~0u, bytes, size / 8);
-}
-
 /* Of a frame; its first word is magic, version, type and the checksum itself, which counts as 0. */
 static uint32_t frame_crc(const struct wire_header *frame)
 {
 	const uint64_t *words = (const void *)frame;
+	size_t count = (WIRE_HEADER + frame->length) / 8;
+	uint32_t crc;
 
 	if (crc_table[0][1] == 0)
 		crc_prepare();
-	return ~crc_words(crc_step(~0u, (uint32_t)words[0]), words + 1,
-			  (WIRE_HEADER + frame->length) / 8 - 1);
+	crc = crc_step(~0u, (uint32_t)words[0]);
+	for (size_t i = 1; i < count; i++)
+		crc = crc_step(crc, words[i]);
+	return ~crc;
 }
 
 void wire_seal(struct wire_header *frame)

@@ -43,7 +43,7 @@ const char *wire_kind_text(unsigned kind)
 	return kinds[kind < WIRE_KINDS ? kind : 0].text;
 }
 
-/* --- encoding ------------------------------------------------------------------------------------------- */
+/* --- encoding ---------------------------------------------------------------------------------------- */
 
 size_t wire_message_size(const struct wire_message *message)
 {
@@ -112,8 +112,7 @@ void wire_encode(const struct wire_message *message, void *payload)
 		at = put_name(at, message->name);
 }
 
-/* --- decoding ---------------------------------------------------------------------------------------------
- */
+/* --- decoding ---------------------------------------------------------------------------------------- */
 
 /* What is left of a payload. */
 struct reader {

@@ -22,7 +22,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are read wher
 #define WIRE_FRAME_MAX   (WIRE_HEADER + WIRE_PAYLOAD_MAX)
 #define WIRE_NAME_SIZE   32 /* with at least one zero at the end */
 
-/* --- frames ------------------------------------------------------------------------------------------- */
+/* --- frames ------------------------------------------------------------------------------------------ */
 
 enum wire_type {
 	WIRE_HELLO = 1, /* payload: struct wire_hello; `to` is the receiver's tag as the sender last heard it,
@@ -66,9 +66,6 @@ struct wire_bye {
 	uint32_t reason, zero;
 };
 
-/* CRC-32 (IEEE 802.3, reflected) of `size` bytes, a multiple of 8 at an aligned address. */
-uint32_t wire_crc(const void *bytes, size_t size);
-
 /* Makes the checksum of a frame whose other fields and payload are there. */
 void wire_seal(struct wire_header *frame);
 
@@ -93,7 +90,7 @@ enum wire_reason {
 /* "silence"; of a number that is none of enum wire_reason: "unknown reason". */
 const char *wire_reason_text(uint32_t reason);
 
-/* --- messages ----------------------------------------------------------------------------------------- */
+/* --- messages ---------------------------------------------------------------------------------------- */
 
 #define WIRE_WORDS 120
 #define WIRE_CAPS  3

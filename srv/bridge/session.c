@@ -11,8 +11,7 @@
 
 #include "srv/bridge/session_send.h"
 
-/* --- time and tags
- * ------------------------------------------------------------------------------------------ */
+/* --- time and tags ----------------------------------------------------------------------------------- */
 
 /* A clock that is set back stands still. */
 void session_tell_time(struct session *s, uint64_t now_ns)
@@ -39,8 +38,7 @@ static uint32_t fresh_tag(struct session *s)
 	return tag;
 }
 
-/* --- beginning and ending
- * ----------------------------------------------------------------------------------- */
+/* --- beginning and ending ---------------------------------------------------------------------------- */
 
 static void want_hello_soon(struct session *s)
 {
@@ -121,11 +119,10 @@ void session_end(struct session *s, uint64_t now_ns, enum wire_reason reason)
 
 bool session_is_up(const struct session *s)
 {
-	return s->live && !s->up_untold && !s->ended_untold;
+	return s->live && !s->up_untold;
 }
 
-/* --- frames that arrive
- * --------------------------------------------------------------------------------------- */
+/* --- frames that arrive ------------------------------------------------------------------------------ */
 
 /* A HELLO that cannot begin a session. */
 static void refuse(struct session *s, const struct wire_header *frame, enum wire_reason reason)
@@ -154,16 +151,14 @@ static void hello_while_live(struct session *s, const struct wire_header *frame,
 	bool peer_live = (frame->flags & WIRE_LIVE) != 0;
 
 	if (frame->from == s->theirs) {
-		if (hello->epoch != s->peer_epoch) {
-			s->counters.strays++;
-			return;
-		}
-		if (frame->to == s->mine)
-			s->heard_at = s->clock;
 		s->hello_wanted |= !peer_live;
+		if (frame->to == s->mine && hello->epoch != s->peer_epoch)
+			breach(s, WIRE_REASON_BAD_HELLO);
+		else if (frame->to == s->mine)
+			s->heard_at = s->clock;
 	} else if (frame->to == s->candidate && s->candidate != 0) {
 		begin(s, frame, hello);
-	} else if (!peer_live || frame->to == s->mine) {
+	} else if (!peer_live) {
 		s->counters.strays++;
 		if (s->candidate == 0)
 			s->candidate = fresh_tag(s);
@@ -270,8 +265,7 @@ static bool take_frame(struct session *s, const struct wire_header *frame, struc
 	return false;
 }
 
-/* --- bytes that arrive
- * ---------------------------------------------------------------------------------------- */
+/* --- bytes that arrive ------------------------------------------------------------------------------- */
 
 /* Drops the first `count` bytes of `partial`. */
 static void partial_drop(struct session *s, size_t count)
@@ -378,8 +372,7 @@ bool session_next(struct session *s, uint64_t now_ns, struct session_input *inpu
 	return false;
 }
 
-/* --- the port and the clock
- * ----------------------------------------------------------------------------------- */
+/* --- the port and the clock -------------------------------------------------------------------------- */
 
 void session_init(struct session *s, const struct session_config *config, uint64_t now_ns)
 {

@@ -25,8 +25,6 @@ void session_send_reset(struct session *s)
 	s->next_seq = s->cursor_seq = 1;
 	s->acked = s->sent = 0;
 	s->gap_seq = NO_GAP;
-	s->head = s->tail = s->cursor = 0;
-	s->wrapped = false;
 	s->waiting = 0;
 	s->resend_at = NEVER;
 	s->resend_wait = SESSION_RTO_NS;
@@ -39,8 +37,7 @@ void session_send_again(struct session *s)
 	s->cursor_seq = s->acked + 1;
 }
 
-/* --- writing
- * ---------------------------------------------------------------------------------------------------- */
+/* --- writing ----------------------------------------------------------------------------------------- */
 
 static bool write_frame(struct session *s, struct wire_header *frame)
 {
@@ -178,8 +175,7 @@ void session_send_late(struct session *s)
 		session_send_again(s);
 }
 
-/* --- the ring
- * --------------------------------------------------------------------------------------------------- */
+/* --- the ring ---------------------------------------------------------------------------------------- */
 
 /* The oldest frame is acknowledged. */
 static void drop_oldest(struct session *s)

@@ -10,3 +10,23 @@ test-cluster: $(BUILD)/skerry $(BUILD)/test/cluster/local.elf
 	@timeout -k 1 100 $(SKERRY) run --timeout 90s $(BUILD)/test/cluster/local.elf
 
 .PHONY: test-cluster
+
+# What of the bridge needs no kernel, in programs of the host: messages and frames, sessions.
+SESSION_TESTS := $(addprefix $(BUILD)/test/cluster/,wire session storm)
+SESSION_OBJ   := $(SESSION_SRC:%.c=$(BUILD)/host/%.o)
+
+$(SESSION_TESTS): $(BUILD)/test/cluster/%: $(BUILD)/host/test/cluster/%.o $(BUILD)/host/test/cluster/world.o $(SESSION_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^
+
+# Seeds of bad weather: the first, how many.
+STORM ?= 1 2000
+
+TESTS += test-session
+test-session: $(SESSION_TESTS)
+	@timeout -k 1 60 $(BUILD)/test/cluster/wire
+	@timeout -k 1 60 $(BUILD)/test/cluster/session
+	@timeout -k 1 300 $(BUILD)/test/cluster/storm $(STORM)
+
+-include $(wildcard $(addprefix $(BUILD)/host/,test/cluster/*.d srv/bridge/*.d cluster/wire/*.d))
+.PHONY: test-session
