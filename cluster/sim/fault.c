@@ -264,7 +264,9 @@ static uint64_t between(uint64_t *random, uint64_t low, uint64_t high)
 /* From 5 ms to 1.3 s, each order of magnitude as often as another. */
 static uint64_t duration(uint64_t *random)
 {
-	return between(random, 5000000, 10000000) << sim_random(random) % 8;
+	uint64_t least = between(random, 5000000, 10000000);
+
+	return least << sim_random(random) % 8;
 }
 
 static uint16_t random_set(uint64_t *random, unsigned nodes)

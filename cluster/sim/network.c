@@ -147,16 +147,17 @@ struct fate {
 
 static struct fate fate_draw(uint64_t *stream)
 {
-	return (struct fate){
-		.jitter = sim_random(stream),
-		.lost = sim_random(stream) % SIM_WHOLE,
-		.doubled = sim_random(stream) % SIM_WHOLE,
-		.late = sim_random(stream),
-		.disordered = sim_random(stream) % SIM_WHOLE,
-		.disorder = sim_random(stream),
-		.damaged = sim_random(stream) % SIM_WHOLE,
-		.damage = sim_random(stream),
-	};
+	struct fate fate;
+
+	fate.jitter = sim_random(stream);
+	fate.lost = sim_random(stream) % SIM_WHOLE;
+	fate.doubled = sim_random(stream) % SIM_WHOLE;
+	fate.late = sim_random(stream);
+	fate.disordered = sim_random(stream) % SIM_WHOLE;
+	fate.disorder = sim_random(stream);
+	fate.damaged = sim_random(stream) % SIM_WHOLE;
+	fate.damage = sim_random(stream);
+	return fate;
 }
 
 static void send_copy(struct network *network, const struct fate *fate, uint64_t time, unsigned from,
