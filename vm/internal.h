@@ -164,6 +164,7 @@ struct block {
 	uint16_t slots;
 	uint16_t bytes;         /* in its page */
 	bool fp_off;            /* made for a thread without floating point */
+	uint8_t chilled;        /* how often its code was lost before it had paid: see jit/jit.c */
 	uint32_t straddle_word; /* of the one instruction that crosses into the next page, or 0 */
 	int64_t count;          /* instructions */
 	struct op ops[];
@@ -217,7 +218,7 @@ struct space {
 	uint64_t code_pages; /* the same of compiled code */
 	/* Of compiled code: see jit/x86_64/translate.h. */
 	uint64_t native_sp, native_sp_limit, native_sp_saved, native_group[15];
-	struct code *codes;
+	struct code *codes[64]; /* by page number mod 64; those without a bit in code_pages are not set */
 	uint64_t root;
 	uint16_t asid;
 	bool fp_off; /* jumps lead to blocks without floating point */
@@ -255,6 +256,7 @@ struct hart {
 	uint64_t native_pc;
 	struct link_site *native_link;
 	const uint8_t *native_entry;
+	unsigned native_shy; /* how often the interpreter does not go over to code yet */
 
 	union block_buffer scratch; /* block made to measure */
 };

@@ -46,7 +46,14 @@ EVENT_ROWS = [
 ]
 GOAL_SIGNAL_CYCLES = 400
 GOAL_TRANSLATE = 5
-GOAL_SHORT = 1
+GOAL_BESIDE_INTERP = 1
+BESIDE_INTERP_ROWS = [
+    # name, program, what
+    ("jit-short", "short.elf", "a program of some 5 ms"),
+    ("jit-map-data", "root/map-data.elf", "pages are mapped, written to once, and unmapped"),
+    ("jit-map-code", "root/map-code.elf", "a page of functions is mapped, each is called twice, and it is unmapped"),
+    ("jit-map-processes", "root/map-processes.elf", "processes are made, run for a moment, and are destroyed"),
+]
 GOAL_UPSTREAM = 0.25
 
 # What upstream's kernel takes on bare riscv64, release build, in instructions; measured once. The goal is
@@ -403,17 +410,16 @@ class Bench:
         self.add("jit-translate", median(rates), None, GOAL_TRANSLATE, "M instr/s",
                  "guest instructions decoded and compiled, by processor time; the text of metal.elf")
 
-    def short(self):
-        if not self.wanted("jit-short"):
+    def beside_interp(self, name, program, what):
+        if not self.wanted(name):
             return
         ratios = []
         for _ in range(4 * self.rounds):
-            interp, auto = (self.attempt(processor_time_s, self.skerry("short.elf", tier))
-                            for tier in ("interp", "auto"))
+            interp, auto = (self.attempt(processor_time_s, self.skerry(program, tier)) for tier in ("interp", "auto"))
             if interp and auto:
                 ratios.append(auto / interp)
-        self.add("jit-short", median(ratios), None, GOAL_SHORT, "x interp",
-                 "processor time of a program of some 5 ms with --tier auto over --tier interp, start and end included")
+        self.add(name, median(ratios), None, GOAL_BESIDE_INTERP, "x interp",
+                 "processor time with --tier auto over --tier interp, start and end included: " + what)
 
     def upstream(self):
         image = os.environ.get(SUITE_IMAGE)
@@ -588,7 +594,8 @@ def main():
     bench.events()
     bench.signal()
     bench.translate()
-    bench.short()
+    for row in BESIDE_INTERP_ROWS:
+        bench.beside_interp(*row)
     bench.upstream()
     bench.trace()
     bench.boot()

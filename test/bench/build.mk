@@ -75,6 +75,14 @@ GUEST_LDFLAGS_fault-more := -Wl,--defsym=fault_rounds=201000
 BENCH_EVENTS := fault fault-more signal
 $(foreach p,$(BENCH_EVENTS),$(eval $(call guest_program,$(p),bench/root,test/bench/guest/$(p:-more=).c)))
 
+# Loads that map and unmap.
+GUEST_LDFLAGS_map-data      := -Wl,--defsym=map_kind=1
+GUEST_LDFLAGS_map-code      := -Wl,--defsym=map_kind=2
+GUEST_LDFLAGS_map-processes := -Wl,--defsym=map_kind=3
+
+BENCH_MAP := map-data map-code map-processes
+$(foreach p,$(BENCH_MAP),$(eval $(call guest_program,$(p),bench/root,test/bench/guest/map.c)))
+
 # Workloads in one program, a little of each.
 $(BUILD)/bench/short.elf: $(BUILD)/guest/test/bench/guest/short.o $(GUEST_LIB_OBJ) lib/crt/program.ld \
                           $(filter-out %/empty.o,$(BENCH_NAMES:%=$(BUILD)/bench/obj/riscv64/%.o))
@@ -140,7 +148,8 @@ BENCH_SNAPSHOT := $(BUILD)/bench/snapshot $(BUILD)/bench/working_set.elf
 
 BENCH_PROGRAMS := $(BENCH_NATIVE) $(BENCH_LINUX) $(BENCH_METAL) $(BENCH_ROOT) \
                   $(BENCH_IPC:%=$(BUILD)/bench/root/%.elf) $(BUILD)/bench/boot.elf $(BENCH_COUNT) $(BENCH_LATENCY) \
-                  $(BENCH_SNAPSHOT) $(BENCH_NODE) $(BENCH_EVENTS:%=$(BUILD)/bench/root/%.elf) $(BUILD)/bench/short.elf
+                  $(BENCH_SNAPSHOT) $(BENCH_NODE) $(BENCH_EVENTS:%=$(BUILD)/bench/root/%.elf) $(BUILD)/bench/short.elf \
+                  $(BENCH_MAP:%=$(BUILD)/bench/root/%.elf)
 bench-programs: $(BENCH_PROGRAMS)
 
 bench: $(BENCH_PROGRAMS) $(BUILD)/skerry $(BENCH_METAL_KERNEL)

@@ -124,6 +124,52 @@ static bool longest_regions(struct machine *m)
 	return true;
 }
 
+/* --- time --- */
+
+static struct vm_stats stats_of(const struct machine *m)
+{
+	struct vm_stats stats;
+
+	vm_get_stats(m->vm, &stats);
+	return stats;
+}
+
+/* Runs the loop of two instructions in a page that has just been mapped. */
+static bool run_mapped_anew(struct machine *m, uint64_t turns)
+{
+	m->regs.x[5] = turns;
+	vm_flush_page(m->vm, 1, CODE);
+	EXPECT("stop", go(m, CODE, MANY), VM_STOP_ECALL);
+	return true;
+}
+
+/* Code whose page goes after a few instructions is not compiled again and again; what lives longer is. */
+static bool code_that_comes_and_goes(struct machine *m)
+{
+	enum { ROUNDS = 2000 };
+	struct vm_stats before = stats_of(m), after;
+
+	if (machine_tier != VM_TIER_AUTO)
+		return true;
+	PROGRAM(m, ADDI(5, 5, -1), BNE(5, 0, -4), ECALL);
+	for (unsigned i = 0; i < ROUNDS; i++)
+		if (!run_mapped_anew(m, 2))
+			return false;
+	after = stats_of(m);
+	EXPECT("compiled too often", after.blocks_compiled - before.blocks_compiled > ROUNDS / 10, false);
+	for (unsigned i = 0; i < 20; i++)
+		if (!run_mapped_anew(m, 50000))
+			return false;
+	before = after;
+	after = stats_of(m);
+	if (before.blocks_compiled)
+		EXPECT("interpreted too often",
+		       after.interpreted_insns - before.interpreted_insns >
+			       after.native_insns - before.native_insns,
+		       false);
+	return true;
+}
+
 /* --- the host's stack --- */
 
 #define STACK_SIZE (UINT64_C(256) << 10)
@@ -176,5 +222,6 @@ const struct vm_case bounds_cases[] = {
 	CASE(calls_without_end_take_little_stack),
 	CASE(longest_blocks),
 	CASE(longest_regions),
+	CASE(code_that_comes_and_goes),
 	{0},
 };

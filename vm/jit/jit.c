@@ -114,23 +114,68 @@ void vm_jit_kill_block(struct vm *vm, struct block *block)
 	block->codes = NULL;
 }
 
+/* The list that has the space's code at this address, and that of some other pages. */
+static struct code **codes_of(struct space *space, uint64_t pc)
+{
+	unsigned list = pc >> PAGE_BITS & 63;
+
+	if (!(space->code_pages >> list & 1))
+		space->codes[list] = NULL;
+	space->code_pages |= UINT64_C(1) << list;
+	return &space->codes[list];
+}
+
+static uint64_t made_so_far(const struct vm *vm)
+{
+	return vm->stats.blocks_compiled + vm->stats.code_recalled;
+}
+
+/*
+ * The space loses code. Where pages with code come and go, making it anew each time costs more than it gives:
+ * if few instructions were executed for each block that was compiled in its life, its block is interpreted
+ * for longer before it is compiled again.
+ */
+#define PAYS        3000
+#define CHILLED_MAX 6
+
+static void lose(struct code *code)
+{
+	const struct hart *h = code->space->hart;
+	struct block *block = code->block;
+	bool paid = h->pub.instret - code->born >= PAYS * (made_so_far(h->vm) - code->made);
+
+	if (!code->entry)
+		return;
+	kill(h->vm->jit, code);
+	if (h->vm->config.tier != VM_TIER_AUTO || block->ops[0].handler.label != vm_handler(INTERNAL_NATIVE))
+		return;
+	if (paid)
+		block->chilled -= block->chilled > 0;
+	else
+		block->chilled += block->chilled < CHILLED_MAX;
+	if (block->chilled == 0)
+		return;
+	block->ops[0].imm = HEAT << block->chilled;
+	block->ops[0].handler.label = vm_handler(INTERNAL_WARM);
+}
+
 void vm_jit_kill_space(struct space *space)
 {
-	for (struct code *code = space->codes; code; code = code->space_next)
-		kill(space->hart->vm->jit, code);
-	space->codes = NULL;
-	space->code_pages = 0;
+	for (; space->code_pages; space->code_pages &= space->code_pages - 1)
+		for (struct code *code = space->codes[__builtin_ctzll(space->code_pages)]; code;
+		     code = code->space_next)
+			lose(code);
 }
 
 void vm_jit_kill_page(struct space *space, uint64_t vaddr)
 {
-	struct code **place = &space->codes;
+	struct code **place = codes_of(space, vaddr);
 
 	while (*place) {
 		struct code *code = *place;
 
 		if (((code->pc ^ vaddr) & PAGE_MASK) == 0)
-			kill(space->hart->vm->jit, code);
+			lose(code);
 		if (code->entry)
 			place = &code->space_next;
 		else
@@ -145,12 +190,9 @@ void vm_jit_flush(struct vm *vm)
 	for (unsigned i = 0; i < HASH_SIZE; i++)
 		for (struct block *block = vm->hash[i]; block; block = block->hash_next)
 			block->codes = NULL;
-	for (unsigned n = 0; n < vm->config.harts; n++) {
-		for (unsigned i = 0; i < SPACE_COUNT; i++) {
-			vm->harts[n].spaces[i].codes = NULL;
+	for (unsigned n = 0; n < vm->config.harts; n++)
+		for (unsigned i = 0; i < SPACE_COUNT; i++)
 			vm->harts[n].spaces[i].code_pages = 0;
-		}
-	}
 	vm_jumps_clear(vm);
 	vm->jit->used = vm->jit->fixed;
 	vm->jit->records_used = 0;
@@ -209,7 +251,7 @@ static struct code *make(struct hart *h, struct block *block, uint64_t pc, bool 
 	struct jit *jit = vm->jit;
 	struct space *space = h->space;
 	uint64_t before, start = host_clock_ns();
-	struct code *code;
+	struct code *code, **place;
 	bool recalled;
 
 	vm_jit_room(vm, TRANSLATED_MAX,
@@ -220,6 +262,8 @@ static struct code *make(struct hart *h, struct block *block, uint64_t pc, bool 
 	code->space = space;
 	code->pc = pc;
 	code->careful = careful;
+	code->born = h->slice_end - (uint64_t)h->budget;
+	code->made = made_so_far(vm);
 	recalled = vm_keep_recall(jit, code);
 	if (!recalled) {
 		vm_compile(jit, code);
@@ -228,9 +272,9 @@ static struct code *make(struct hart *h, struct block *block, uint64_t pc, bool 
 	code->bytes = (uint32_t)(jit->used - before);
 	code->block_next = block->codes;
 	block->codes = code;
-	code->space_next = space->codes;
-	space->codes = code;
-	space->code_pages |= UINT64_C(1) << (pc >> PAGE_BITS & 63);
+	place = codes_of(space, pc);
+	code->space_next = *place;
+	*place = code;
 	if (jump_entry(space, pc)->pc == pc && !careful)
 		jump_entry(space, pc)->native = code->entry;
 	vm_jit_appended(vm, code, code->entry, before);
@@ -303,6 +347,12 @@ static const uint8_t *entry_known(const struct hart *h)
 	return entry->pc == h->native_pc && entry->native != h->vm->jit->find ? entry->native : NULL;
 }
 
+/*
+ * After code that came to a block without, as many blocks are interpreted: to go back and forth between a
+ * loop that is compiled and a function that is not would take longer than to interpret both.
+ */
+#define SHY 30
+
 static int run(struct hart *h)
 {
 	const struct jit *jit = h->vm->jit;
@@ -315,8 +365,10 @@ static int run(struct hart *h)
 			return NATIVE_SPENT;
 		if (!entry)
 			entry = entry_find(h, &came);
-		if (!entry)
+		if (!entry) {
+			h->native_shy = SHY;
 			return came;
+		}
 		came = ((native_enter *)(uintptr_t)jit->enter)(h, entry);
 		if (came == NATIVE_LINK) {
 			h->native_pc = h->native_link->pc;
@@ -333,8 +385,13 @@ int vm_native_run(struct hart *h)
 {
 	struct vm_stats *stats = &h->vm->stats;
 	uint64_t before = h->slice_end - (uint64_t)h->budget;
-	int came = run(h);
+	int came;
 
+	if (h->native_shy) {
+		h->native_shy--;
+		return NATIVE_DECLINE;
+	}
+	came = run(h);
 	stats->native_entries++;
 	stats->native_insns += h->slice_end - (uint64_t)h->budget - before;
 	return came;

@@ -56,6 +56,7 @@ struct code {
 	int16_t samples; /* how often budgets ended here, to find what is hot; negative: not worth another
 			    look */
 	uint8_t tries;   /* to make it the first of a region */
+	uint64_t born, made;     /* instret of its hart, and how many blocks had been compiled before it */
 	struct region *region;   /* that begins here, or NULL */
 	uint32_t entered, ended; /* such a loop: how often, and budgets within it */
 	bool left_soon;          /* it did not go round often enough */

@@ -500,7 +500,8 @@ static void put_block(struct translation *t)
 
 	for (unsigned slot = 0; slot < t->slots[t->block]; slot++) {
 		t->op = &block->ops[slot];
-		if (t->op->handler.label == vm_handler(INTERNAL_NATIVE))
+		if (t->op->handler.label == vm_handler(INTERNAL_NATIVE) ||
+		    t->op->handler.label == vm_handler(INTERNAL_WARM))
 			continue;
 		show(t);
 		if (is_end(t->op)) {
