@@ -385,13 +385,8 @@ int vm_native_run(struct hart *h)
 {
 	struct vm_stats *stats = &h->vm->stats;
 	uint64_t before = h->slice_end - (uint64_t)h->budget;
-	int came;
+	int came = run(h);
 
-	if (h->native_shy) {
-		h->native_shy--;
-		return NATIVE_DECLINE;
-	}
-	came = run(h);
 	stats->native_entries++;
 	stats->native_insns += h->slice_end - (uint64_t)h->budget - before;
 	return came;
