@@ -14,3 +14,5 @@ $(BRIDGE_LIB): $(BRIDGE_OBJ)
 SESSION_SRC := $(wildcard cluster/wire/*.c) srv/bridge/session.c srv/bridge/session_send.c
 
 -include $(BRIDGE_OBJ:.o=.d)
+
+$(BUILD)/example/cluster.elf: $(BRIDGE_LIB)

@@ -6,8 +6,9 @@ $(eval $(call guest_program,local,test/cluster,$(wildcard test/cluster/local*.c)
 $(BUILD)/test/cluster/local.elf: $(BRIDGE_LIB)
 
 TESTS += test-cluster
-test-cluster: $(BUILD)/skerry $(BUILD)/test/cluster/local.elf
+test-cluster: $(BUILD)/skerry $(BUILD)/test/cluster/local.elf $(BUILD)/example/cluster.elf
 	@timeout -k 1 100 $(SKERRY) run --timeout 90s $(BUILD)/test/cluster/local.elf
+	@test/cluster/example $(SKERRY) $(BUILD)/example/cluster.elf
 
 .PHONY: test-cluster
 
