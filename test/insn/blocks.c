@@ -264,17 +264,46 @@ static void put_group(struct generator *g)
 	}
 }
 
+/* A register's use of what it holds: computing on, as an operand, as an address. */
+static uint32_t random_use(struct generator *g, unsigned reg)
+{
+	unsigned kind = (unsigned)below(g, 4), id;
+
+	if (kind == 0)
+		return ADDI(reg, reg, (int)below(g, 4096) - 2048);
+	if (kind == 1) {
+		id = random_id(g->random, 1 << CLASS_LOAD | 1 << CLASS_STORE);
+		return memory_operands(g->random, insns[id].match, insns[id].class == CLASS_STORE, reg);
+	}
+	do
+		id = random_id(g->random, 1 << CLASS_ALU);
+	while (strncmp(insns[id].operands, "d,s", 3));
+	if (kind == 2)
+		return (operands(g->random, id) & ~(31u << 7 | 31u << 15)) | reg << 7 | reg << 15;
+	return insns[id].operands[4] == 't' ? (operands(g->random, id) & ~(31u << 20)) | reg << 20
+					    : operands(g->random, id);
+}
+
 /* Constants and addresses of several instructions. */
 static void put_constant(struct generator *g)
 {
-	unsigned rd = random_rd(g->random);
+	unsigned rd = random_rd(g->random), count = 1 + (unsigned)below(g, 4);
 	uint32_t high = (uint32_t)random_next(g->random) & 0xfffff000;
 
-	put32(g, below(g, 2) ? LUI(rd, high >> 12) : AUIPC(rd, below(g, 2) ? high : 0));
-	if (below(g, 2))
-		put32(g, ADDI(rd, rd, (int)below(g, 4096) - 2048));
-	else
-		put32(g, LD(random_rd(g->random), rd, (int)below(g, 64) * 8 - 256));
+	switch (below(g, 4)) {
+	case 0:
+		put32(g, LUI(rd, high >> 12));
+		break;
+	case 1:
+		put32(g, AUIPC(rd, below(g, 2) ? high : 0));
+		break;
+	default:
+		put32(g, LUI(rd, (DATA >> 12) + below(g, g->blocks->calm ? DATA_MAPPED : DATA_PAGES)));
+	}
+	if (below(g, 6) == 0) /* what is accessed there lies on two pages */
+		put32(g, ADDI(rd, rd, -1 - (int)below(g, 7)));
+	while (count--)
+		put32(g, random_use(g, rd));
 }
 
 /* Writes an instruction, or half of one, to code: soon to be executed, or anywhere. */

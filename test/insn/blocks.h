@@ -8,6 +8,11 @@
 #define BLOCKS_BYTES (BLOCKS_PAGES * 4096u)
 #define BLOCKS_MAX   160
 
+/* Where the code takes data to be. */
+#define DATA         UINT64_C(0x20000)
+#define DATA_PAGES   12 /* of addresses; not all are mapped */
+#define DATA_MAPPED  4  /* the first ones, at first */
+
 /* Registers that the code takes for what they are named; it seldom writes others to them. */
 enum role {
 	ROLE_RETURN = 1,

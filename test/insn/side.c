@@ -6,8 +6,6 @@
 #define CODE        UINT64_C(0x10000)
 #define ALIAS       UINT64_C(0x18000) /* the same pages, and in space 1 others of them at CODE */
 #define TABLE       UINT64_C(0x1f000)
-#define DATA        UINT64_C(0x20000)
-#define DATA_PAGES  12 /* of addresses; not all are mapped */
 #define STACK       UINT64_C(0x38000)
 #define STACK_PAGES 2
 #define LAST        UINT64_C(0x3ffffff000) /* of the lower half */
@@ -31,8 +29,9 @@ static void map_all(struct side *side)
 			map_in(side, space, CODE + i * 4096, side->code[(i + space) % BLOCKS_PAGES], PTE_ALL);
 			map_in(side, space, ALIAS + i * 4096, side->code[i], PTE_ALL);
 		}
-		for (unsigned i = 0; i < 4; i++)
-			map_in(side, space, DATA + i * 4096, side->frame[(i * 3 + space) % 4], PTE_ALL);
+		for (unsigned i = 0; i < DATA_MAPPED; i++)
+			map_in(side, space, DATA + i * 4096, side->frame[(i * 3 + space) % DATA_MAPPED],
+			       PTE_ALL);
 		map_in(side, space, DATA + 5 * 4096, side->frame[0], PTE_ALL & ~PTE_W);
 		map_in(side, space, DATA + 6 * 4096, side->frame[space], PTE_ALL);
 		map_in(side, space, DATA + 7 * 4096, DEVICE, PTE_ALL);

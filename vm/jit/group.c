@@ -26,7 +26,10 @@ struct value {
 	int32_t offset;
 };
 
-#define OFFSET_MAX (1 << 24)
+#define OFFSET_MAX  (1 << 29)
+
+/* That of x0, and so of all constants. */
+#define NUMBER_ZERO 0
 
 /* After these, what has been stored may be something else. */
 static const bool forgets[ID_COUNT] = {
@@ -62,11 +65,18 @@ static void define(struct search *search, unsigned guest, struct value value)
 	search->value[guest] = value;
 }
 
+static bool in_one_page(int32_t a, int32_t b)
+{
+	return (a ^ b) >> PAGE_BITS == 0;
+}
+
 /* Does the access belong to the group? One that stores after a branch shall not make a mere reader fail. */
 static bool belongs(const struct search *search, unsigned i, struct value at, unsigned size, bool store)
 {
 	const struct group *group = &search->groups->group[i];
 
+	if (at.number == NUMBER_ZERO && !in_one_page(at.offset, group->low))
+		return false;
 	return search->number[i] == at.number && at.offset + (int32_t)size - group->low <= SPAN_MAX &&
 	       group->high - at.offset <= SPAN_MAX &&
 	       (!store || group->store || search->begun[i] == search->branches);
@@ -79,6 +89,8 @@ static void note_access(struct search *search, unsigned block, unsigned slot, st
 	struct group *group;
 	unsigned i = groups->count;
 
+	if (at.number == NUMBER_ZERO && !in_one_page(at.offset, at.offset + (int32_t)size - 1))
+		return;
 	while (i > 0 && !belongs(search, i - 1, at, size, store))
 		i--;
 	if (i == 0 && groups->count == GROUPS_MAX)
@@ -138,7 +150,16 @@ static struct value loaded(struct search *search, unsigned block, unsigned slot,
 	return (struct value){.number = search->numbers++};
 }
 
-static void look_at(struct search *search, unsigned block, unsigned slot, const struct op *op)
+static struct value constant(struct search *search, uint64_t base, int32_t offset)
+{
+	int64_t value = (int64_t)(base + (uint64_t)(int64_t)offset);
+
+	if (value > OFFSET_MAX || value < -OFFSET_MAX)
+		return (struct value){.number = search->numbers++};
+	return (struct value){.number = NUMBER_ZERO, .offset = (int32_t)value};
+}
+
+static void look_at(struct search *search, unsigned block, unsigned slot, const struct op *op, uint64_t pc)
 {
 	const struct access *access = &vm_jit_accesses[op->id];
 	struct value value = {.number = search->numbers};
@@ -147,7 +168,9 @@ static void look_at(struct search *search, unsigned block, unsigned slot, const 
 		value = search->value[op->rs1];
 		value.offset += op->imm;
 	}
-	if (access->bytes) {
+	if (op->id == ID_li || op->id == ID_auipc) {
+		value = constant(search, op->id == ID_li ? 0 : pc, op->imm);
+	} else if (access->bytes) {
 		note_access(search, block, slot, value, access->bytes, access->store);
 		if (access->store)
 			note_store(search, value, op, search->groups->of[block][slot]);
@@ -189,6 +212,6 @@ void vm_jit_group(struct code *const *trace, const uint8_t *slots, unsigned bloc
 			continue;
 		for (unsigned slot = 0; slot < slots[i]; slot++)
 			if (vm_is_insn(block, &block->ops[slot]))
-				look_at(&search, i, slot, &block->ops[slot]);
+				look_at(&search, i, slot, &block->ops[slot], trace[i]->pc);
 	}
 }

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "host/host.h"
-#include "vm/interp/arith.h"
 #include "vm/jit/jit.h"
 
 /* A link takes twice as much here as its jump and its way back take there: either may be full first. */
@@ -407,24 +406,6 @@ int vm_native_ecall(struct hart *h)
 
 /* --- what code has done here --- */
 
-#define A    x[op->rs1]
-#define B    x[op->rs2]
-#define IMM  ((uint64_t)(int64_t)op->imm)
-#define PC   pc
-#define FCSR (&x[REG_FCSR])
-
-static bool alu_op(uint64_t *x, const struct op *op, uint64_t pc)
-{
-	switch (op->id) {
-#define ALU(name, operands, match, mask, value)                                                              \
-	case ID_##name:                                                                                      \
-		x[op->rd] = (uint64_t)(value);                                                               \
-		return true;
-#include "vm/insn.def"
-	}
-	return false;
-}
-
 /* The check of an instruction that crosses pages. */
 static int straddle(struct hart *h, const struct code *code)
 {
@@ -458,7 +439,7 @@ int vm_native_op(struct hart *h, const struct code *code, unsigned slot)
 	h->space->block = code->block;
 	if (!vm_is_insn(code->block, op))
 		return straddle(h, code);
-	if (alu_op(x, op, code->pc))
+	if (vm_jit_compute(x, op, code->pc))
 		return NATIVE_NEXT;
 	do
 		flow = vm_op_slow(h, x, op, code->pc);

@@ -189,6 +189,14 @@ struct code *vm_jit_make(struct hart *h, uint64_t pc);
 /* Code of this block, or of the region that begins with it, has been put into the cache, from there on. */
 void vm_jit_appended(struct vm *vm, const struct code *code, const uint8_t *entry, uint64_t from);
 
+/* --- compute.c --- */
+
+/* Does the instruction, at an address as in struct op, if it is of the class ALU. */
+bool vm_jit_compute(uint64_t *x, const struct op *op, uint64_t pc);
+/* The same of general registers only, if its operands are among those whose bits are set; x[REG_SINK] counts.
+ */
+bool vm_jit_fold(uint64_t *x, uint32_t known, const struct op *op, uint64_t pc);
+
 /* --- group.c --- */
 
 /* What loads and stores do, by instruction; others have 0 bytes. */

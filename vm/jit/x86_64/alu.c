@@ -29,9 +29,13 @@ static void binary(struct translation *t, enum alu alu)
 	struct emit *e = &t->emit;
 	bool narrow = alu != ALU_ADD && alu != ALU_SUB && is_narrow(t, op->rs1) && is_narrow(t, op->rs2);
 	unsigned reg = result_in(t, op->rd, RAX), bits = narrow ? 32 : 64, a = op->rs1, b = op->rs2;
+	int32_t imm;
 
-	if (op->rs1 == op->rd && !is_reg(low_of(t, op->rd)) && op->rs2 != 0 && !narrow) {
-		emit_alu_to(e, alu, 64, low_of(t, op->rd), value_in(t, op->rs2, RAX));
+	if (op->rs1 == op->rd && !is_reg(low_of(t, op->rd)) && !narrow) {
+		if (is_immediate(t, b, &imm))
+			emit_alu_imm(e, alu, 64, low_of(t, op->rd), imm);
+		else
+			emit_alu_to(e, alu, 64, low_of(t, op->rd), value_in(t, b, RAX));
 		note(t, op->rd, KNOWN_WHOLE);
 		return;
 	}
@@ -42,8 +46,8 @@ static void binary(struct translation *t, enum alu alu)
 		reg = RAX;
 	}
 	take_bits(t, bits, reg, a);
-	if (b == 0)
-		emit_alu_imm(e, alu, bits, in_reg(reg), 0);
+	if (!is_reg(low_of(t, b)) && is_immediate(t, b, &imm))
+		emit_alu_imm(e, alu, bits, in_reg(reg), imm);
 	else
 		emit_alu(e, alu, bits, reg, source(t, b, bits));
 	if (narrow)
@@ -162,7 +166,7 @@ static bool zero_extend(struct translation *t)
 	if (left)
 		emit_shift_imm(e, SHIFT_SHL, 64, in_reg(reg), left);
 	result(t, op->rd, reg);
-	t->skip = true;
+	t->skip = 1;
 	return true;
 }
 

@@ -73,8 +73,10 @@ bool is_half(const struct translation *t, unsigned guest)
 
 void note(struct translation *t, unsigned guest, enum known known)
 {
-	if (guest < 32)
-		t->known[guest] = (uint8_t)known;
+	if (guest >= 32)
+		return;
+	t->known[guest] = (uint8_t)known;
+	t->constants &= ~(UINT32_C(1) << guest);
 }
 
 uint32_t halves(const struct translation *t)
@@ -195,6 +197,41 @@ void result_low(struct translation *t, unsigned guest, unsigned reg)
 		emit_extend(&t->emit, 32, true, reg, in_reg(reg));
 		result_narrow(t, guest, reg);
 	}
+}
+
+void result_constant(struct translation *t, unsigned guest, uint64_t value)
+{
+	struct place place = low_of(t, guest);
+	bool small = (int64_t)value == (int32_t)value;
+
+	if (guest == REG_SINK)
+		return;
+	note(t, guest, small ? KNOWN_FITS : KNOWN_WHOLE);
+	t->constants |= UINT32_C(1) << guest;
+	t->constant[guest] = value;
+	if (is_reg(place)) {
+		emit_constant(&t->emit, place.reg, value);
+	} else if (small) {
+		emit_store_imm(&t->emit, 64, place, (int32_t)value);
+	} else {
+		emit_constant(&t->emit, RAX, value);
+		emit_store(&t->emit, 64, place, RAX);
+	}
+}
+
+bool is_constant(const struct translation *t, unsigned guest, uint64_t *value)
+{
+	*value = guest < 32 ? t->constant[guest] : 0;
+	return guest == 0 || (guest < 32 && t->constants >> guest & 1);
+}
+
+bool is_immediate(const struct translation *t, unsigned guest, int32_t *value)
+{
+	uint64_t constant;
+	bool known = is_constant(t, guest, &constant);
+
+	*value = (int32_t)constant;
+	return known && (int64_t)constant == *value;
 }
 
 /* --- homes --- */

@@ -15,6 +15,13 @@ static struct place address(struct translation *t, int32_t imm)
 	return in_memory(base, imm);
 }
 
+/* Where the space has an address's entry. */
+static int32_t entry_of(uint64_t vaddr, enum vm_access access)
+{
+	return (int32_t)(offsetof(struct space, tlb) + access * sizeof(struct tlb_entry[TLB_SIZE]) +
+			 (vaddr >> PAGE_BITS) % TLB_SIZE * sizeof(struct tlb_entry));
+}
+
 void look_up(struct translation *t, unsigned vaddr, enum vm_access access, int32_t size)
 {
 	struct emit *e = &t->emit;
@@ -37,12 +44,66 @@ void look_up_end(struct translation *t, enum vm_access access)
 	emit_load(&t->emit, 64, RCX, in_table(SPACE, RAX, table + (int32_t)offsetof(struct tlb_entry, add)));
 }
 
+/* Is the address known? */
+static bool is_known(const struct translation *t, uint64_t *vaddr)
+{
+	bool known = is_constant(t, t->op->rs1, vaddr);
+
+	*vaddr += (uint64_t)(int64_t)t->op->imm;
+	return known;
+}
+
+static bool in_one_page(uint64_t vaddr, int32_t size)
+{
+	return (vaddr & ~PAGE_MASK) + (uint64_t)size <= PAGE_SIZE;
+}
+
+/* The look at the TLB for a known address, with all bytes in its page: else CC_NE. */
+static void look_up_known(struct translation *t, uint64_t vaddr, enum vm_access access)
+{
+	struct emit *e = &t->emit;
+	struct place tag =
+		in_memory(SPACE, entry_of(vaddr, access) + (int32_t)offsetof(struct tlb_entry, tag));
+	uint64_t page = vaddr & PAGE_MASK;
+
+	rcx_free(t);
+	if ((int64_t)page == (int32_t)page) {
+		emit_alu_imm(e, ALU_CMP, 64, tag, (int32_t)page);
+	} else {
+		emit_constant(e, RAX, page);
+		emit_alu(e, ALU_CMP, 64, RAX, tag);
+	}
+}
+
+static void look_up_known_end(struct translation *t, uint64_t vaddr, enum vm_access access)
+{
+	emit_load(&t->emit, 64, RCX,
+		  in_memory(SPACE, entry_of(vaddr, access) + (int32_t)offsetof(struct tlb_entry, add)));
+}
+
+/* A known address, rcx being part of where it goes. */
+static struct place known_place(struct translation *t, uint64_t vaddr)
+{
+	if ((int64_t)vaddr == (int32_t)vaddr)
+		return in_memory(RCX, (int32_t)vaddr);
+	emit_constant(&t->emit, RDX, vaddr);
+	return in_table(RDX, RCX, 0);
+}
+
 /* An access of its own: where it goes, rcx being part of it. */
 static struct place one_place(struct translation *t, const struct access *access)
 {
-	struct place place = address(t, t->op->imm);
 	enum vm_access kind = access->store ? ACCESS_STORE : ACCESS_LOAD;
+	struct place place;
+	uint64_t vaddr;
 
+	if (is_known(t, &vaddr) && in_one_page(vaddr, access->bytes)) {
+		look_up_known(t, vaddr, kind);
+		slow_if(t, CC_NE);
+		look_up_known_end(t, vaddr, kind);
+		return known_place(t, vaddr);
+	}
+	place = address(t, t->op->imm);
 	if (place.offset) {
 		emit_lea(&t->emit, RDX, place);
 		place = in_memory(RDX, 0);
@@ -53,33 +114,54 @@ static struct place one_place(struct translation *t, const struct access *access
 	return in_table(place.base, RCX, 0);
 }
 
+static void look_up_group(struct translation *t, const struct group *group, struct place *place, int32_t low)
+{
+	enum vm_access kind = group->store ? ACCESS_STORE : ACCESS_LOAD;
+	unsigned first = place->base;
+
+	if (low && place->base == RDX) {
+		emit_alu_imm(&t->emit, ALU_ADD, 64, in_reg(RDX), low);
+		place->offset -= low;
+	} else if (low) {
+		emit_lea(&t->emit, first = RDX, in_memory(place->base, low));
+	}
+	look_up(t, first, kind, group->high - group->low);
+	careful_if(t, CC_A);
+	look_up_end(t, kind);
+}
+
+static void look_up_known_group(struct translation *t, const struct group *group, uint64_t vaddr)
+{
+	enum vm_access kind = group->store ? ACCESS_STORE : ACCESS_LOAD;
+
+	look_up_known(t, vaddr, kind);
+	careful_if(t, CC_NE);
+	look_up_known_end(t, vaddr, kind);
+}
+
 /* One of a group: the first looks up for all. What may be stored to may be loaded from. */
 static struct place group_place(struct translation *t, unsigned number)
 {
 	const struct group *group = &t->groups.group[number - 1];
 	unsigned slot = (unsigned)(t->op - t->code->block->ops);
-	struct place place = address(t, t->op->imm);
-	enum vm_access kind = group->store ? ACCESS_STORE : ACCESS_LOAD;
+	int32_t low = group->low - t->groups.offset[t->block][slot]; /* where it begins, from this access */
+	bool first = t->accessed[number - 1]++ == 0, known;
+	struct place place;
+	uint64_t vaddr;
 
-	if (t->accessed[number - 1]++ == 0) {
-		unsigned first = place.base;
-		int32_t low = place.offset + group->low - t->groups.offset[t->block][slot];
-
-		if (low && place.base == RDX) {
-			emit_alu_imm(&t->emit, ALU_ADD, 64, in_reg(RDX), low);
-			place.offset -= low;
-		} else if (low) {
-			emit_lea(&t->emit, first = RDX, in_memory(place.base, low));
-		}
-		look_up(t, first, kind, group->high - group->low);
-		careful_if(t, CC_A);
-		look_up_end(t, kind);
-	} else if (t->rcx_group != number) {
+	known = is_known(t, &vaddr) && in_one_page(vaddr + (uint64_t)(int64_t)low, group->high - group->low);
+	if (!known)
+		place = address(t, t->op->imm);
+	if (first && known)
+		look_up_known_group(t, group, vaddr);
+	else if (first)
+		look_up_group(t, group, &place, place.offset + low);
+	if (!first && t->rcx_group != number) {
 		rcx_free(t);
 		emit_load(&t->emit, 64, RCX, GROUP_SLOT(number));
 	}
 	t->rcx_group = number;
-	return in_table(place.base, RCX, place.offset);
+	return known ? known_place(t, vaddr) : in_table(place.base, RCX, place.offset);
 }
 
 static void load(struct translation *t, const struct access *access, struct place host)

@@ -221,13 +221,14 @@ static void compare(struct translation *t, unsigned a, unsigned b)
 	unsigned bits = is_narrow(t, a) && is_narrow(t, b) ? 32 : 64;
 	struct place at_a = bits == 32 ? low_of(t, a) : place_of(t, a);
 	struct place at_b = bits == 32 ? low_of(t, b) : place_of(t, b);
+	int32_t value;
 
 	if (b == 0 && is_reg(at_a))
 		emit_test(e, bits, at_a.reg, at_a.reg);
-	else if (b == 0 && a != 0)
-		emit_alu_imm(e, ALU_CMP, bits, at_a, 0);
-	else if (b == 0)
+	else if (a == 0 && b == 0)
 		emit_alu(e, ALU_CMP, 32, RAX, in_reg(RAX));
+	else if (a != 0 && !is_reg(at_b) && is_immediate(t, b, &value))
+		emit_alu_imm(e, ALU_CMP, bits, at_a, value);
 	else if (is_reg(at_b) && a != 0)
 		emit_alu_to(e, ALU_CMP, bits, at_a, at_b.reg);
 	else if (is_reg(at_a))
@@ -324,23 +325,6 @@ static void maybe_return(struct translation *t)
 	emit_fix(other, e->at);
 }
 
-static void put_constant(struct translation *t, unsigned guest, uint64_t value)
-{
-	struct place place = low_of(t, guest);
-
-	if (guest == REG_SINK)
-		return;
-	note(t, guest, (int64_t)value == (int32_t)value ? KNOWN_FITS : KNOWN_WHOLE);
-	if (is_reg(place)) {
-		emit_constant(&t->emit, place.reg, value);
-	} else if ((int64_t)value == (int32_t)value) {
-		emit_store_imm(&t->emit, 64, place, (int32_t)value);
-	} else {
-		emit_constant(&t->emit, RAX, value);
-		emit_store(&t->emit, 64, place, RAX);
-	}
-}
-
 /* A direct call: out of the region, if any. */
 static void call(struct translation *t, uint64_t back)
 {
@@ -371,7 +355,7 @@ static bool translate_jump(struct translation *t)
 	switch (op->id) {
 	case ID_jal:
 		back = t->code->pc + op->rs1;
-		put_constant(t, op->rd, back);
+		result_constant(t, op->rd, back);
 		if (follow == FOLLOW_CALL)
 			t->frame = is_call(t, back) ? back : 0;
 		else if (is_call(t, back))
@@ -391,7 +375,7 @@ static bool translate_jump(struct translation *t)
 		emit_alu_imm(e, ALU_AND, 64, in_reg(RDX), -2);
 		back = t->code->pc + op->rs2;
 		if (op->id == ID_jalr)
-			put_constant(t, op->rd, back);
+			result_constant(t, op->rd, back);
 		if (t->region)
 			homes_leave(t);
 		if (op->id == ID_jr && op->rs1 == RETURN_ADDRESS)
@@ -412,12 +396,6 @@ static bool translate_jump(struct translation *t)
 		emit_constant(e, RDX, target_of(t, op->imm));
 		leads_fixed(t, emit_jump(e), t->jit->ecall);
 		return true;
-	case ID_auipc:
-		put_constant(t, op->rd, target_of(t, op->imm));
-		return true;
-	case ID_li:
-		put_constant(t, op->rd, (uint64_t)(int64_t)op->imm);
-		return true;
 	}
 	return false;
 }
@@ -432,13 +410,39 @@ static bool has_link(const struct op *op)
 	return branch_condition(op->id, &condition) || op->id == ID_jal || op->id == ID_j;
 }
 
+/* Is it an instruction, and the next one too? */
+static bool is_followed(const struct block *block, const struct op *op)
+{
+	return op - block->ops + 1 < block->slots && vm_is_insn(block, op) && vm_is_insn(block, op + 1);
+}
+
+/* What is known by now is one constant, and so are several instructions that make it in one register. */
+static bool translate_constant(struct translation *t)
+{
+	const struct block *block = t->code->block;
+	const struct op *op = t->op;
+	unsigned rd = op->rd;
+
+	if (!vm_jit_fold(t->constant, t->constants | 1, op, t->code->pc))
+		return false;
+	if (rd < 32)
+		t->constants |= UINT32_C(1) << rd;
+	while (is_followed(block, op) && op[1].rd == rd &&
+	       vm_jit_fold(t->constant, t->constants | 1, op + 1, t->code->pc)) {
+		op++;
+		t->skip++;
+	}
+	result_constant(t, rd, t->constant[rd]);
+	return true;
+}
+
 static void translate_insn(struct translation *t)
 {
 	unsigned detours = t->detours;
 
 	if (!vm_is_insn(t->code->block, t->op) ||
-	    !(translate_alu(t) || translate_memory(t) || translate_branch(t) || translate_jump(t) ||
-	      translate_fp(t) || translate_atomic(t)))
+	    !(translate_constant(t) || translate_alu(t) || translate_memory(t) || translate_branch(t) ||
+	      translate_jump(t) || translate_fp(t) || translate_atomic(t)))
 		slow_whole(t);
 	while (detours < t->detours)
 		t->detour[detours++].back = t->emit.at;
@@ -511,7 +515,7 @@ static void put_block(struct translation *t)
 			}
 			return;
 		}
-		t->skip = false;
+		t->skip = 0;
 		translate_insn(t);
 		slot += t->skip;
 		slot += vm_is_insn(block, t->op) && has_link(t->op);
@@ -536,6 +540,7 @@ void put_trace(struct translation *t)
 {
 	t->rcx_group = 0;
 	memset(t->known, KNOWN_WHOLE, sizeof(t->known));
+	t->constants = 0;
 	memset(t->accessed, 0, sizeof(t->accessed));
 	memset(t->slot_set, 0, sizeof(t->slot_set));
 	vm_jit_group(t->trace, t->slots, t->blocks, &t->groups);

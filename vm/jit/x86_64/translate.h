@@ -106,7 +106,7 @@ struct translation {
 	uint64_t frame;       /* the guest's return address of a call that the host has not made; or 0 */
 	struct code *code;    /* the block's */
 	const struct op *op;  /* the instruction */
-	bool skip;            /* the next one has been done with it */
+	unsigned skip;        /* so many behind it have been done with it */
 	struct groups groups; /* of the trace's accesses; none in careful code */
 	/* Of each group: accesses that have been translated; is its slot set? */
 	uint8_t accessed[GROUPS_MAX];
@@ -114,6 +114,9 @@ struct translation {
 	unsigned rcx_group; /* RCX holds host address - guest address of this group's page; 0: of none */
 	homes home;
 	uint8_t known[32];
+	/* General registers whose value is known, by bit; x0 always, whatever its bit. */
+	uint32_t constants;
+	uint64_t constant[REG_SINK + 1];
 	bool written[GUESTS]; /* in a region: its home may hold what the thread does not */
 	bool has_unit;        /* in a region: the host's unit computes for the thread, all the time */
 	unsigned detours, ways_out, ways_in;
@@ -159,6 +162,10 @@ void result(struct translation *t, unsigned guest, unsigned reg);
 void result_narrow(struct translation *t, unsigned guest, unsigned reg);
 void result_low(struct translation *t, unsigned guest, unsigned reg);
 void note(struct translation *t, unsigned guest, enum known known);
+void result_constant(struct translation *t, unsigned guest, uint64_t value);
+/* Is a general register's value known? And is it one that fits into an instruction? */
+bool is_constant(const struct translation *t, unsigned guest, uint64_t *value);
+bool is_immediate(const struct translation *t, unsigned guest, int32_t *value);
 /* From standard homes to the region's, and back. */
 void homes_enter(struct translation *t);
 void homes_leave(struct translation *t);
