@@ -171,6 +171,86 @@ static void test_code_cache(void)
 		     "is not used: ");
 }
 
+#define MUTATIONS 30
+#define FILE_MAX  (1u << 22)
+
+/* Changes some bytes of the file, copies a piece over another, cuts it off, or makes it longer. */
+static size_t mutate(unsigned char *bytes, size_t size, unsigned *dice)
+{
+	size_t from = (size_t)rand_r(dice) % size, to = (size_t)rand_r(dice) % size;
+	size_t length = 1 + (size_t)rand_r(dice) % 300;
+
+	switch (rand_r(dice) % 4) {
+	case 0:
+		for (unsigned i = (unsigned)rand_r(dice) % 8; i < 8; i++)
+			bytes[(size_t)rand_r(dice) % (i & 1 ? size : 128)] ^=
+				(unsigned char)(1 + rand_r(dice) % 255);
+		return size;
+	case 1:
+		length = from + length < size && to + length < size ? length : 1;
+		memmove(bytes + to, bytes + from, length);
+		bytes[to] ^= 1;
+		return size;
+	case 2:
+		return from;
+	default:
+		memset(bytes + size, rand_r(dice), length);
+		return size + length;
+	}
+}
+
+/* Mutates the file of kept code; false: it cannot be done. */
+static bool mutate_kept(unsigned *dice)
+{
+	static unsigned char bytes[FILE_MAX + 300];
+	FILE *file = system("cp " KEPT " mutated") == 0 ? fopen("mutated", "r+") : NULL;
+	size_t size = file ? fread(bytes, 1, FILE_MAX, file) : 0;
+	bool good;
+
+	if (!size)
+		return false;
+	size = mutate(bytes, size, dice);
+	rewind(file);
+	good = fwrite(bytes, 1, size, file) == size && fflush(file) == 0 &&
+	       ftruncate(fileno(file), (off_t)size) == 0;
+	return fclose(file) == 0 && good && system("mv mutated $(ls " KEPT ")") == 0;
+}
+
+/* However the file was changed, it is refused with a reason, what runs is the same, and the file is good
+ * again. */
+static void test_code_cache_mutations(void)
+{
+	unsigned dice = 1;
+
+	run_kept();
+	for (unsigned i = 0; i < MUTATIONS && !complained(); i++) {
+		want(mutate_kept(&dice), "cannot change the file");
+		run_kept();
+		want_compiled(true, " is not used: ");
+	}
+	run_kept();
+	want_compiled(false, NULL);
+	finish("code-cache-mutations");
+}
+
+/* Two runs that keep their code in one place at one time. */
+static void test_code_cache_of_two(void)
+{
+	char line[2048];
+
+	snprintf(line, sizeof line,
+		 "rm -rf cache; for i in 1 2; do %s run tree.elf --tier jit --code-cache cache --timeout 20s "
+		 ">out$i 2>&1 & "
+		 "done; wait; cmp out1 out2 && test $(ls -A cache | wc -l) = 1",
+		 skerry);
+	for (unsigned i = 0; i < 5; i++) {
+		want(system(line) == 0, "two runs at one time differ, or leave files");
+		run_kept();
+		want_compiled(false, NULL);
+	}
+	finish("code-cache-of-two");
+}
+
 static void test_code_cache_folder(void)
 {
 	want(system("mkdir open && chmod 777 open") == 0, "no folder");
@@ -192,6 +272,8 @@ void test_compiler(void)
 	test_perf_map();
 	test_disasm();
 	test_code_cache();
+	test_code_cache_mutations();
+	test_code_cache_of_two();
 	test_code_cache_folder();
 }
 
