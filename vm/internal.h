@@ -44,8 +44,9 @@
 /*
  * Sizes. For tests that shall meet every rare path, VM_SMALL makes all of them tiny, and VM_TIGHT all but
  * that of blocks, which the compiler has more to do with when they are long. SAMPLES_HOT budgets must have
- * ended at a block that a region is to begin with; SAMPLES_WAIT are let pass after a try in vain. A call is made a
- * region only after TRIES_CALL such, when it is clearer which way it takes. A loop that was ENTERED_OFTEN is judged.
+ * ended at a block that a region is to begin with; SAMPLES_WAIT are let pass after a try in vain. A call is
+ * made a region only after TRIES_CALL such, when it is clearer which way it takes, and a loop is judged when
+ * it was entered ENTRIES_MIN times.
  */
 #ifdef VM_SMALL
 #define TLB_SIZE     2
@@ -60,7 +61,7 @@
 #define SAMPLES_HOT  1
 #define SAMPLES_WAIT 2
 #define TRIES_CALL   0
-#define ENTERED_OFTEN 20
+#define ENTRIES_MIN  20
 #elif defined(VM_TIGHT)
 #define TLB_SIZE     4
 #define JUMP_SIZE    2
@@ -74,7 +75,7 @@
 #define SAMPLES_HOT  1
 #define SAMPLES_WAIT 4
 #define TRIES_CALL   0
-#define ENTERED_OFTEN 20
+#define ENTRIES_MIN  20
 #else
 #define TLB_SIZE     256
 #define JUMP_SIZE    1024
@@ -88,7 +89,7 @@
 #define SAMPLES_HOT  2
 #define SAMPLES_WAIT 60
 #define TRIES_CALL   1
-#define ENTERED_OFTEN 1000
+#define ENTRIES_MIN  1000
 #endif
 
 /* Two at least: see struct tlb_entry. */
@@ -360,9 +361,9 @@ void vm_space_clear(struct space *space);
 /* --- vm.c --- */
 #define VM_GOES_ON (-1)
 /*
- * The thread is at the ecall at `pc`, with `left` of its slice. VM_GOES_ON: the environment has answered, and it
- * goes on with h->regs at their pc in h->space, for h->budget. Else the enum vm_stop with which the run ends;
- * after VM_STOP_ECALL h->regs are no longer ours.
+ * The thread is at the ecall at `pc`, with `left` of its slice. VM_GOES_ON: the environment has answered, and
+ * it goes on with h->regs at their pc in h->space, for h->budget. Else the enum vm_stop with which the run
+ * ends; after VM_STOP_ECALL h->regs are no longer ours.
  */
 int vm_ecall(struct hart *h, uint64_t pc, int64_t left);
 

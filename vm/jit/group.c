@@ -33,6 +33,8 @@ struct value {
 
 /* After these, what has been stored may be something else. */
 static const bool forgets[ID_COUNT] = {
+	[ID_fence] = true,
+	[ID_fence_i] = true,
 #define AMO(name, operands, match, mask, type, value) [ID_##name] = true,
 #define SYS(name, operands, match, mask, call)        [ID_##name] = true,
 #include "vm/insn.def"

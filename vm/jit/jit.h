@@ -52,14 +52,13 @@ struct code {
 	const uint8_t *entry;    /* to run; NULL: killed */
 	uint32_t bytes;
 	uint8_t link_count;
-	bool careful;    /* each access looks at the TLB: see struct groups */
-	int16_t samples; /* how often budgets ended here, to find what is hot; negative: not worth another
-			    look */
-	uint8_t tries;   /* to make it the first of a region */
-	uint64_t born, made;     /* instret of its hart, and how many blocks had been compiled before it */
+	bool careful;        /* each access looks at the TLB: see struct groups */
+	int16_t samples;     /* how often budgets ended here, to find what is hot; negative: of no use yet */
+	uint8_t tries;       /* to make it the first of a region */
+	bool left_soon;      /* as a loop it did not go round often enough */
+	uint64_t born, made; /* instret of its hart, and how many blocks had been compiled before it */
 	struct region *region;   /* that begins here, or NULL */
-	uint32_t entered, ended; /* such a loop: how often, and budgets within it */
-	bool left_soon;          /* it did not go round often enough */
+	uint32_t entered, ended; /* if that is a loop: how often, and budgets within it */
 	struct region_use *uses; /* regions that this is part of */
 };
 
@@ -110,11 +109,15 @@ struct region {
 	struct code *code[REGION_BLOCKS]; /* of the blocks */
 	unsigned count;
 	bool call;
-	uint8_t slots[REGION_BLOCKS]; /* of a call: so many of each; the last is a branch's, which is taken */
+	/* Of a call: so many of each are in the trace; if that is not all, the last is a branch, which is
+	 * taken. */
+	uint8_t slots[REGION_BLOCKS];
 	bool dead;
 	const uint8_t *entry; /* to run */
 	uint8_t saved[8];     /* bytes that the jump to it has replaced */
 };
+
+_Static_assert(REGION_BLOCKS <= TRACE_BLOCKS, "a call is one trace");
 
 struct region_use {
 	struct region *region;

@@ -191,15 +191,14 @@ static void drop(struct jit *jit, struct region *region)
 	vm_translator_restore(jit, region);
 }
 
-/* Drops the loops with this code that are left so soon that coming in and going out costs more than they
- * give. */
+/* Drops the loops with this code that are left so soon that coming and going costs more than they give. */
 static void judge(struct jit *jit, struct code *code)
 {
 	for (struct region_use *use = code->uses; use; use = use->next) {
 		struct region *region = use->region;
 		struct code *first = region->code[0];
 
-		if (region->dead || region->call || first->entered < ENTERED_OFTEN ||
+		if (region->dead || region->call || first->entered < ENTRIES_MIN ||
 		    (uint64_t)first->ended * SLICE >= (uint64_t)first->entered * LOOP_INSNS)
 			continue;
 		first->left_soon = true;
@@ -216,6 +215,7 @@ static void use(struct jit *jit, struct region *region, struct code *code)
 	code->uses = use;
 }
 
+/* What region may begin with this code? */
 static bool choose(struct code *code, struct region *region)
 {
 	struct search search = {.code = {code}, .count = 1};
