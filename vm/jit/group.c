@@ -119,7 +119,7 @@ static bool is_equal(struct value a, struct value b)
 	return a.number == b.number && a.offset == b.offset;
 }
 
-/* A store by another base may have changed anything. */
+/* A store outside of the group may have changed anything: its page may be the same memory. */
 static void note_store(struct search *search, struct value at, const struct op *op, unsigned group)
 {
 	unsigned bytes = vm_jit_accesses[op->id].bytes, left = 0;
@@ -127,8 +127,7 @@ static void note_store(struct search *search, struct value at, const struct op *
 	for (unsigned i = 0; i < search->stored_count; i++) {
 		int32_t distance = at.offset - search->stored[i].at.offset;
 
-		if (search->stored[i].at.number == at.number &&
-		    (distance >= 8 || distance <= -(int32_t)bytes))
+		if (search->stored[i].group == group && (distance >= 8 || distance <= -(int32_t)bytes))
 			search->stored[left++] = search->stored[i];
 	}
 	if (op->id == ID_sd && group && op->rs2 < REG_SINK && left < STORED_MAX)
