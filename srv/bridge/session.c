@@ -403,8 +403,9 @@ void session_link(struct session *s, uint64_t now_ns, bool open)
 
 void session_ready(struct session *s, uint64_t now_ns)
 {
-	s->blocked = false;
 	session_tick(s, now_ns);
+	s->blocked = false;
+	session_send(s);
 }
 
 void session_tick(struct session *s, uint64_t now_ns)
