@@ -191,6 +191,8 @@ static void count(struct bridge *b, uint16_t reply)
 	struct cluster_counts counts;
 
 	counts_get(b, &counts);
+	counts.replies--; /* that of the one who asks */
+	counts.slots--;
 	memcpy(b->ipc->msg, &counts, sizeof counts);
 	reply_words(b, reply, sizeof counts / sizeof(seL4_Word));
 }

@@ -175,5 +175,8 @@ int main(void)
 	calls();
 	words();
 	messages();
+	capabilities();
+	revocation();
+	partitions();
 	return conform_end();
 }
