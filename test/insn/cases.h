@@ -53,6 +53,7 @@ struct vm_case {
 #define CASE(function) {#function, function}
 
 /* The last of each has no name. */
-extern const struct vm_case float_cases[], page_cases[], hostile_cases[], answer_cases[], bounds_cases[];
+extern const struct vm_case float_cases[], page_cases[], hostile_cases[], answer_cases[], bounds_cases[],
+	kept_cases[];
 
 #endif
