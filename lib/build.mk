@@ -23,6 +23,9 @@ guest_objects  = $(patsubst %,$(BUILD)/guest/%.o,$(basename $(1)))
 GUEST_LIB_OBJ := $(call guest_objects,$(GUEST_LIB_SRC))
 GUEST_OBJ     := $(GUEST_LIB_OBJ)
 
+# It is what the compiler makes of such loops.
+GUEST_CFLAGS_lib/c/string.c := -fno-tree-loop-distribute-patterns
+
 $(BUILD)/guest/%.o: %.c
 	@mkdir -p $(@D)
 	$(GUEST_CC) $(GUEST_CFLAGS) $(GUEST_CFLAGS_$(<)) -c -o $@ $<

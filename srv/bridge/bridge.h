@@ -196,6 +196,7 @@ struct bridge {
 	unsigned worker_share; /* operations that each peer may have here */
 	unsigned export_share; /* exports that are taken of each */
 	uint64_t epoch;        /* 0: not told yet */
+	unsigned control_port;
 	uint64_t random;
 	char line[64]; /* of the control port: one that is not complete */
 	unsigned line_size;
@@ -213,6 +214,7 @@ struct bridge {
 	struct exports exports;
 	struct imports imports;
 	struct names names;
+	unsigned name_count;             /* own */
 	uint8_t name_object[NAMES_EACH]; /* enum wire_object */
 	uint32_t name_export[NAMES_EACH]
 			    [TABLE_PEERS]; /* the export that a peer got by OPEN, if it is still there */

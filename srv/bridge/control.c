@@ -33,6 +33,7 @@ static enum cluster_error watch(struct bridge *b)
 void name_give_up(struct bridge *b, int place)
 {
 	names_withdraw(&b->names, place);
+	b->name_count--;
 	slot_delete(SLOT_NAME + (unsigned)place);
 	memset(b->name_export[place], 0, sizeof b->name_export[place]);
 	names_tell(b, place);
@@ -56,6 +57,7 @@ static enum cluster_error publish(struct bridge *b, const char *name)
 	}
 	slot_move(SLOT_NAME + (unsigned)place, SLOT_RECEIVE);
 	b->name_object[place] = (uint8_t)object;
+	b->name_count++;
 	names_tell(b, place);
 	b->news = true;
 	return CLUSTER_OK;
@@ -181,9 +183,7 @@ void counts_get(const struct bridge *b, struct cluster_counts *counts)
 		counts->references += b->exports.places[i].references +
 				      (b->imports.places[i].number ? b->imports.places[i].references : 0);
 	counts->calls_held = BRIDGE_OPERATIONS - b->operations_free;
-	counts->slots = counts->exports + counts->imports + counts->replies;
-	for (int place = 0; place < NAMES_EACH; place++)
-		counts->slots += b->names.claims[NAMES_SELF][place].stamp != 0;
+	counts->slots = counts->exports + counts->imports + counts->replies + b->name_count;
 }
 
 static void count(struct bridge *b, uint16_t reply)

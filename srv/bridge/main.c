@@ -19,30 +19,30 @@ uint64_t bridge_random(struct bridge *b)
 
 /* --- events ------------------------------------------------------------------------------------- */
 
+/* Until it is known who this is, any port may turn out to be the control port. */
 static void ports_input(struct bridge *b)
 {
 	unsigned ports = b->ports.count(b->ports.context);
 
 	for (unsigned port = 0; port < ports; port++) {
-		const char *name = b->ports.name(b->ports.context, port);
-		if (name && strncmp(name, "control.", 8) == 0)
+		const char *name = b->epoch ? NULL : b->ports.name(b->ports.context, port);
+		if (b->epoch ? port == b->control_port : name && strncmp(name, "control.", 8) == 0) {
+			b->control_port = port;
 			status_input(b, port);
+		}
 	}
 	for (unsigned i = 0; i < b->peer_count; i++)
 		peer_input(b, i);
 }
 
+/* Is there something that a CNode_Revoke might end? */
 static bool has_exports(const struct bridge *b)
 {
-	for (unsigned i = 0; i < b->peer_count; i++) {
-		if (b->exports.count[i])
-			return true;
-	}
-	for (int place = 0; place < NAMES_EACH; place++) {
-		if (b->names.claims[NAMES_SELF][place].stamp)
-			return true;
-	}
-	return false;
+	unsigned count = b->name_count;
+
+	for (unsigned i = 0; i < b->peer_count; i++)
+		count += b->exports.count[i];
+	return count != 0;
 }
 
 /* What is done from time to time. */

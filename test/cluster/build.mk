@@ -31,3 +31,5 @@ test-session: $(SESSION_TESTS)
 
 -include $(wildcard $(addprefix $(BUILD)/host/,test/cluster/*.d srv/bridge/*.d cluster/wire/*.d))
 .PHONY: test-session
+$(eval $(call guest_program,cost,test/cluster,test/cluster/cost.c))
+$(BUILD)/test/cluster/cost.elf: $(BRIDGE_LIB)

@@ -23,7 +23,7 @@
 struct pipe {
 	volatile uint32_t head, tail; /* bytes that went in and out, ever */
 	volatile bool cut, refused;
-	uint8_t bytes[PIPE_BYTES];
+	_Alignas(8) uint8_t bytes[PIPE_BYTES];
 };
 
 static struct world {
@@ -93,8 +93,9 @@ static bool put(struct pipe *pipe, const void *bytes, size_t size)
 		pipe->refused = true;
 		return false;
 	}
-	for (size_t i = 0; i < size; i++)
-		pipe->bytes[(pipe->head + i) % PIPE_BYTES] = ((const uint8_t *)bytes)[i];
+	size_t start = pipe->head % PIPE_BYTES, part = size < PIPE_BYTES - start ? size : PIPE_BYTES - start;
+	memcpy(pipe->bytes + start, bytes, part);
+	memcpy(pipe->bytes, (const uint8_t *)bytes + part, size - part);
 	pipe->head += (uint32_t)size;
 	return true;
 }
@@ -127,9 +128,11 @@ static size_t pipe_receive(void *context, unsigned port, void *bytes, size_t siz
 		return (size_t)snprintf(bytes, size, "boot %x\n", 0x1000 + self);
 	}
 	struct pipe *pipe = &world->pipe[peer_of(context, port)][self];
-	size_t taken = 0;
-	while (taken < size && pipe->tail != pipe->head)
-		((uint8_t *)bytes)[taken++] = pipe->bytes[pipe->tail++ % PIPE_BYTES];
+	size_t start = pipe->tail % PIPE_BYTES, taken = pipe->head - pipe->tail;
+	taken = taken < size ? taken : size;
+	taken = taken < PIPE_BYTES - start ? taken : PIPE_BYTES - start;
+	memcpy(bytes, pipe->bytes + start, taken);
+	pipe->tail += (uint32_t)taken;
 	if (taken && pipe->refused) {
 		pipe->refused = false;
 		seL4_Signal(SLOT_NODE + peer_of(context, port));
