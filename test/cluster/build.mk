@@ -23,6 +23,8 @@ $(SESSION_TESTS): $(BUILD)/test/cluster/%: $(BUILD)/host/test/cluster/%.o $(BUIL
 # Seeds of bad weather: the first, how many.
 STORM ?= 1 2000
 
+session-programs: $(SESSION_TESTS)
+
 TESTS += test-session
 test-session: $(SESSION_TESTS)
 	@timeout -k 1 60 $(BUILD)/test/cluster/wire
@@ -30,6 +32,7 @@ test-session: $(SESSION_TESTS)
 	@timeout -k 1 300 $(BUILD)/test/cluster/storm $(STORM)
 
 -include $(wildcard $(addprefix $(BUILD)/host/,test/cluster/*.d srv/bridge/*.d cluster/wire/*.d))
-.PHONY: test-session
+.PHONY: test-session session-programs
+
 $(eval $(call guest_program,cost,test/cluster,test/cluster/cost.c))
 $(BUILD)/test/cluster/cost.elf: $(BRIDGE_LIB)
