@@ -1,9 +1,9 @@
 /*
  * The cluster: endpoints and notifications of other nodes as if they were local. A node's bridge (srv/bridge,
- *started by cluster_start() in the root server) stands in for them: what is published under a name on one
- *node and looked up on another is an ordinary endpoint capability there, a proxy. Call, Send, Signal and
- *capability transfer through it are seL4's own. doc/CLUSTER.md says what each does when nodes cannot hear
- *each other.
+ * started by cluster_start() in the root server) stands in for them: what is published under a name on one
+ * node and looked up on another is an ordinary endpoint capability there, a proxy. Call, Send, Signal and
+ * capability transfer through it are seL4's own. doc/CLUSTER.md says what each does when nodes cannot hear
+ * each other.
  *
  *	static void server(void)                            static void client(void)
  *	{                                                   {
@@ -15,8 +15,8 @@
  *	                                                    }
  *
  * These functions talk to the bridge by a control capability: the root server has one as soon as
- *cluster_start() returned, a process says with cluster_use() in which slot it was given one. Slots are those
- *of the caller's own CNode (seL4_CapInitThreadCNode), which must not be that of somebody else.
+ * cluster_start() returned, a process says with cluster_use() in which slot it was given one. Slots are those
+ * of the caller's own CNode (seL4_CapInitThreadCNode), which must not be that of somebody else.
  */
 #pragma once
 

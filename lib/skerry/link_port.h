@@ -1,7 +1,7 @@
 /*
  * Driver for the link device: a virtio console with several named ports (VIRTIO_CONSOLE_F_MULTIPORT), legacy
- *or 1.0, on mmio. Skerry's is in slot 5; QEMU's is `virtio-serial-device` with a `virtserialport` for each
- *port, whose numbers begin at 1: so ports are known by their names.
+ * or 1.0, on mmio. Skerry's is in slot 5; QEMU's is `virtio-serial-device` with a `virtserialport` for each
+ * port, whose numbers begin at 1: so ports are known by their names.
  *
  * It makes no system call and allocates nothing: it lives where the device's page and some frames are mapped.
  * Whoever uses it waits for the interrupt:

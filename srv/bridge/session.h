@@ -8,7 +8,7 @@
  *	- calls session_link() when the port opens and closes, session_ready() when it has room again,
  *	- gives what arrives to session_next() until that returns false, and does what the events say,
  *	- calls session_tick() at session_deadline() or later and then takes events (session_next() with no
- *input).
+ * input).
  */
 #ifndef SRV_BRIDGE_SESSION_H
 #define SRV_BRIDGE_SESSION_H

@@ -4,8 +4,8 @@
  *	storm FIRST COUNT [--verbose]     one line for all; a seed that fails has its own
  *
  * All the time (world.c): a message arrives in the session that it was sent in, exactly once, in order and
- *unspoiled; an end is told once. After the calm begins: both sides have the same session within four seconds
- *and keep it, everything that is sent arrives, nothing stays in a window, and then there is almost silence.
+ * unspoiled; an end is told once. After the calm begins: both sides have the same session within four seconds
+ * and keep it, everything that is sent arrives, nothing stays in a window, and then there is almost silence.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /*
  * Tiers against each other: random code (blocks.c) runs on three machines in step, one of which interprets,
- *one compiles all it executes, one changes over; budgets are random. Whenever they stop, everything that can
- *be seen of them must be the same: why, where, all registers, instret, what devices saw, memory. Then all of
- *them get the same answer, as a kernel or a debugger would give it: other registers, another page table
- *entry, another address space, other code, a breakpoint, ... Of ecalls some are answered so while the hart
- *runs, and it may go on with another thread's registers.
+ * one compiles all it executes, one changes over; budgets are random. Whenever they stop, everything that can
+ * be seen of them must be the same: why, where, all registers, instret, what devices saw, memory. Then all of
+ * them get the same answer, as a kernel or a debugger would give it: other registers, another page table
+ * entry, another address space, other code, a breakpoint, ... Of ecalls some are answered so while the hart
+ * runs, and it may go on with another thread's registers.
  *
  *	tiers [--seeds FIRST COUNT] [--seconds N] [--fresh] [--examine SEED STOP]
  *
