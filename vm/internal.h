@@ -219,6 +219,7 @@ struct space {
 	uint64_t code_pages; /* the same of compiled code */
 	/* Of compiled code: see jit/x86_64/translate.h. */
 	uint64_t native_sp, native_sp_limit, native_sp_saved, native_group[15];
+	uintptr_t region, region_size; /* where the machine's region is on the host */
 	struct code *codes[64]; /* by page number mod 64; those without a bit in code_pages are not set */
 	uint64_t root;
 	uint16_t asid;
@@ -350,10 +351,12 @@ enum vm_walk_result vm_walk(const struct vm *vm, uint64_t root, uint64_t vaddr, 
 
 /* --- mmu/tlb.c --- */
 bool vm_spaces_create(struct hart *h);
-/* Where an access may go: `host` is NULL for a device. False: trap raised. */
+/* Where an access may go: `host` is NULL for a device, not for the region. False: trap raised. */
 bool vm_access(struct hart *h, uint64_t vaddr, enum vm_access access, uint8_t **host, uint64_t *paddr);
 bool vm_load(struct hart *h, const struct op *op, uint64_t vaddr, unsigned size, uint64_t *value);
 bool vm_store(struct hart *h, const struct op *op, uint64_t vaddr, unsigned size, uint64_t value);
+/* `size` bytes within a page, where vm_access() said, have been stored to. */
+void vm_stored(struct hart *h, uint64_t vaddr, uint64_t paddr, unsigned size);
 void vm_tlb_unstore(struct vm *vm, uint64_t page_paddr);
 void vm_jumps_clear(struct vm *vm);
 void vm_space_clear(struct space *space);
@@ -405,6 +408,12 @@ static inline bool vm_in_ram(const struct vm *vm, uint64_t paddr)
 	return paddr - vm->config.ram_base < vm->config.ram_size;
 }
 
+static inline bool vm_in_region(const struct vm *vm, uint64_t paddr)
+{
+	return paddr - vm->config.region_base < vm->config.region_size;
+}
+
+/* Of RAM. */
 static inline uint8_t *vm_host(const struct vm *vm, uint64_t paddr)
 {
 	return vm->config.ram + (paddr - vm->config.ram_base);

@@ -6,13 +6,21 @@
 
 #include "vm/internal.h"
 
+static bool memory_valid(const uint8_t *memory, uint64_t base, uint64_t size)
+{
+	return memory && size && base + size > base && !((base | size) & ~PAGE_MASK) &&
+	       !((uintptr_t)memory & (uintptr_t)~PAGE_MASK) && size <= SIZE_MAX / 2;
+}
+
 static bool config_valid(const struct vm_config *config)
 {
-	uint64_t end = config->ram_base + config->ram_size;
-
-	return config->ram && config->harts && config->ram_size && end > config->ram_base &&
-	       !((config->ram_base | config->ram_size) & ~PAGE_MASK) &&
-	       !((uintptr_t)config->ram & (uintptr_t)~PAGE_MASK) && config->ram_size <= SIZE_MAX / 2;
+	if (!config->harts || !memory_valid(config->ram, config->ram_base, config->ram_size))
+		return false;
+	if (!config->region)
+		return !config->region_size;
+	return memory_valid(config->region, config->region_base, config->region_size) &&
+	       config->region_base - config->ram_base >= config->ram_size &&
+	       config->ram_base - config->region_base >= config->region_size;
 }
 
 struct vm *vm_create(const struct vm_config *config)

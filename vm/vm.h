@@ -7,7 +7,10 @@
  * is told why it stopped. No guest state lies on the C stack between two calls of vm_run().
  *
  * One thread at a time may be inside this interface for one machine; only vm_hart_stop() may come from
- * anywhere. Harts therefore run in turns, and memory is sequentially consistent.
+ * anywhere. Harts therefore run in turns, and memory is sequentially consistent. Only the region is memory
+ * that other processors may access meanwhile: there the guest sees what RVWMO promises, as far as the others
+ * are the guests of such machines. Aligned accesses to it are whole, atomics are atomic, and a fence is the
+ * host's.
  *
  * The guest is hostile: nothing it executes reads or writes outside the memory described in
  * `struct vm_config`, or what the MMIO functions do.
@@ -33,9 +36,9 @@ struct vm_regs {
 
 /* Why vm_run() came back. */
 enum vm_stop {
-	VM_STOP_BUDGET,    /* the budget is used up, exactly */
-	VM_STOP_ECALL,     /* an ecall; pc is that of the ecall, which does not count as retired. See `ecall` in
-			      struct vm_config */
+	VM_STOP_BUDGET, /* the budget is used up, exactly */
+	VM_STOP_ECALL,  /* an ecall; pc is that of the ecall, which does not count as retired. See `ecall` in
+			   struct vm_config */
 	VM_STOP_EXCEPTION, /* hart->cause and hart->tval say which; pc is the faulting instruction's */
 	VM_STOP_REQUEST,   /* somebody called vm_hart_stop() */
 	VM_STOP_BREAK,     /* a breakpoint is at pc: the instruction there has not been executed */
@@ -79,15 +82,23 @@ struct vm_config {
 	uint8_t *ram;      /* host address of guest-physical ram_base; page aligned */
 	uint64_t ram_base; /* physical, page aligned */
 	uint64_t ram_size; /* bytes, page multiple */
+	/*
+	 * Memory that is shared with others, loaded from and stored to as quickly as RAM. Nothing is fetched
+	 * from there (an access fault), and no page table lies there. Same rules as for RAM; the two do not
+	 * overlap. NULL: there is none.
+	 */
+	uint8_t *region;
+	uint64_t region_base, region_size;
 	unsigned harts;
 	struct vm_bus bus;
 	enum vm_tier tier; /* VM_TIER_INTERP where the host has no compiler: what runs is the same */
 	/*
-	 * Called at each ecall, when everything is as if vm_run() had come back with VM_STOP_ECALL. It answers
-	 * the call and returns the registers to go on with, maybe another thread's, for at most *budget
-	 * instructions: the hart does, as vm_run() would with these, without having come back. NULL: vm_run()
-	 * does come back, with VM_STOP_ECALL. Until then the VM does not touch the registers that ran, which
-	 * may be no more. It may call anything in here but vm_run(), vm_destroy() and vm_hart_restore().
+	 * Called at each ecall, when everything is as if vm_run() had come back with VM_STOP_ECALL. It
+	 * answers the call and returns the registers to go on with, maybe another thread's, for at most
+	 * *budget instructions: the hart does, as vm_run() would with these, without having come back. NULL:
+	 * vm_run() does come back, with VM_STOP_ECALL. Until then the VM does not touch the registers that
+	 * ran, which may be no more. It may call anything in here but vm_run(), vm_destroy() and
+	 * vm_hart_restore().
 	 */
 	struct vm_regs *(*ecall)(void *context, uint64_t *budget);
 	void *ecall_context;
@@ -115,7 +126,7 @@ struct vm_hart {
 		uint64_t vaddr;     /* the first watched byte of the access */
 		enum vm_watch kind; /* of the watchpoint */
 	} watched;                  /* of the last VM_STOP_WATCH */
-				    /* further fields are the VM's own: see vm/internal.h */
+	/* further fields are the VM's own: see vm/internal.h */
 };
 
 /* Statistics since creation; reading them costs nothing while they are not asked for. */

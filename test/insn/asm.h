@@ -52,6 +52,7 @@
 #define FMADD_S(rd, rs1, rs2, rs3) (R_TYPE(0x00000043, rd, rs1, rs2) | (uint32_t)(rs3) << 27)
 #define FCVT(match, rd, rs1, rm) (R_TYPE(match, rd, rs1, 0) | (uint32_t)(rm) << 12)
 #define FCVT_W_D(rd, rs1, rm) FCVT(0xc2000053, rd, rs1, rm)
+#define FENCE 0x0ff0000fu
 #define FENCE_I 0x0000100fu
 #define ECALL 0x00000073u
 #define EBREAK 0x00100073u

@@ -32,7 +32,7 @@ INSN_TEST_SRC := $(wildcard test/insn/*.c)
 # What each program is made of, beside the VM.
 INSN_PROGRAMS     := differ cases tiers
 INSN_PARTS_differ := differ generate machine values
-INSN_PARTS_cases  := cases float pages hostile answers bounds kept machine
+INSN_PARTS_cases  := cases float pages hostile answers bounds kept region machine
 INSN_PARTS_tiers  := tiers side blocks same machine values
 
 define insn_program

@@ -612,7 +612,7 @@ static void case_run(const struct vm_case *c)
 int main(int argc, char **argv)
 {
 	static const struct vm_case *const all[] = {cases,        float_cases,  page_cases, hostile_cases,
-						    answer_cases, bounds_cases, kept_cases};
+						    answer_cases, bounds_cases, kept_cases, region_cases};
 
 	if (!machine_tier_take(&argc, argv) || argc > 1) {
 		fprintf(stderr, "usage: cases [--tier TIER]\n");

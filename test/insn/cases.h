@@ -54,6 +54,6 @@ struct vm_case {
 
 /* The last of each has no name. */
 extern const struct vm_case float_cases[], page_cases[], hostile_cases[], answer_cases[], bounds_cases[],
-	kept_cases[];
+	kept_cases[], region_cases[];
 
 #endif

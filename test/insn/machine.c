@@ -79,11 +79,15 @@ const char *machine_tier_name(void)
 	return tiers[machine_tier];
 }
 
-struct machine *machine_create(void)
+static struct machine *create(struct machine *other)
 {
 	struct machine *m = calloc(1, sizeof(*m));
-	struct vm_config config = {
-		.ram_base = RAM_BASE, .ram_size = RAM_SIZE, .harts = 1, .tier = machine_tier};
+	struct vm_config config = {.ram_base = RAM_BASE,
+				   .ram_size = RAM_SIZE,
+				   .region_base = REGION,
+				   .region_size = REGION_SIZE,
+				   .harts = 1,
+				   .tier = machine_tier};
 
 	if (!m)
 		abort();
@@ -92,9 +96,12 @@ struct machine *machine_create(void)
 	if (m->around == MAP_FAILED)
 		abort();
 	m->ram = m->around + AROUND;
-	if (mprotect(m->ram, RAM_SIZE, PROT_READ | PROT_WRITE))
+	m->region = other ? other->region : m->around + AROUND / 2;
+	if (mprotect(m->ram, RAM_SIZE, PROT_READ | PROT_WRITE) ||
+	    mprotect(m->region, REGION_SIZE, PROT_READ | PROT_WRITE))
 		abort();
 	config.ram = m->ram;
+	config.region = m->region;
 	config.ecall = answer;
 	config.ecall_context = m;
 	config.bus = (struct vm_bus){m, bus_load, bus_store, bus_counter};
@@ -106,6 +113,16 @@ struct machine *machine_create(void)
 	m->root = page_new(m);
 	vm_hart_set_space(m->hart, m->root, 1);
 	return m;
+}
+
+struct machine *machine_create(void)
+{
+	return create(NULL);
+}
+
+struct machine *machine_create_beside(struct machine *other)
+{
+	return create(other);
 }
 
 void machine_destroy(struct machine *m)
@@ -127,7 +144,7 @@ uint64_t page_new(struct machine *m)
 
 void *host_of(struct machine *m, uint64_t paddr)
 {
-	return m->ram + (paddr - RAM_BASE);
+	return paddr - REGION < REGION_SIZE ? m->region + (paddr - REGION) : m->ram + (paddr - RAM_BASE);
 }
 
 uint64_t *pte_of(struct machine *m, uint64_t root, uint64_t va)

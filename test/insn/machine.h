@@ -1,5 +1,5 @@
 /*
- * A machine for the tests of the VM: RAM, one hart, page tables in RAM made by map(), and a device
+ * A machine for the tests of the VM: RAM, a region, one hart, page tables in RAM made by map(), and a device
  * page that records what is done to it. Owned by one test at a time.
  */
 #ifndef SKERRY_TEST_INSN_MACHINE_H
@@ -10,24 +10,26 @@
 
 #include "vm/vm.h"
 
-#define RAM_BASE UINT64_C(0x80000000)
-#define RAM_SIZE UINT64_C(0x2000000)
-#define DEVICE   UINT64_C(0x10000000) /* a page of device registers */
+#define RAM_BASE    UINT64_C(0x80000000)
+#define RAM_SIZE    UINT64_C(0x2000000)
+#define DEVICE      UINT64_C(0x10000000) /* a page of device registers */
+#define REGION      UINT64_C(0x40000000)
+#define REGION_SIZE UINT64_C(0x4000)
 
-#define PTE_V    0x01
-#define PTE_R    0x02
-#define PTE_W    0x04
-#define PTE_X    0x08
-#define PTE_U    0x10
-#define PTE_A    0x40
-#define PTE_D    0x80
-#define PTE_ALL  (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D)
+#define PTE_V       0x01
+#define PTE_R       0x02
+#define PTE_W       0x04
+#define PTE_X       0x08
+#define PTE_U       0x10
+#define PTE_A       0x40
+#define PTE_D       0x80
+#define PTE_ALL     (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D)
 
 struct machine {
 	struct vm *vm;
 	struct vm_hart *hart;
 	uint8_t *around; /* memory, and what is on both sides of it */
-	uint8_t *ram;
+	uint8_t *ram, *region;
 	uint64_t next; /* free physical page */
 	uint64_t root;
 	struct vm_regs regs;
@@ -49,6 +51,8 @@ bool machine_tier_take(int *argc, char **argv);
 const char *machine_tier_name(void);
 
 struct machine *machine_create(void);
+/* One whose region is another machine's, which must stay as long. */
+struct machine *machine_create_beside(struct machine *other);
 void machine_destroy(struct machine *m);
 
 uint64_t page_new(struct machine *m);
@@ -74,11 +78,12 @@ uint64_t random_int(struct random *r);
 uint64_t random_freg(struct random *r);
 
 /*
- * Are two machines the same in what can be seen when they have stopped: why, registers, instret, what the device
- * saw; and in memory? False, with the first difference in `why` (200 bytes), if not; the first is the one
- * that interprets.
+ * Are two machines the same in what can be seen when they have stopped: why, registers, instret, what the
+ * device saw; and in memory? False, with the first difference in `why` (200 bytes), if not; the first is the
+ * one that interprets.
  */
-bool machine_same(const struct machine *a, enum vm_stop stop, const struct machine *b, enum vm_stop other, char *why);
+bool machine_same(const struct machine *a, enum vm_stop stop, const struct machine *b, enum vm_stop other,
+		  char *why);
 bool machine_same_memory(const struct machine *a, const struct machine *b, char *why);
 
 /* Hash of registers and RAM. */

@@ -39,21 +39,25 @@ static bool same_registers(const struct machine *a, const struct machine *b, cha
 	return true;
 }
 
-bool machine_same_memory(const struct machine *a, const struct machine *b, char *why)
+static bool same_bytes(uint64_t paddr, const uint8_t *a, const uint8_t *b, uint64_t size, char *why)
 {
-	uint64_t size = a->next - RAM_BASE;
-
-	DIFFERS("used memory", a->next, b->next);
-	if (memcmp(a->ram, b->ram, size) == 0)
+	if (memcmp(a, b, size) == 0)
 		return true;
 	for (uint64_t i = 0; i < size; i += 8) {
 		char name[32];
 
-		sprintf(name, "memory at %#" PRIx64, RAM_BASE + i);
-		DIFFERS(name, *(const uint64_t *)(const void *)(a->ram + i),
-			*(const uint64_t *)(const void *)(b->ram + i));
+		sprintf(name, "memory at %#" PRIx64, paddr + i);
+		DIFFERS(name, *(const uint64_t *)(const void *)(a + i),
+			*(const uint64_t *)(const void *)(b + i));
 	}
 	return true;
+}
+
+bool machine_same_memory(const struct machine *a, const struct machine *b, char *why)
+{
+	DIFFERS("used memory", a->next, b->next);
+	return same_bytes(RAM_BASE, a->ram, b->ram, a->next - RAM_BASE, why) &&
+	       same_bytes(REGION, a->region, b->region, REGION_SIZE, why);
 }
 
 bool machine_same(const struct machine *a, enum vm_stop stop, const struct machine *b, enum vm_stop other,

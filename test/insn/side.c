@@ -363,7 +363,7 @@ void side_make(struct side *side, enum vm_tier tier, const struct blocks *blocks
 	for (unsigned i = 0; i < BLOCKS_PAGES; i++)
 		side->code[i] = page_new(m);
 	for (unsigned i = 0; i < FRAMES; i++)
-		side->frame[i] = page_new(m);
+		side->frame[i] = i == 1 || i == 2 ? REGION + i * 4096 : page_new(m);
 	side->fpu = true;
 	map_all(side);
 	fill(side, blocks, random);

@@ -130,34 +130,51 @@ static bool amo_aligned(struct hart *h, uint64_t vaddr, unsigned size, uint64_t 
 }
 
 /* Where an aligned atomic access goes; devices do not take part. NULL: trap raised. */
-static uint8_t *amo_place(struct hart *h, uint64_t vaddr, enum vm_access access)
+static uint8_t *amo_place(struct hart *h, uint64_t vaddr, enum vm_access access, uint64_t *paddr)
 {
-	uint64_t paddr;
 	uint8_t *host;
 
-	if (!vm_access(h, vaddr, access, &host, &paddr))
+	if (!vm_access(h, vaddr, access, &host, paddr))
 		return NULL;
 	if (!host)
 		vm_raise(h, access == ACCESS_LOAD ? VM_CAUSE_LOAD_ACCESS : VM_CAUSE_STORE_ACCESS, vaddr);
 	return host;
 }
 
+typedef uint32_t __attribute__((may_alias)) word_of_guest;
+typedef uint64_t __attribute__((may_alias)) double_of_guest;
+
 static uint64_t amo_read(const uint8_t *host, unsigned size)
 {
-	uint64_t value = 0;
+	if (size == 4)
+		return SEXT32(__atomic_load_n((const word_of_guest *)(const void *)host, __ATOMIC_SEQ_CST));
+	return __atomic_load_n((const double_of_guest *)(const void *)host, __ATOMIC_SEQ_CST);
+}
 
-	memcpy(&value, host, size);
-	return size == 4 ? SEXT32(value) : value;
+/* Stores `value` if *old is there; else *old becomes what is. Others may access the region at the same time.
+ */
+static bool amo_exchange(uint8_t *host, unsigned size, uint64_t *old, uint64_t value)
+{
+	uint32_t low = (uint32_t)*old;
+	bool done;
+
+	if (size == 8)
+		return __atomic_compare_exchange_n((double_of_guest *)(void *)host, old, value, false,
+						   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	done = __atomic_compare_exchange_n((word_of_guest *)(void *)host, &low, (uint32_t)value, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	*old = SEXT32(low);
+	return done;
 }
 
 static enum vm_flow vm_lr(struct hart *h, uint64_t *x, const struct op *op, unsigned size)
 {
-	uint64_t vaddr = x[op->rs1];
+	uint64_t vaddr = x[op->rs1], paddr;
 	uint8_t *host;
 
 	if (!amo_aligned(h, vaddr, size, VM_CAUSE_LOAD_MISALIGNED))
 		return FLOW_TRAP;
-	host = amo_place(h, vaddr, ACCESS_LOAD);
+	host = amo_place(h, vaddr, ACCESS_LOAD, &paddr);
 	if (!host)
 		return FLOW_TRAP;
 	h->reserved = true;
@@ -169,11 +186,11 @@ static enum vm_flow vm_lr(struct hart *h, uint64_t *x, const struct op *op, unsi
 
 /*
  * Succeeds if the address is the reserved one and still holds what lr read, as far as sc writes.
- * With harts that run one at a time the comparison stands for all stores that came between.
+ * The comparison stands for all stores that came between.
  */
 static enum vm_flow vm_sc(struct hart *h, uint64_t *x, const struct op *op, unsigned size)
 {
-	uint64_t vaddr = x[op->rs1];
+	uint64_t vaddr = x[op->rs1], paddr, expected = h->reserved_value;
 	uint8_t *host;
 
 	if (!amo_aligned(h, vaddr, size, VM_CAUSE_STORE_MISALIGNED))
@@ -183,16 +200,15 @@ static enum vm_flow vm_sc(struct hart *h, uint64_t *x, const struct op *op, unsi
 		x[op->rd] = 1;
 		return FLOW_NEXT;
 	}
-	host = amo_place(h, vaddr, ACCESS_STORE);
+	host = amo_place(h, vaddr, ACCESS_STORE, &paddr);
 	if (!host)
 		return FLOW_TRAP;
 	h->reserved = false;
-	if (amo_read(host, size) != (size == 4 ? SEXT32(h->reserved_value) : h->reserved_value)) {
+	if (!amo_exchange(host, size, &expected, x[op->rs2])) {
 		x[op->rd] = 1;
 		return FLOW_NEXT;
 	}
-	if (!vm_store(h, op, vaddr, size, x[op->rs2]))
-		return FLOW_TRAP;
+	vm_stored(h, vaddr, paddr, size);
 	x[op->rd] = 0;
 	return FLOW_NEXT;
 }
@@ -226,18 +242,19 @@ static enum vm_flow memory_op(struct hart *h, uint64_t *x, const struct op *op)
 		return vm_store(h, op, A + IMM, sizeof(type), B) ? FLOW_NEXT : FLOW_TRAP;
 #define AMO(name, operands, match, mask, type, value)                                                        \
 	case ID_##name: {                                                                                    \
-		uint64_t vaddr = A;                                                                          \
+		uint64_t vaddr = A, paddr;                                                                   \
 		uint8_t *host;                                                                               \
 		type old, src = (type)B;                                                                     \
 		if (!amo_aligned(h, vaddr, sizeof(type), VM_CAUSE_STORE_MISALIGNED))                         \
 			return FLOW_TRAP;                                                                    \
-		host = amo_place(h, vaddr, ACCESS_STORE);                                                    \
+		host = amo_place(h, vaddr, ACCESS_STORE, &paddr);                                            \
 		if (!host)                                                                                   \
 			return FLOW_TRAP;                                                                    \
 		raw = amo_read(host, sizeof(type));                                                          \
-		old = (type)raw, (void)old;                                                                  \
-		if (!vm_store(h, op, vaddr, sizeof(type), (uint64_t)(value)))                                \
-			return FLOW_TRAP;                                                                    \
+		do                                                                                           \
+			old = (type)raw, (void)old;                                                          \
+		while (!amo_exchange(host, sizeof(type), &raw, (uint64_t)(value)));                          \
+		vm_stored(h, vaddr, paddr, sizeof(type));                                                    \
 		vm_watch(h, vaddr, sizeof(type), ACCESS_LOAD);                                               \
 		x[op->rd] = raw;                                                                             \
 		return FLOW_NEXT;                                                                            \

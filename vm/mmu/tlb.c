@@ -2,7 +2,7 @@
  * Address spaces with their TLBs, and every memory access that the interpreter's inlined look-up
  * does not settle: misses, pages that hold decoded code, accesses across pages, devices.
  *
- * Entries are made for RAM only. Superpages are entered page by page.
+ * Entries are made for RAM and for the region. Superpages are entered page by page.
  */
 #include <stdlib.h>
 
@@ -31,14 +31,21 @@ void vm_space_clear(struct space *space)
 	vm_jit_kill_space(space);
 }
 
+static void space_belongs(struct space *space, struct hart *h)
+{
+	space->hart = h;
+	space->next = space;
+	space->region = (uintptr_t)h->vm->config.region;
+	space->region_size = h->vm->config.region_size;
+}
+
 bool vm_spaces_create(struct hart *h)
 {
 	h->spaces = calloc(SPACE_COUNT, sizeof(*h->spaces));
 	if (!h->spaces)
 		return false;
 	h->space = &h->spaces[0];
-	h->space->hart = h;
-	h->space->next = h->space;
+	space_belongs(h->space, h);
 	h->space->used = true; /* root 0, asid 0 */
 	vm_space_clear(h->space);
 	return true;
@@ -84,8 +91,7 @@ static __attribute__((noinline)) struct space *space_find(struct hart *h, uint64
 		if (is_space(&set[i], root_paddr, asid, fp_off))
 			return &set[i];
 	space = space_replace(h, set);
-	space->hart = h;
-	space->next = space;
+	space_belongs(space, h);
 	space->root = root_paddr;
 	space->asid = asid;
 	space->fp_off = fp_off;
@@ -219,6 +225,24 @@ static bool fault(struct hart *h, enum vm_access access, bool page, uint64_t vad
 	return false;
 }
 
+/* NULL: no memory is there. */
+static uint8_t *host_of(const struct vm *vm, uint64_t paddr)
+{
+	if (vm_in_ram(vm, paddr))
+		return vm_host(vm, paddr);
+	return vm_in_region(vm, paddr) ? vm->config.region + (paddr - vm->config.region_base) : NULL;
+}
+
+/* The other way round. */
+static uint64_t paddr_of(const struct vm *vm, const uint8_t *host)
+{
+	uintptr_t offset = (uintptr_t)host - (uintptr_t)vm->config.region;
+
+	if (offset < vm->config.region_size)
+		return vm->config.region_base + offset;
+	return vm->config.ram_base + (uint64_t)(host - vm->config.ram);
+}
+
 /* Walks; the rights a user access needs, A, and D for stores, must all be there. */
 static bool refill(struct hart *h, uint64_t vaddr, enum vm_access access, struct tlb_entry *e,
 		   uint64_t *paddr)
@@ -231,6 +255,7 @@ static bool refill(struct hart *h, uint64_t vaddr, enum vm_access access, struct
 	struct vm *vm = h->vm;
 	struct vm_mapping mapping;
 	enum vm_walk_result result = vm_walk(vm, h->space->root, vaddr, &mapping);
+	const uint8_t *host;
 
 	vm->stats.tlb_misses[access]++;
 	if (result != WALK_OK)
@@ -238,13 +263,16 @@ static bool refill(struct hart *h, uint64_t vaddr, enum vm_access access, struct
 	if ((mapping.pte & needed[access]) != needed[access])
 		return fault(h, access, true, vaddr);
 	*paddr = mapping.paddr;
-	if (!vm_in_ram(vm, mapping.paddr))
-		return access == ACCESS_FETCH ? fault(h, access, false, vaddr) : true;
+	host = host_of(vm, mapping.paddr);
+	if (access == ACCESS_FETCH && !vm_in_ram(vm, mapping.paddr))
+		return fault(h, access, false, vaddr);
+	if (!host)
+		return true;
 	e->tag = vaddr & PAGE_MASK;
-	e->add = (uintptr_t)vm_host(vm, mapping.paddr) - (uintptr_t)vaddr;
+	e->add = (uintptr_t)host - (uintptr_t)vaddr;
 	if (unlikely(vm->debug.watches) && vm_watch_page(h, vaddr)) {
 		e->tag = slow_tag(e->tag);
-	} else if (access == ACCESS_STORE) {
+	} else if (access == ACCESS_STORE && vm_in_ram(vm, mapping.paddr)) {
 		if (vm_page(vm, mapping.paddr)->lines)
 			e->tag = slow_tag(e->tag);
 		else
@@ -260,12 +288,12 @@ bool vm_access(struct hart *h, uint64_t vaddr, enum vm_access access, uint8_t **
 
 	if (e->tag == page || e->tag == slow_tag(page)) {
 		*host = (uint8_t *)((uintptr_t)vaddr + e->add);
-		*paddr = h->vm->config.ram_base + (uint64_t)(*host - h->vm->config.ram);
+		*paddr = paddr_of(h->vm, *host);
 		return true;
 	}
 	if (!refill(h, vaddr, access, e, paddr))
 		return false;
-	*host = vm_in_ram(h->vm, *paddr) ? vm_host(h->vm, *paddr) : NULL;
+	*host = host_of(h->vm, *paddr);
 	return true;
 }
 
@@ -295,6 +323,25 @@ static bool crosses(uint64_t vaddr, unsigned size)
 	return (vaddr & ~PAGE_MASK) + size > PAGE_SIZE;
 }
 
+/* By one access of the host: others may access the region at the same time. */
+static void copy_whole(void *to, const void *from, unsigned size)
+{
+	switch (size) {
+	case 1:
+		memcpy(to, from, 1);
+		return;
+	case 2:
+		memcpy(to, from, 2);
+		return;
+	case 4:
+		memcpy(to, from, 4);
+		return;
+	case 8:
+		memcpy(to, from, 8);
+		return;
+	}
+}
+
 /* Reads `size` bytes as a user load would; false: trap raised. `op` is what runs. */
 bool vm_load(struct hart *h, const struct op *op, uint64_t vaddr, unsigned size, uint64_t *value)
 {
@@ -315,7 +362,7 @@ bool vm_load(struct hart *h, const struct op *op, uint64_t vaddr, unsigned size,
 	if (!vm_access(h, vaddr, ACCESS_LOAD, &host[0], &paddr[0]))
 		return false;
 	if (host[0]) {
-		memcpy(value, host[0], size);
+		copy_whole(value, host[0], size);
 		vm_watch(h, vaddr, size, ACCESS_LOAD);
 		return true;
 	}
@@ -327,12 +374,15 @@ bool vm_load(struct hart *h, const struct op *op, uint64_t vaddr, unsigned size,
 	return true;
 }
 
-/* Settles a store to RAM: decoded code it touches dies; a page that holds none becomes quick again. */
+/* Settles a store to memory: decoded code it touches dies; a page that holds none becomes quick again. */
 static void stored(struct hart *h, uint64_t vaddr, uint64_t paddr, unsigned size)
 {
-	struct page *page = vm_page(h->vm, paddr);
 	struct tlb_entry *e = &h->space->tlb[ACCESS_STORE][(vaddr >> PAGE_BITS) % TLB_SIZE];
+	struct page *page;
 
+	if (!vm_in_ram(h->vm, paddr))
+		return;
+	page = vm_page(h->vm, paddr);
 	if (page->lines)
 		vm_code_store(h->vm, paddr, size);
 	if (!page->lines && e->tag == slow_tag(vaddr & PAGE_MASK) &&
@@ -340,6 +390,12 @@ static void stored(struct hart *h, uint64_t vaddr, uint64_t paddr, unsigned size
 		e->tag = vaddr & PAGE_MASK;
 		page->stored = 1;
 	}
+}
+
+void vm_stored(struct hart *h, uint64_t vaddr, uint64_t paddr, unsigned size)
+{
+	stored(h, vaddr, paddr, size);
+	vm_watch(h, vaddr, size, ACCESS_STORE);
 }
 
 bool vm_store(struct hart *h, const struct op *op, uint64_t vaddr, unsigned size, uint64_t value)
@@ -362,9 +418,8 @@ bool vm_store(struct hart *h, const struct op *op, uint64_t vaddr, unsigned size
 	if (!vm_access(h, vaddr, ACCESS_STORE, &host[0], &paddr[0]))
 		return false;
 	if (host[0]) {
-		memcpy(host[0], &value, size);
-		stored(h, vaddr, paddr[0], size);
-		vm_watch(h, vaddr, size, ACCESS_STORE);
+		copy_whole(host[0], &value, size);
+		vm_stored(h, vaddr, paddr[0], size);
 		return true;
 	}
 	vm_fp_leave(h, (uint64_t *)h->regs);

@@ -372,7 +372,7 @@ bool translate_alu(struct translation *t)
 	case ID_fsgnj_d: sign_d(t, false, false); break;
 	case ID_fsgnjn_d: sign_d(t, true, false); break;
 	case ID_fsgnjx_d: sign_d(t, false, true); break;
-	case ID_fence:
+	case ID_fence:	emit_fence(&t->emit); break;
 	case ID_fence_i: break;
 	default: return false;
 	}

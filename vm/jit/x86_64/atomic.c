@@ -1,6 +1,6 @@
 /*
  * Atomic instructions: with harts that run one at a time they are a load and a store. What is not aligned,
- * what misses the TLB, and sc that fails take the detour.
+ * what misses the TLB, what changes the region, which others may access, and sc that fails take the detour.
  */
 #include "vm/jit/x86_64/translate.h"
 
@@ -41,6 +41,19 @@ static unsigned aligned_place(struct translation *t, enum vm_access access)
 	return vaddr;
 }
 
+/* The same of what is to be changed, and is nobody else's. */
+static unsigned own_place(struct translation *t)
+{
+	struct emit *e = &t->emit;
+	unsigned vaddr = aligned_place(t, ACCESS_STORE);
+
+	emit_load(e, 64, RAX, in_reg(RCX));
+	emit_alu(e, ALU_SUB, 64, RAX, in_memory(SPACE, IN_SPACE(region)));
+	emit_alu(e, ALU_CMP, 64, RAX, in_memory(SPACE, IN_SPACE(region_size)));
+	slow_if(t, CC_B);
+	return vaddr;
+}
+
 /* rdx = what is to be stored, of rax, the old value. */
 static void change(struct translation *t, unsigned bits)
 {
@@ -72,7 +85,7 @@ static void amo(struct translation *t, unsigned bits)
 {
 	struct emit *e = &t->emit;
 
-	aligned_place(t, ACCESS_STORE);
+	own_place(t);
 	emit_extend(e, bits, true, RAX, in_memory(RCX, 0));
 	change(t, bits);
 	emit_store(e, bits, in_memory(RCX, 0), RDX);
@@ -95,7 +108,7 @@ static void load_reserved(struct translation *t, unsigned bits)
 static void store_conditional(struct translation *t, unsigned bits)
 {
 	struct emit *e = &t->emit;
-	unsigned vaddr = aligned_place(t, ACCESS_STORE);
+	unsigned vaddr = own_place(t);
 
 	emit_load(e, 64, RAX, in_memory(SPACE, IN_SPACE(hart)));
 	emit_compare_byte(e, in_memory(RAX, IN_HART(reserved)), 0);
