@@ -3,11 +3,16 @@ $(foreach s,$(wildcard test/cluster/*.c),$(eval GUEST_CFLAGS_$(s) := -I.))
 
 # Several bridges in one node.
 $(eval $(call guest_program,local,test/cluster,$(wildcard test/cluster/local*.c) test/cluster/pipes.c test/conform/conform.c))
-$(BUILD)/test/cluster/local.elf: $(BRIDGE_LIB)
+$(eval $(call guest_program,liar,test/cluster,test/cluster/liar.c test/cluster/pipes.c test/conform/conform.c))
+# What a call costs: skerry cluster sim --nodes 2 --stats build/test/cluster/cost.elf
+$(eval $(call guest_program,cost,test/cluster,test/cluster/cost.c))
+CLUSTER_ELFS := $(addprefix $(BUILD)/test/cluster/,local.elf liar.elf cost.elf)
+$(CLUSTER_ELFS): $(BRIDGE_LIB)
 
 TESTS += test-cluster
-test-cluster: $(BUILD)/skerry $(BUILD)/test/cluster/local.elf $(BUILD)/example/cluster.elf
+test-cluster: $(BUILD)/skerry $(CLUSTER_ELFS) $(BUILD)/example/cluster.elf
 	@timeout -k 1 100 $(SKERRY) run --timeout 90s $(BUILD)/test/cluster/local.elf
+	@timeout -k 1 100 $(SKERRY) run --timeout 90s $(BUILD)/test/cluster/liar.elf
 	@test/cluster/example $(SKERRY) $(BUILD)/example/cluster.elf
 
 .PHONY: test-cluster
@@ -33,6 +38,3 @@ test-session: $(SESSION_TESTS)
 
 -include $(wildcard $(addprefix $(BUILD)/host/,test/cluster/*.d srv/bridge/*.d cluster/wire/*.d))
 .PHONY: test-session session-programs
-
-$(eval $(call guest_program,cost,test/cluster,test/cluster/cost.c))
-$(BUILD)/test/cluster/cost.elf: $(BRIDGE_LIB)

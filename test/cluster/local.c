@@ -168,7 +168,7 @@ int main(void)
 {
 	conform_begin("cluster");
 	service = sk_endpoint_new();
-	pipes_start(3, 16);
+	pipes_start(3, 3, 16);
 	members();
 	names();
 	at_home();

@@ -39,4 +39,3 @@ void messages(void);
 void capabilities(void);
 void revocation(void);
 void partitions(void);
-void liars(void);

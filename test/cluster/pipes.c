@@ -45,7 +45,7 @@ enum {
 
 static volatile uint32_t *const rtc = (volatile uint32_t *)CLOCK_ADDRESS;
 
-static unsigned node_count;
+static unsigned node_count, bridge_count;
 seL4_CPtr pipes_control[PIPES_NODES];
 
 /* --- in the bridges ------------------------------------------------------------------------------- */
@@ -117,6 +117,17 @@ static bool pipe_send(void *context, unsigned port, const void *bytes, size_t si
 	return true;
 }
 
+static size_t take(struct pipe *pipe, void *bytes, size_t size)
+{
+	size_t start = pipe->tail % PIPE_BYTES, taken = pipe->head - pipe->tail;
+
+	taken = taken < size ? taken : size;
+	taken = taken < PIPE_BYTES - start ? taken : PIPE_BYTES - start;
+	memcpy(bytes, pipe->bytes + start, taken);
+	pipe->tail += (uint32_t)taken;
+	return taken;
+}
+
 static size_t pipe_receive(void *context, unsigned port, void *bytes, size_t size)
 {
 	unsigned self = self_of(context);
@@ -128,11 +139,7 @@ static size_t pipe_receive(void *context, unsigned port, void *bytes, size_t siz
 		return (size_t)snprintf(bytes, size, "boot %x\n", 0x1000 + self);
 	}
 	struct pipe *pipe = &world->pipe[peer_of(context, port)][self];
-	size_t start = pipe->tail % PIPE_BYTES, taken = pipe->head - pipe->tail;
-	taken = taken < size ? taken : size;
-	taken = taken < PIPE_BYTES - start ? taken : PIPE_BYTES - start;
-	memcpy(bytes, pipe->bytes + start, taken);
-	pipe->tail += (uint32_t)taken;
+	size_t taken = take(pipe, bytes, size);
 	if (taken && pipe->refused) {
 		pipe->refused = false;
 		seL4_Signal(SLOT_NODE + peer_of(context, port));
@@ -184,7 +191,7 @@ static void ticker(void *unused)
 		seL4_Wait(tick_notification, NULL);
 		rtc[CLEAR_INTERRUPT] = 1;
 		seL4_IRQHandler_Ack(tick_irq);
-		for (unsigned i = 0; i < node_count; i++) {
+		for (unsigned i = 0; i < bridge_count; i++) {
 			if (world->alarm[i] > pipe_now(NULL))
 				continue;
 			world->alarm[i] = UINT64_MAX;
@@ -201,20 +208,20 @@ static void world_map(void)
 
 	for (seL4_Word i = 0; i < pages; i++) {
 		seL4_CPtr frame = sk_frame_new();
-		for (unsigned n = 0; n < node_count; n++)
+		for (unsigned n = 0; n < bridge_count; n++)
 			sk_process_map(&nodes[n].process, frame, WORLD_ADDRESS + i * SK_PAGE_BYTES,
 				       seL4_ReadWrite);
 		sk_must(sk_map(seL4_CapInitThreadVSpace, frame, WORLD_ADDRESS + i * SK_PAGE_BYTES,
 			       seL4_ReadWrite, seL4_RISCV_ExecuteNever));
 	}
-	for (unsigned n = 0; n < node_count; n++)
+	for (unsigned n = 0; n < bridge_count; n++)
 		sk_process_map(&nodes[n].process, sk_device_frame(SK_RTC_PADDR), CLOCK_ADDRESS,
 			       seL4_ReadWrite);
 	sk_must(sk_map(seL4_CapInitThreadVSpace, sk_cap_copy(sk_device_frame(SK_RTC_PADDR)), CLOCK_ADDRESS,
 		       seL4_ReadWrite, seL4_RISCV_ExecuteNever));
 }
 
-void pipes_start(unsigned count, unsigned workers)
+void pipes_start(unsigned count, unsigned bridges, unsigned workers)
 {
 	static struct sk_thread thread;
 	struct bridge_ports ports = {.start = pipe_start,
@@ -228,7 +235,8 @@ void pipes_start(unsigned count, unsigned workers)
 				     .alarm = pipe_alarm};
 
 	node_count = count;
-	for (unsigned n = 0; n < count; n++) {
+	bridge_count = bridges;
+	for (unsigned n = 0; n < bridges; n++) {
 		ports.context = (void *)(uintptr_t)n;
 		bridge_make(&nodes[n], &ports, 200, workers);
 		clock_event[n] = bridge_event(&nodes[n], BRIDGE_BADGE_CLOCK);
@@ -236,8 +244,8 @@ void pipes_start(unsigned count, unsigned workers)
 		pipes_control[n] = bridge_control(&nodes[n]);
 	}
 	world_map();
-	for (unsigned n = 0; n < count; n++) {
-		for (unsigned to = 0; to < count; to++)
+	for (unsigned n = 0; n < bridges; n++) {
+		for (unsigned to = 0; to < bridges; to++)
 			sk_process_give(&nodes[n].process, SLOT_NODE + to, nodes[to].notification,
 					seL4_CanWrite, BRIDGE_BADGE_EVENT | BRIDGE_BADGE_PORTS);
 		bridge_begin(&nodes[n]);
@@ -269,8 +277,18 @@ void pipes_wait_ms(seL4_Word ms)
 	seL4_Poll(wake, NULL);
 }
 
-void pipes_inject(unsigned from, unsigned to, const void *bytes, seL4_Word size)
+void pipes_put(unsigned from, unsigned to, const void *bytes, seL4_Word size)
 {
 	put(&world->pipe[from][to], bytes, size);
 	seL4_Signal(ports_event[to]);
+}
+
+seL4_Word pipes_take(unsigned from, unsigned to, void *bytes, seL4_Word size)
+{
+	return take(&world->pipe[from][to], bytes, size);
+}
+
+uint64_t pipes_now(void)
+{
+	return pipe_now(NULL);
 }

@@ -5,12 +5,13 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sel4/sel4.h>
 
 enum { PIPES_NODES = 3 };
 
-/* Starts as many bridges, named "a", "b" and so on, each with a link to each other. */
-void pipes_start(unsigned nodes, unsigned workers);
+/* Nodes "a", "b" and so on, each with a link to each other; so many of them have a bridge. */
+void pipes_start(unsigned nodes, unsigned bridges, unsigned workers);
 
 /* The control capability of a node's bridge. */
 extern seL4_CPtr pipes_control[PIPES_NODES];
@@ -24,5 +25,8 @@ void pipes_part(unsigned a, unsigned b, bool cut);
 /* Lets so much time pass, for all who wait for it. */
 void pipes_wait_ms(seL4_Word ms);
 
-/* Puts bytes into the stream from one to the other, as a hostile node would. */
-void pipes_inject(unsigned from, unsigned to, const void *bytes, seL4_Word size);
+/* For a node without a bridge: sends and receives bytes as that node. */
+void pipes_put(unsigned from, unsigned to, const void *bytes, seL4_Word size);
+seL4_Word pipes_take(unsigned from, unsigned to, void *bytes, seL4_Word size);
+
+uint64_t pipes_now(void);

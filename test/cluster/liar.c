@@ -1,0 +1,326 @@
+/*
+ * A peer that lies. Node a has a bridge; node b is this program, with a session of its own over the same
+ * pipes (pipes.h), by which it says what a bridge never would. Each time the session ends with the reason
+ * that is stated in doc/CLUSTER.md, nothing is granted, and the node goes on.
+ */
+#include <skerry/cluster.h>
+#include "cluster/wire/wire.h"
+#include "pipes.h"
+#include "srv/bridge/session.h"
+#include "test/conform/conform.h"
+
+enum { A, B, WORKERS = 8 };
+
+static struct session session;
+static struct {
+	bool up, ended, by_peer;
+	unsigned reason, operations;
+	struct wire_message last; /* the last message that came */
+	uint64_t words[WIRE_WORDS];
+} seen;
+
+static seL4_CPtr service, note;
+
+/* --- the session ---------------------------------------------------------------------------------- */
+
+static bool write_frame(void *context, const void *frame, size_t size)
+{
+	(void)context;
+	pipes_put(B, A, frame, size);
+	return true;
+}
+
+static void take_event(const struct session_event *event)
+{
+	if (event->kind == SESSION_UP) {
+		seen.up = true;
+	} else if (event->kind == SESSION_ENDED) {
+		seen.up = false;
+		seen.ended = true;
+		seen.reason = event->reason;
+		seen.by_peer = event->by_peer;
+	} else if (wire_decode(event->message, event->size, &seen.last)) {
+		memcpy(seen.words, seen.last.words, seen.last.words ? seen.last.word_count * 8u : 0);
+		seen.operations += seen.last.kind < WIRE_RESULT;
+	}
+}
+
+/* Takes what the bridge has said. */
+static void pump(void)
+{
+	static _Alignas(8) uint8_t bytes[4096];
+	struct session_event event;
+	struct session_input input;
+
+	session_tick(&session, pipes_now());
+	while ((input.left = pipes_take(A, B, bytes, sizeof bytes))) {
+		input.at = bytes;
+		while (session_next(&session, pipes_now(), &input, &event))
+			take_event(&event);
+	}
+	while (session_next(&session, pipes_now(), NULL, &event))
+		take_event(&event);
+}
+
+static void wait(unsigned ms)
+{
+	for (unsigned i = 0; i < ms; i += 5) {
+		pipes_wait_ms(5);
+		pump();
+	}
+}
+
+/* A new session, as soon as the bridge forgives. */
+static void connect(void)
+{
+	for (unsigned i = 0; i < 100 && !seen.up; i++)
+		wait(50);
+	memset(&seen.last, 0, sizeof seen.last);
+	seen.ended = false;
+	seen.operations = 0;
+}
+
+static void say_bytes(const void *message, size_t size)
+{
+	void *payload = session_reserve(&session, size);
+
+	if (payload) {
+		memcpy(payload, message, size);
+		session_commit(&session, pipes_now(), size);
+	}
+	pump();
+}
+
+static void say(struct wire_message message)
+{
+	_Alignas(8) uint8_t bytes[WIRE_PAYLOAD_MAX];
+
+	wire_encode(&message, bytes);
+	say_bytes(bytes, wire_message_size(&message));
+}
+
+/* The number of the export that the bridge offers under the name. */
+static uint32_t open_name(const char *name)
+{
+	say((struct wire_message){.kind = WIRE_OPEN, .number = 5, .name = name});
+	return seen.last.kind == WIRE_RESULT && seen.last.cap_count == 1 ? seen.last.caps[0].number : 0;
+}
+
+/* --- cases ------------------------------------------------------------------------------------------ */
+
+static struct cluster_counts counts(void)
+{
+	struct cluster_counts counts = {0};
+
+	cluster_count(&counts);
+	return counts;
+}
+
+/* The bridge ended the session for that reason, kept nothing of it, and nobody was called. */
+static void ended(const char *name, unsigned reason)
+{
+	wait(20);
+	struct cluster_counts left = counts();
+	bool right = seen.ended && seen.by_peer && seen.reason == reason && !poll(service).came &&
+		     left.exports + left.imports + left.references + left.workers_busy + left.calls_held == 0;
+
+	if (!right)
+		printf("# ended %d, by the bridge %d: %s; exports %lu, imports %lu, workers %lu, calls %lu\n",
+		       seen.ended, seen.by_peer, wire_reason_text(seen.reason), left.exports, left.imports,
+		       left.workers_busy, left.calls_held);
+	check(name, right);
+}
+
+static void honest(void)
+{
+	section("an honest peer", "doc/CLUSTER.md");
+	connect();
+	check("is welcome", seen.up);
+	uint32_t number = open_name("service");
+	check("gets what it asks for", number != 0);
+	say((struct wire_message){.kind = WIRE_CALL, .number = 6, .export = number, .label = 3});
+	equal("calls", poll(service).label, 3);
+	seL4_SetMR(0, 44);
+	seL4_Reply(INFO(9, 0, 1));
+	pump();
+	check("and is answered", seen.last.kind == WIRE_RESULT && seen.last.number == 6 &&
+					 seen.last.outcome == OUTCOME_DONE && seen.last.label == 9 &&
+					 seen.words[0] == 44);
+	say((struct wire_message){.kind = WIRE_CLAIM, .number = 7, .export = number, .ticket = 99});
+	equal("a ticket that was never given is refused", seen.last.outcome, OUTCOME_REVOKED);
+	say((struct wire_message){.kind = WIRE_GIVE, .number = 8, .export = number, .name = "nobody"});
+	equal("to give to a node that is not there, too", seen.last.outcome, OUTCOME_NOT_DELIVERED);
+	say((struct wire_message){.kind = WIRE_OPEN, .number = 9, .name = "nothing"});
+	equal("and a name that is not there", seen.last.outcome, OUTCOME_NOT_DELIVERED);
+	check("which is no reason to part", seen.up);
+	say((struct wire_message){.kind = WIRE_RELEASE, .export = number, .count = 1});
+	equal("it releases", counts().exports, 0);
+	say((struct wire_message){.kind = WIRE_CALL, .number = 6, .export = number});
+	equal("what it has released is refused", seen.last.outcome, OUTCOME_REVOKED);
+}
+
+static void exports(void)
+{
+	section("invented exports", "doc/CLUSTER.md");
+	connect();
+	say((struct wire_message){.kind = WIRE_CALL, .number = 1, .export = 1u << 20 | 5});
+	ended("a call", WIRE_REASON_BAD_EXPORT);
+	connect();
+	say((struct wire_message){.kind = WIRE_SEND, .number = 1, .export = 3});
+	ended("a message", WIRE_REASON_BAD_EXPORT);
+	connect();
+	say((struct wire_message){.kind = WIRE_GIVE, .number = 1, .export = 1u << 20, .name = "b"});
+	ended("given on", WIRE_REASON_BAD_EXPORT);
+	connect();
+	say((struct wire_message){.kind = WIRE_RELEASE, .export = 1u << 20, .count = 1});
+	ended("released", WIRE_REASON_BAD_EXPORT);
+	connect();
+	uint32_t number = open_name("service");
+	say((struct wire_message){.kind = WIRE_RELEASE, .export = number, .count = 2});
+	ended("released more often than it was had", WIRE_REASON_BAD_COUNT);
+	connect();
+	number = open_name("service");
+	say((struct wire_message){
+		.kind = WIRE_CALL,
+		.number = 1,
+		.export = number,
+		.cap_count = 1,
+		.caps = {{.kind = WIRE_YOURS, .object = WIRE_ENDPOINT, .number = 1u << 20}}});
+	ended("sent home", WIRE_REASON_BAD_EXPORT);
+	connect();
+	number = open_name("service");
+	say((struct wire_message){.kind = WIRE_SIGNAL, .number = 1, .export = number});
+	ended("an endpoint that is signalled", WIRE_REASON_BAD_CAPABILITY);
+	connect();
+	number = open_name("note");
+	say((struct wire_message){.kind = WIRE_CALL, .number = 1, .export = number});
+	ended("a notification that is called", WIRE_REASON_BAD_CAPABILITY);
+}
+
+static void messages(void)
+{
+	static const uint64_t nonsense[8] = {0xffffffffffffffff, 1, 2, 3};
+
+	section("what no bridge says", "doc/CLUSTER.md");
+	connect();
+	say_bytes(nonsense, sizeof nonsense);
+	ended("nonsense", WIRE_REASON_BAD_MESSAGE);
+	connect();
+	say((struct wire_message){.kind = WIRE_RESULT, .number = 77, .outcome = OUTCOME_DONE});
+	ended("a result of nothing", WIRE_REASON_BAD_NUMBER);
+	connect();
+	say((struct wire_message){.kind = WIRE_NAMED, .stamp = UINT64_MAX, .name = "late"});
+	ended("a claim from the far future", WIRE_REASON_BAD_NAME);
+	connect();
+	for (char name[] = "xAA"; seen.up && name[1] < 'Z'; name[2]++) {
+		if (name[2] > 'Z') {
+			name[1]++;
+			name[2] = 'A';
+		}
+		say((struct wire_message){.kind = WIRE_NAMED, .stamp = 9, .name = name});
+	}
+	ended("more names than are kept", WIRE_REASON_BAD_NAME);
+	equal("which are forgotten", cluster_lookup("xAB", sk_slot_new()), CLUSTER_NOT_FOUND);
+}
+
+static void credit(void)
+{
+	section("more than was granted", "doc/CLUSTER.md");
+	connect();
+	uint32_t number = open_name("service");
+	for (unsigned i = 0; i <= WORKERS; i++)
+		say((struct wire_message){.kind = WIRE_CALL, .number = 10 + i, .export = number});
+	ended("operations", WIRE_REASON_CREDIT);
+	connect();
+	number = open_name("service");
+	for (unsigned i = 0; seen.up && i < 2000; i++) {
+		say((struct wire_message){
+			.kind = WIRE_SEND,
+			.number = 10 + i,
+			.export = number,
+			.cap_count = 1,
+			.caps = {{.kind = WIRE_MINE, .object = WIRE_ENDPOINT, .number = 1 + i}}});
+		poll(service);
+		pump();
+	}
+	ended("exports", WIRE_REASON_EXPORTS);
+	connect();
+	say((struct wire_message){.kind = WIRE_OPEN, .number = 1, .name = "service"});
+	say((struct wire_message){.kind = WIRE_SEND,
+				  .number = 2,
+				  .export = seen.last.caps[0].number,
+				  .cap_count = 2,
+				  .caps = {{.kind = WIRE_MINE, .object = WIRE_ENDPOINT, .number = 9},
+					   {.kind = WIRE_MINE, .object = WIRE_NOTIFICATION, .number = 9}}});
+	ended("one that is two things", WIRE_REASON_BAD_CAPABILITY);
+}
+
+static void lookup(void *slot)
+{
+	cluster_lookup("fake", (seL4_CPtr)slot);
+	log_letter('0' + (char)cluster_lookup("fake", (seL4_CPtr)slot));
+}
+
+static void results(void)
+{
+	struct peer client;
+
+	section("wrong results", "doc/CLUSTER.md");
+	connect();
+	say((struct wire_message){.kind = WIRE_NAMED, .stamp = 9, .name = "fake"});
+	peer_new(&client, HIGH, 0);
+	log_clear();
+	peer_run(&client, lookup, (void *)sk_slot_new());
+	pump();
+	check("a lookup arrives", seen.last.kind == WIRE_OPEN);
+	say((struct wire_message){.kind = WIRE_RESULT, .number = seen.last.number, .outcome = OUTCOME_DONE});
+	ended("without the capability", WIRE_REASON_BAD_CAPABILITY);
+	equal_text("and who asked is told", run_log, "2");
+	connect();
+	say((struct wire_message){.kind = WIRE_NAMED, .stamp = 9, .name = "fake"});
+	seL4_CPtr slot = sk_slot_new();
+	peer_run(&client, lookup, (void *)slot);
+	pump();
+	say((struct wire_message){.kind = WIRE_RESULT,
+				  .number = seen.last.number,
+				  .outcome = OUTCOME_DONE,
+				  .cap_count = 1,
+				  .caps = {{.kind = WIRE_MINE, .object = WIRE_ENDPOINT, .number = 1234}}});
+	peer_trap(&client, seL4_SysCall, slot, INFO(1, 0, 0), 0, 0);
+	pump();
+	equal("a call arrives", seen.last.kind, WIRE_CALL);
+	say((struct wire_message){
+		.kind = WIRE_RESULT,
+		.number = seen.last.number,
+		.outcome = OUTCOME_DONE,
+		.cap_count = 1,
+		.caps = {{.kind = WIRE_YOURS, .object = WIRE_ENDPOINT, .number = 1u << 20}}});
+	ended("an answer with an invented capability", WIRE_REASON_BAD_EXPORT);
+	check("whose caller is told", client.done && peer_label(&client) == CLUSTER_LABEL);
+	sk_thread_delete(&client.thread);
+}
+
+int main(void)
+{
+	struct session_config config = {
+		.write = write_frame, .epoch = 0x2222, .credits = {16, SESSION_WINDOW, 4096}};
+
+	conform_begin("liar");
+	service = sk_endpoint_new();
+	note = sk_notification_new();
+	pipes_start(2, 1, WORKERS);
+	cluster_use(pipes_control[A]);
+	cluster_publish("service", service);
+	cluster_publish("note", note);
+	strcpy(config.self, "b");
+	strcpy(config.peer, "a");
+	session_init(&session, &config, pipes_now());
+	session_link(&session, pipes_now(), true);
+	honest();
+	exports();
+	messages();
+	credit();
+	results();
+	honest();
+	return conform_end();
+}
