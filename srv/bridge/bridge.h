@@ -5,8 +5,8 @@
  * is sent somewhere comes back unwrapped and is recognised. A message to a proxy becomes an operation of the
  * peer whose object it stands for (call.c). What peers ask for is done by workers (serve.c): threads of one
  * priority more than the main thread, so that in the order in which it starts them their messages arrive at
- * the servers. The main thread never waits for anything but its endpoint and its notification, and changes all
- * tables alone; a worker only touches its own struct worker and IPC buffer, and only while it is
+ * the servers. The main thread never waits for anything but its endpoint and its notification, and changes
+ *all tables alone; a worker only touches its own struct worker and IPC buffer, and only while it is
  * WORKER_RUNNING.
  *
  *	main.c    start, the loop, time          peer.c    sessions, what is told to peers, their ends
