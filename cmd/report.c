@@ -178,6 +178,8 @@ static unsigned collect(struct node *node, uint64_t wall_ns, uint64_t boot_ns, s
 	figure[n++] = (struct figure){"code_entries", stats.vm.native_entries};
 	figure[n++] = (struct figure){"instructions_in_code", stats.vm.native_insns};
 	figure[n++] = (struct figure){"instructions_interpreted", stats.vm.interpreted_insns};
+	figure[n++] = (struct figure){"time_in_code_ns", stats.vm.native_ns};
+	figure[n++] = (struct figure){"time_interpreting_ns", stats.vm.interpreted_ns};
 	return n;
 }
 

@@ -86,6 +86,7 @@ static bool vm_start(struct run *run)
 		.root_cnode_bits = options->root_cnode_bits,
 		.domains = options->domains,
 		.tier = options->tier,
+		.timed = options->stats != STATS_NONE,
 		.code_made = options->perf_map ? perf_map_code : NULL,
 		.real_time = options->real_time,
 		.fdt = run->fdt,

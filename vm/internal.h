@@ -27,6 +27,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "host/host.h"
 #include "vm/vm.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -406,6 +407,12 @@ void vm_instret_sync(struct hart *h, const struct op *op);
 static inline bool vm_in_ram(const struct vm *vm, uint64_t paddr)
 {
 	return paddr - vm->config.ram_base < vm->config.ram_size;
+}
+
+/* For the statistics: the host's time, 0 if nobody asks for it. */
+static inline uint64_t vm_now(const struct vm *vm)
+{
+	return unlikely(vm->config.timed) ? host_clock_ns() : 0;
 }
 
 static inline bool vm_in_region(const struct vm *vm, uint64_t paddr)

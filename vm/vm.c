@@ -100,12 +100,14 @@ int vm_ecall(struct hart *h, uint64_t pc, int64_t left)
 {
 	const struct vm_config *config = &h->vm->config;
 	struct vm_regs *regs;
-	uint64_t budget;
+	uint64_t budget, start;
 
 	h->regs->pc = pc;
 	h->pub.instret = h->slice_end - (uint64_t)left;
 	end(h);
+	start = vm_now(h->vm);
 	regs = config->ecall ? config->ecall(config->ecall_context, &budget) : NULL;
+	h->vm->stats.interpreted_ns -= vm_now(h->vm) - start;
 	return regs ? begin(h, regs, budget) : VM_STOP_ECALL;
 }
 
@@ -113,10 +115,12 @@ enum vm_stop vm_run(struct vm_hart *hart, struct vm_regs *regs, uint64_t budget)
 {
 	struct hart *h = (struct hart *)hart;
 	int stop = begin(h, regs, budget);
+	uint64_t start = vm_now(h->vm);
 
 	if (stop != VM_GOES_ON)
 		return (enum vm_stop)stop;
 	stop = vm_interpret(h);
+	h->vm->stats.interpreted_ns += vm_now(h->vm) - start;
 	if (stop == VM_STOP_ECALL)
 		return VM_STOP_ECALL;
 	end(h);
@@ -172,6 +176,9 @@ void vm_hart_restore(struct vm_hart *hart, const struct vm_hart_state *state)
 void vm_get_stats(const struct vm *vm, struct vm_stats *stats)
 {
 	*stats = vm->stats;
+	stats->interpreted_ns -= stats->native_ns;
+	if (vm->config.timed)
+		stats->native_ns -= stats->compile_ns;
 	stats->interpreted_insns -= stats->native_insns;
 	for (unsigned i = 0; i < vm->config.harts; i++)
 		stats->interpreted_insns += vm->harts[i].pub.instret;

@@ -92,6 +92,7 @@ struct vm_config {
 	unsigned harts;
 	struct vm_bus bus;
 	enum vm_tier tier; /* VM_TIER_INTERP where the host has no compiler: what runs is the same */
+	bool timed;        /* the time in each tier is measured, at each way from one to the other */
 	/*
 	 * Called at each ecall, when everything is as if vm_run() had come back with VM_STOP_ECALL. It
 	 * answers the call and returns the registers to go on with, maybe another thread's, for at most
@@ -140,6 +141,7 @@ struct vm_stats {
 	uint64_t native_entries;    /* how often the interpreter went over to code */
 	uint64_t native_insns;      /* retired there, those included that code has the interpreter do */
 	uint64_t interpreted_insns; /* all others */
+	uint64_t native_ns, interpreted_ns; /* time for these, without compiling and `ecall`; 0 if not `timed` */
 };
 
 /* Makes a machine; NULL when the host has no memory for it. */

@@ -150,6 +150,7 @@ static bool make_machine(struct node *node, char *error, size_t error_size)
 		.ram_size = node->config.ram_size,
 		.harts = 1,
 		.tier = node->config.tier,
+		.timed = node->config.timed,
 		.code_made = node->config.code_made,
 		.code_context = node->config.code_context,
 		.ecall = node_ecall,

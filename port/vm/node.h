@@ -37,6 +37,7 @@ struct node_config {
 	size_t fdt_size;
 
 	enum vm_tier tier; /* who executes: what runs is the same */
+	bool timed;        /* as in struct vm_config */
 	/* As in struct vm_config. */
 	void (*code_made)(void *context, uint64_t root_paddr, uint64_t pc, const void *host, uint64_t size);
 	void *code_context;

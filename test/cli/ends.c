@@ -134,6 +134,9 @@ static void test_stats_of_tiers(void)
 	before = figure("instructions");
 	want(before == figure("instructions_interpreted"), "something else than the interpreter ran");
 	want(figure("blocks_compiled") == 0, "the interpreter compiled");
+	want(figure("time_in_code_ns") == 0, "time in code that there is none of");
+	want(figure("time_interpreting_ns") > 0 && figure("time_interpreting_ns") < figure("wall_time_ns"),
+	     "no time for what was interpreted");
 	run("run words.elf --tier jit --expect three --stats=json --timeout 10s");
 	want_status(0);
 	want(figure("instructions") == figure("instructions_in_code") + figure("instructions_interpreted"),
@@ -142,7 +145,10 @@ static void test_stats_of_tiers(void)
 	want(figure("blocks_compiled") > 0 && figure("code_bytes") > 0 && figure("code_entries") > 0,
 	     "no code");
 	want(figure("instructions_in_code") > figure("instructions_interpreted"), "the compiler did not run");
-	want(figure("compile_time_ns") > 0 && figure("compile_time_ns") < figure("wall_time_ns"), "no time");
+	want(figure("compile_time_ns") > 0 && figure("time_in_code_ns") > 0, "no time");
+	want(figure("compile_time_ns") + figure("time_in_code_ns") + figure("time_interpreting_ns") <
+		     figure("wall_time_ns"),
+	     "the times do not add up");
 #endif
 	run("run --restore stats.snap --tier jit --stats=json --timeout 200ms");
 	want_status(124);

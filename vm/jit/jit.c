@@ -4,7 +4,6 @@
  */
 #include <stdlib.h>
 
-#include "host/host.h"
 #include "vm/jit/jit.h"
 
 /* A link takes twice as much here as its jump and its way back take there: either may be full first. */
@@ -383,9 +382,10 @@ static int run(struct hart *h)
 int vm_native_run(struct hart *h)
 {
 	struct vm_stats *stats = &h->vm->stats;
-	uint64_t before = h->slice_end - (uint64_t)h->budget;
+	uint64_t before = h->slice_end - (uint64_t)h->budget, start = vm_now(h->vm);
 	int came = run(h);
 
+	stats->native_ns += vm_now(h->vm) - start;
 	stats->native_entries++;
 	stats->native_insns += h->slice_end - (uint64_t)h->budget - before;
 	return came;
@@ -393,8 +393,11 @@ int vm_native_run(struct hart *h)
 
 int vm_native_ecall(struct hart *h)
 {
+	struct vm_stats *stats = &h->vm->stats;
+	uint64_t outside = stats->interpreted_ns;
 	int stop = vm_ecall(h, h->native_pc, h->budget);
 
+	stats->native_ns -= outside - stats->interpreted_ns;
 	if (stop == VM_STOP_ECALL)
 		return NATIVE_STOP + VM_STOP_ECALL;
 	h->native_pc = h->regs->pc;

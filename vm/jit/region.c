@@ -2,7 +2,6 @@
  * Choosing regions: which blocks make a loop, or a call and what it calls. What is hot is found without
  * counting: where budgets end is where the time goes. See jit.h.
  */
-#include "host/host.h"
 #include "vm/jit/jit.h"
 
 /* With each try in vain there is twice as long a wait, up to this one. */
