@@ -1,57 +1,29 @@
-/*
- * Frames: the checksum, and whether bytes are one. The table is 8 × 256 numbers and made at the first use:
- * eight bytes go through it at a time.
- */
+/* Frames: the checksum, and whether bytes are one. */
 #include "cluster/wire/wire.h"
 
-#define CRC_POLYNOMIAL 0xedb88320u
+#define SUM_FACTOR UINT64_C(0x9e3779b97f4a7c15) /* odd, and otherwise any */
 
-static uint32_t crc_table[8][256]; /* [k][b]: what byte b does that has k zero bytes after it */
-
-static void crc_prepare(void)
-{
-	for (uint32_t byte = 0; byte < 256; byte++) {
-		uint32_t crc = byte;
-
-		for (unsigned bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? CRC_POLYNOMIAL : 0);
-		crc_table[0][byte] = crc;
-	}
-	for (unsigned k = 1; k < 8; k++)
-		for (unsigned byte = 0; byte < 256; byte++) {
-			uint32_t before = crc_table[k - 1][byte];
-
-			crc_table[k][byte] = before >> 8 ^ crc_table[0][before & 0xff];
-		}
-}
-
-static inline uint32_t crc_step(uint32_t crc, uint64_t word)
-{
-	uint32_t low = (uint32_t)word ^ crc, high = (uint32_t)(word >> 32);
-
-	return crc_table[7][low & 0xff] ^ crc_table[6][low >> 8 & 0xff] ^ crc_table[5][low >> 16 & 0xff] ^
-	       crc_table[4][low >> 24] ^ crc_table[3][high & 0xff] ^ crc_table[2][high >> 8 & 0xff] ^
-	       crc_table[1][high >> 16 & 0xff] ^ crc_table[0][high >> 24];
-}
-
-/* Of a frame; its first word is magic, version, type and the checksum itself, which counts as 0. */
-static uint32_t frame_crc(const struct wire_header *frame)
+/*
+ * Of a frame, eight bytes at a time; its first word is magic, version, type and the checksum itself, which
+ * counts as 0. Each step can be undone, so that a wrong word makes another sum; that its lower half is the
+ * same is one of 2^32 cases.
+ */
+static uint32_t frame_sum(const struct wire_header *frame)
 {
 	const uint64_t *words = (const void *)frame;
 	size_t count = (WIRE_HEADER + frame->length) / 8;
-	uint32_t crc;
+	uint64_t sum = (uint32_t)words[0];
 
-	if (crc_table[0][1] == 0)
-		crc_prepare();
-	crc = crc_step(~0u, (uint32_t)words[0]);
-	for (size_t i = 1; i < count; i++)
-		crc = crc_step(crc, words[i]);
-	return ~crc;
+	for (size_t i = 1; i < count; i++) {
+		sum = (sum ^ words[i]) * SUM_FACTOR;
+		sum ^= sum >> 32;
+	}
+	return (uint32_t)sum;
 }
 
 void wire_seal(struct wire_header *frame)
 {
-	frame->crc = frame_crc(frame);
+	frame->sum = frame_sum(frame);
 }
 
 enum wire_look wire_look(const void *bytes, size_t size)
@@ -70,7 +42,7 @@ enum wire_look wire_look(const void *bytes, size_t size)
 		return WIRE_BAD;
 	if (size - WIRE_HEADER < frame->length)
 		return WIRE_SHORT;
-	return frame->crc == frame_crc(frame) ? WIRE_WHOLE : WIRE_BAD;
+	return frame->sum == frame_sum(frame) ? WIRE_WHOLE : WIRE_BAD;
 }
 
 bool wire_is_name(const char name[WIRE_NAME_SIZE])

@@ -3,8 +3,8 @@
  *
  * A frame is a header and a payload; it is how sessions (srv/bridge/session.h) talk. The payload of a DATA
  * frame is one message. All is little-endian and in units of eight bytes, so that numbers lie aligned and are
- * read where they are. Nothing here allocates, waits or keeps state (but the table of the checksum), and what
- * decodes believes nothing: each length and number is checked against the bytes that there are.
+ * read where they are. Nothing here allocates, waits or keeps state, and what decodes believes nothing: each
+ * length and number is checked against the bytes that there are.
  */
 #ifndef CLUSTER_WIRE_H
 #define CLUSTER_WIRE_H
@@ -40,7 +40,7 @@ enum wire_flag {
 struct wire_header {
 	uint16_t magic;
 	uint8_t version, type;
-	uint32_t crc;      /* CRC-32 of the whole frame with this field 0 */
+	uint32_t sum;      /* checksum of the whole frame with this field 0 */
 	uint32_t length;   /* of the payload, a multiple of 8 */
 	uint32_t flags;    /* enum wire_flag */
 	uint32_t to, from; /* tags of the receiver and of the sender: a session is a pair of them */

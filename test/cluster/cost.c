@@ -1,6 +1,7 @@
 /*
- * What a call to another node costs: node a answers, node b calls and prints how long one took. The instructions that
- * it takes on both nodes are the difference of two runs in virtual time:  skerry cluster sim --nodes 2 --stats
+ * What a call to another node costs: node a answers, node b calls and prints how long one took. The
+ * instructions that it takes on both nodes are the difference of two runs in virtual time:  skerry cluster
+ * sim --nodes 2 --stats
  */
 #include <stdint.h>
 #include <stdio.h>
