@@ -290,7 +290,9 @@ struct vm {
 	struct block **hash;
 	uint8_t *arena;
 	size_t arena_used;
-	uint64_t epoch;                      /* counts kills: whoever was in a block must leave it */
+	/* Counts kills, and loads from devices, which may write to memory: whoever was in a block must leave it.
+	 */
+	uint64_t epoch;
 	uint64_t flushes;                    /* counts losses of the whole arena: pointers into it are void */
 	uint8_t first[256], chain[ID_COUNT]; /* decoder: by opcode and funct3 */
 	uint16_t pair_first[ID_COUNT], *pair_next; /* pairs by first instruction */

@@ -431,6 +431,25 @@ static bool device_accesses(struct machine *m)
 	return true;
 }
 
+/* Reading a register makes the device write to memory: what was stored there before is not what is there. */
+static bool devices_write_memory(struct machine *m)
+{
+	uint64_t device = DATA + UINT64_C(0x100000);
+
+	map(m, device, DEVICE, PTE_ALL);
+	vm_translate(m->vm, m->root, DATA + 64, &m->bus_write_paddr);
+	m->bus_write_value = 1234;
+	PROGRAM(m, SD(5, 8, 64), LW(6, 9, 0), LD(5, 8, 64), ECALL);
+	for (unsigned i = 0; i < 3; i++) {
+		m->regs.x[5] = i;
+		m->regs.x[8] = DATA;
+		m->regs.x[9] = device;
+		EXPECT("stop", go(m, CODE, MANY), VM_STOP_ECALL);
+		EXPECT("what the device wrote", m->regs.x[5], 1234);
+	}
+	return true;
+}
+
 static bool counters_count(struct machine *m)
 {
 	PROGRAM(m, CSRRS(5, 0xc02, 0), NOP, BEQ(0, 0, 8), EBREAK, CSRRS(6, 0xc00, 0), CSRRS(7, 0xc02, 0),
@@ -582,6 +601,7 @@ static const struct vm_case cases[] = {
 	CASE(data_beside_code),
 	CASE(owner_writes_code),
 	CASE(device_accesses),
+	CASE(devices_write_memory),
 	CASE(counters_count),
 	CASE(stops_when_asked),
 	CASE(skips_one_breakpoint),

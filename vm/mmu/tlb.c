@@ -366,6 +366,7 @@ bool vm_load(struct hart *h, const struct op *op, uint64_t vaddr, unsigned size,
 		vm_watch(h, vaddr, size, ACCESS_LOAD);
 		return true;
 	}
+	h->vm->epoch++;
 	vm_fp_leave(h, (uint64_t *)h->regs);
 	vm_instret_sync(h, op);
 	if ((vaddr & (size - 1)) || !bus->load || !bus->load(bus->context, paddr[0], size, value))
