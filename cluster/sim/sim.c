@@ -225,6 +225,17 @@ void sim_tell(struct sim *sim, unsigned node, const char *text)
 	feed(member, 0);
 }
 
+bool sim_type(struct sim *sim, unsigned node, char letter)
+{
+	struct member *member = &sim->member[node];
+
+	if (!member->node || member->halted)
+		return false;
+	node_skip_to(member->node, sim->now - member->begin);
+	member->idle = false;
+	return board_input(node_board(member->node), 0, &letter, 1) == 1;
+}
+
 static bool boot(struct member *member, char *error, size_t error_size)
 {
 	struct sim *sim = member->sim;

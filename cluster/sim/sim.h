@@ -84,6 +84,8 @@ uint64_t sim_state_hash(struct sim *sim);
 void sim_set_end(struct sim *sim, uint64_t end);
 /* Sends text to the node's control port. */
 void sim_tell(struct sim *sim, unsigned node, const char *text);
+/* Types a letter at the node's UART; false: it has not taken the one before, or is down. */
+bool sim_type(struct sim *sim, unsigned node, char letter);
 
 struct node *sim_node(struct sim *sim, unsigned node); /* NULL: it is down */
 /* Has the node switched itself off? */
