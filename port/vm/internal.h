@@ -48,8 +48,17 @@ struct trace {
 	uint64_t entry_count;       /* `count` behind it */
 };
 
-/* Frames for device access that are remembered between two kernel entries. */
-#define FRAME_CACHE 16
+/*
+ * Frames that devices may access: where a page's was found last. It holds as long as the slot has the same
+ * capability, and as no memory was made free for other objects, which could be made to look like that slot.
+ */
+#define FRAME_CACHE 256
+
+struct found_frame {
+	const struct slot *slot; /* NULL: none */
+	struct cap cap;
+	uint64_t start, size;
+};
 
 /* The node_step() under way. */
 struct node_progress {
@@ -87,10 +96,8 @@ struct node {
 	bool attention;            /* next_event or the interrupt lines may have changed */
 	uint64_t host_start;       /* real time: the host's clock at guest time 0 */
 	struct node_progress step;
-	unsigned frames; /* ranges that were found to be frames since the kernel last changed anything */
-	struct {
-		uint64_t start, size;
-	} frame[FRAME_CACHE];
+	bool frames_found;                     /* some of these are in use */
+	struct found_frame frame[FRAME_CACHE]; /* by page number */
 	struct trace trace;
 	node_report_fn *report;
 	void *report_context;
@@ -124,6 +131,9 @@ static inline bool irq_is_masked(const struct node *node, unsigned irq)
 
 /* The interrupt to be delivered now, or MACHINE_IRQ_NONE. */
 unsigned node_pending_irq(const struct node *node);
+
+/* Nothing is known of where frames are. */
+void node_forget_frames(struct node *node);
 
 /* Devices do what is due. */
 void node_board_advance(struct node *node);

@@ -17,6 +17,7 @@ void machine_memory_written(uint64_t paddr, uint64_t size)
 void machine_memory_clear(uint64_t paddr, uint64_t size)
 {
 	memset(machine_pointer(isa_kref(paddr)), 0, size);
+	node_forget_frames(current_node);
 	vm_written(current_node->vm, paddr, size);
 }
 

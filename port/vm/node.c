@@ -61,26 +61,29 @@ static void board_changed(void *machine)
 	vm_hart_stop(node->hart);
 }
 
-/*
- * Devices reach only pages that are frames at this moment: no driver can make one write kernel objects.
- * Frames that were found are remembered as long as the kernel changes nothing.
- */
+void node_forget_frames(struct node *node)
+{
+	if (node->frames_found)
+		memset(node->frame, 0, sizeof node->frame);
+	node->frames_found = false;
+}
+
+/* Devices reach only pages that are frames at this moment: no driver can make one write kernel objects. */
 static bool page_is_frame(struct node *node, uint64_t paddr)
 {
+	struct found_frame *found = &node->frame[paddr / PAGE_SIZE % FRAME_CACHE];
 	struct slot *head = &node->kernel->derivation;
 	uint64_t start, size;
 
-	for (unsigned i = 0; i < node->frames; i++)
-		if (paddr >= node->frame[i].start && paddr - node->frame[i].start < node->frame[i].size)
-			return true;
+	if (found->slot && paddr >= found->start && paddr - found->start < found->size &&
+	    found->slot->cap.word[0] == found->cap.word[0] && found->slot->cap.word[1] == found->cap.word[1])
+		return true;
 	for (struct slot *slot = slot_next(head); slot != head; slot = slot_next(slot)) {
 		if (!isa_cap_may_be_buffer(slot->cap) || !cap_memory(slot->cap, &start, &size) ||
 		    paddr < start || paddr - start >= size)
 			continue;
-		if (node->frames == FRAME_CACHE)
-			node->frames = 0;
-		node->frame[node->frames].start = start;
-		node->frame[node->frames++].size = size;
+		*found = (struct found_frame){slot, slot->cap, start, size};
+		node->frames_found = true;
 		return true;
 	}
 	return false;
@@ -106,7 +109,6 @@ static void *board_dma(void *machine, uint64_t paddr, uint64_t size, bool write)
 
 void node_board_advance(struct node *node)
 {
-	node->frames = 0; /* in the middle of a long operation, frames go */
 	board_advance(node->board, node_time(node));
 }
 

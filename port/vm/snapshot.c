@@ -64,7 +64,7 @@ static void derive(struct node *node)
 	} else {
 		machine_set_vspace(0);
 	}
-	node->frames = 0;
+	node_forget_frames(node);
 	node->interrupted = false;
 	node->attention = true;
 }

@@ -39,7 +39,6 @@ static void resume(struct node *node, struct tcb *tcb)
 	node->running = tcb;
 	if (tcb)
 		tcb->context.pc = tcb->next_pc;
-	node->frames = 0;
 	vm_hart_clear_reservation(node->hart);
 }
 

@@ -407,7 +407,7 @@ static void members_wait(void)
 	self = members[0].name[0];
 }
 
-/* Less what there always is: the name that is published, and the answer to this question. */
+/* Less what there always is: the name that is published. */
 static void count(void)
 {
 	struct cluster_counts counts;
@@ -415,7 +415,7 @@ static void count(void)
 	cluster_count(&counts);
 	say("C %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
 	    counts.exports, counts.imports, counts.references, counts.calls_held, counts.messages_held,
-	    counts.workers_busy, counts.replies - 1, counts.slots - 2);
+	    counts.workers_busy, counts.replies, counts.slots - 1);
 }
 
 static void stop_clients(void)
