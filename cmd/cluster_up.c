@@ -32,7 +32,7 @@ static struct {
 
 static int help_up(void)
 {
-	printf("Usage: skerry cluster up N IMAGE [--dir DIR] [--link unix] [OPTION]...\n"
+	printf("Usage: skerry cluster up N IMAGE [--dir DIR] [--link shm|unix] [OPTION]...\n"
 	       "Starts N nodes on this machine, 1 to %u, that run IMAGE: a, b, c and so on, each joined to "
 	       "all others.\n"
 	       "What a node prints appears with its name in front; what is typed goes to a. It ends when all "
@@ -40,7 +40,8 @@ static int help_up(void)
 	       "ended, with the status of the first that failed, and Ctrl-C ends all.\n"
 	       "\n"
 	       "      --dir DIR          where their sockets are; nobody else may write to it [your own]\n"
-	       "      --link unix        nodes are joined by Unix sockets [default]\n"
+	       "      --link shm         nodes are joined by shared memory [default]\n"
+	       "      --link unix        by Unix sockets\n"
 	       "\n"
 	       "Each OPTION is one of skerry node, for all nodes. In DIR each node NAME has a control "
 	       "socket,\n"
@@ -279,9 +280,15 @@ static bool folder_open(void)
 	return false;
 }
 
+/* The beginning of a URL; NULL: there is no such kind of link here. */
+static const char *kind_of(const char *word)
+{
+	return strcmp(word, "shm") == 0 ? "shm:" : strcmp(word, "unix") == 0 ? "unix:" : NULL;
+}
+
 int command_cluster_up(int argc, char **argv)
 {
-	const char *kind = "unix:";
+	const char *kind = "shm:";
 	char *options[ARGUMENTS / 2];
 	int count = 0;
 
@@ -297,8 +304,8 @@ int command_cluster_up(int argc, char **argv)
 	for (int i = 3; i < argc; i++) {
 		if (strcmp(argv[i], "--dir") == 0 && i + 1 < argc)
 			cluster.path = argv[++i];
-		else if (strcmp(argv[i], "--link") == 0 && i + 1 < argc && strcmp(argv[i + 1], "unix") == 0)
-			i++;
+		else if (strcmp(argv[i], "--link") == 0 && i + 1 < argc && kind_of(argv[i + 1]))
+			kind = kind_of(argv[++i]);
 		else if (strcmp(argv[i], "--link") == 0 || strcmp(argv[i], "--dir") == 0)
 			return mistake("wrong value of ", argv[i]);
 		else if (count < ARGUMENTS / 2)

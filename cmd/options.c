@@ -44,6 +44,7 @@ enum {
 	OPT_LISTEN,
 	OPT_JOIN,
 	OPT_PEER,
+	OPT_SPIN,
 };
 
 static const struct option long_options[] = {
@@ -76,6 +77,7 @@ static const struct option long_options[] = {
 	{"listen", required_argument, NULL, OPT_LISTEN},
 	{"join", required_argument, NULL, OPT_JOIN},
 	{"peer", required_argument, NULL, OPT_PEER},
+	{"spin", required_argument, NULL, OPT_SPIN},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -449,6 +451,9 @@ static bool option_parse(int option, char *text, struct run_options *options)
 		return url_parse("--join", text, options->links.join, &options->links.joins);
 	case OPT_PEER:
 		return peer_parse(text, &options->links);
+	case OPT_SPIN:
+		return time_parse(text, &options->links.spin_ns) ||
+		       mistake("--spin %s: not a time; write it as 50us, or 0 not to wait so", text);
 	default:
 		return stats_parse(text, &options->stats);
 	}
@@ -485,7 +490,7 @@ static bool is_of_machine(int option)
 static bool is_of_node(int option)
 {
 	return option == OPT_NAME || option == OPT_KEY || option == OPT_LISTEN || option == OPT_JOIN ||
-	       option == OPT_PEER;
+	       option == OPT_PEER || option == OPT_SPIN;
 }
 
 /* What `command` takes. */
@@ -615,6 +620,7 @@ bool options_parse(int argc, char **argv, struct run_options *options, int *stat
 	memset(options, 0, sizeof *options);
 	options->to_ns = options->to_position = TIME_END;
 	options->node = options->real_time = node;
+	options->links.spin_ns = SPIN_NS;
 	command = argv[0];
 	*status = STATUS_USAGE;
 	opterr = 0;

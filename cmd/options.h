@@ -13,6 +13,7 @@
 #define RAM_MAX     (65536 * MIB)
 #define RAM_STEP    (2 * MIB)
 #define DEFAULT_RAM (512 * MIB)
+#define SPIN_NS     50000 /* default of --spin */
 
 /* Exit statuses; the guest's own (the test finisher's) come through as they are. */
 enum status {

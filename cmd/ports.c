@@ -189,6 +189,8 @@ bool ports_begin(struct run *run, struct board_config *board)
 	run->status = STATUS_NO_BOOT;
 	if (!key_prepare(config, run->options.key))
 		return false;
+	if (host_processors() == 1)
+		config->spin_ns = 0; /* nobody could write meanwhile */
 	ports.config = config;
 	ports.answer = malloc(ANSWER_MAX);
 	ports.links = ports.answer ? links_create(config, error, sizeof error) : NULL;
@@ -229,23 +231,29 @@ bool ports_offer(void)
 	return links_offer(ports.links) || took;
 }
 
+/* How long to wait at most: up to the deadline, which may be past. */
+static uint64_t until(uint64_t deadline, uint64_t timeout_ns)
+{
+	uint64_t now = deadline == UINT64_MAX ? 0 : host_clock_ns();
+
+	return deadline <= now ? 0 : deadline - now < timeout_ns ? deadline - now : timeout_ns;
+}
+
 bool ports_look(bool with_input, const struct host_link *link, uint64_t timeout_ns, bool *input)
 {
 	struct host_event event[HOST_EVENTS_MAX];
-	uint64_t now = host_clock_ns(), deadline = links_deadline(ports.links);
 	unsigned count = 0;
 	bool moved;
 
+	*input = false;
+	if (timeout_ns > 0 && links_spin(ports.links, until(links_deadline(ports.links), timeout_ns)))
+		return links_turn(ports.links);
 	if (with_input)
 		event[count++] = (struct host_event){.source = HOST_SOURCE_INPUT};
 	if (link)
 		event[count++] = (struct host_event){.source = HOST_SOURCE_LINK, .of = link};
 	count += links_events(ports.links, event + count, HOST_EVENTS_MAX - count);
-	if (deadline <= now)
-		timeout_ns = 0;
-	else if (deadline - now < timeout_ns)
-		timeout_ns = deadline - now;
-	host_wait_for(event, count, timeout_ns);
+	host_wait_for(event, count, until(links_deadline(ports.links), timeout_ns));
 	*input = with_input && event[0].came;
 	moved = links_turn(ports.links);
 	return control_offer() || moved;

@@ -26,7 +26,8 @@ void host_begin(void);
  */
 void *host_memory_reserve(uint64_t size);
 void host_memory_release(void *memory, uint64_t size);
-/* As host_memory_reserve(); aligned to `size`, a multiple of 2 MiB and a power of two, for filling at once. */
+/* As host_memory_reserve(); aligned to `size`, a multiple of 2 MiB and a power of two, for filling at once.
+ */
 void *host_memory_reserve_huge(uint64_t size);
 /*
  * For each 4 KiB page of a reserved memory, sets touched[page] to 1 if it may hold anything but zeros, else
@@ -44,12 +45,12 @@ struct host_watch *host_watch_create(void *memory, uint64_t size);
 void host_watch_destroy(struct host_watch *watch);
 void host_watch_touch(struct host_watch *watch, uint64_t offset, uint64_t size);
 /* Calls `visit` with each part that was written since the last collection, and starts anew. */
-void host_watch_collect(struct host_watch *watch, void (*visit)(void *context, uint64_t offset, uint64_t size),
-			void *context);
+void host_watch_collect(struct host_watch *watch,
+			void (*visit)(void *context, uint64_t offset, uint64_t size), void *context);
 
 /*
- * Memory for code that we make: zeros, seen at two addresses, at one to be written and at the other to be run, and
- * never both at one. `size` is a multiple of the page size. False if the host does not let us.
+ * Memory for code that we make: zeros, seen at two addresses, at one to be written and at the other to be
+ * run, and never both at one. `size` is a multiple of the page size. False if the host does not let us.
  */
 bool host_code_reserve(uint64_t size, void **write, void **run);
 void host_code_release(uint64_t size, void *write, void *run);
@@ -59,6 +60,10 @@ void host_code_release(uint64_t size, void *write, void *run);
 struct host_thread;
 struct host_thread *host_thread_start(void (*run)(void *context), void *context); /* NULL on failure */
 void host_thread_join(struct host_thread *thread);
+
+/* For one who waits without sleeping, between two looks: lets the other thread of a core go on. */
+void host_relax(void);
+unsigned host_processors(void); /* that we may use */
 
 /* --- time ------------------------------------------------------------------------------------ */
 
@@ -146,8 +151,8 @@ void host_output_abandon(struct host_output *output);
 struct host_output *host_profile_create(void);
 
 /*
- * A folder that nobody but us (and the administrator) may write to, made if it is not there; NULL: it is not such
- * a one, or cannot be. Its files likewise. Saving replaces a file at once or not at all.
+ * A folder that nobody but us (and the administrator) may write to, made if it is not there; NULL: it is not
+ * such a one, or cannot be. Its files likewise. Saving replaces a file at once or not at all.
  */
 struct host_folder;
 struct host_folder *host_folder_open(const char *path);
@@ -193,8 +198,8 @@ const char *host_nameless_file(const void *bytes, uint64_t size); /* NULL on fai
 /* --- a control socket -------------------------------------------------------------------------- */
 
 /*
- * Others on this machine, of the same user, can ask a run for something: one line, and the answer ends the talk.
- * One client at a time is served, for three seconds at most. Nothing here waits.
+ * Others on this machine, of the same user, can ask a run for something: one line, and the answer ends the
+ * talk. One client at a time is served, for three seconds at most. Nothing here waits.
  */
 struct host_control;
 struct host_control *host_control_open(const char *path); /* NULL on failure */
@@ -225,8 +230,8 @@ void host_link_hang_up(struct host_link *link);
 /* --- connections to other nodes --------------------------------------------------------------------- */
 
 /*
- * A stream to another process, perhaps on another host, or what others may connect to. Nothing here waits: what
- * cannot be done now can be when host_wait_for() says so.
+ * A stream to another process, perhaps on another host, or what others may connect to. Nothing here waits:
+ * what cannot be done now can be when host_wait_for() says so.
  */
 struct host_socket;
 
@@ -240,8 +245,8 @@ struct host_socket *host_socket_accept(struct host_socket *listener); /* NULL: n
 /* Begins to connect. NULL on failure. */
 struct host_socket *host_socket_dial_local(const char *path);
 struct host_socket *host_socket_dial(const char *host, uint16_t port);
-/* 1: it is connected; 0: not yet; -1: it failed. While the name of the host is looked up, host_wait_for() does not
- * know of it: look again after HOST_DIAL_AGAIN_NS. */
+/* 1: it is connected; 0: not yet; -1: it failed. While the name of the host is looked up, host_wait_for()
+ * does not know of it: look again after HOST_DIAL_AGAIN_NS. */
 int host_socket_dialed(struct host_socket *socket);
 #define HOST_DIAL_AGAIN_NS 20000000ull
 
@@ -250,6 +255,20 @@ void host_socket_close(struct host_socket *socket);
 int host_socket_read(struct host_socket *socket, void *buffer, size_t size);
 /* How much of it was sent; HOST_INPUT_NONE: nothing fits now; HOST_INPUT_END: nothing ever will. */
 int host_socket_write(struct host_socket *socket, const void *bytes, size_t size);
+/*
+ * Memory that is shared with the process at the other side of a local socket: made here and sent along with
+ * some bytes (all of them, or false), or got along with bytes that are read. It cannot shrink under either.
+ */
+struct host_shared;
+struct host_shared *host_shared_create(uint64_t size); /* zeros; NULL on failure */
+void *host_shared_memory(const struct host_shared *shared);
+void host_shared_release(struct host_shared *shared);
+bool host_socket_write_shared(struct host_socket *socket, const void *bytes, size_t size,
+			      const struct host_shared *shared);
+/* As host_socket_read(). *shared: NULL, or what came along, if it has that size. */
+int host_socket_read_shared(struct host_socket *socket, void *buffer, size_t size, uint64_t shared_size,
+			    struct host_shared **shared);
+
 /* Is the other side, on this machine, a process of the same user (or the administrator's)? */
 bool host_socket_is_ours(const struct host_socket *socket);
 /* Who is at the other side, for messages: "127.0.0.1:40112"; empty on this machine. */
@@ -294,8 +313,8 @@ int host_program_status(struct host_program *program);
 void host_program_close(struct host_program *program);
 
 /*
- * A program that has our terminal, standard input and output, while we go on without them: what its user types,
- * also Ctrl-C, is for it alone. One at a time. argv as above.
+ * A program that has our terminal, standard input and output, while we go on without them: what its user
+ * types, also Ctrl-C, is for it alone. One at a time. argv as above.
  */
 bool host_foreground_start(const char *const *argv);
 bool host_foreground_runs(void);
@@ -321,7 +340,8 @@ void host_signals_catch(void (*wake)(void));
 int host_signal(void);                    /* the number of the signal that came, or 0 */
 const char *host_signal_name(int number); /* "SIGTERM" */
 
-/* SIGUSR1 from here on is kept for host_request_came(), which is true once for it; it ends host_wait(), too. */
+/* SIGUSR1 from here on is kept for host_request_came(), which is true once for it; it ends host_wait(), too.
+ */
 void host_request_catch(void);
 bool host_request_came(void);
 

@@ -13,8 +13,46 @@
 /* --- bytes ------------------------------------------------------------------------------------------------
  */
 
+bool connection_is_ring(const struct connection *connection)
+{
+	return connection->shared && connection->state == CONNECTION_UP;
+}
+
+/* The socket beside the rings only wakes, and tells when the other side has gone. */
+static void hear_bells(struct connection *connection)
+{
+	char bells[256];
+
+	if (host_socket_read(connection->socket, bells, sizeof bells) == HOST_INPUT_END)
+		connection->gone = true;
+}
+
+static int read_ring(struct connection *connection, void *buffer, size_t size)
+{
+	int got = ring_read(&connection->ring, buffer, size);
+
+	if (got > 0 && ring_must_wake(&connection->ring))
+		host_socket_write(connection->socket, "", 1);
+	return got == 0 && connection->gone ? HOST_INPUT_END : got;
+}
+
+static int write_ring(struct connection *connection, const void *bytes, size_t size)
+{
+	int sent = ring_write(&connection->ring, bytes, size);
+
+	/* A socket that is full of bells wakes, too. */
+	if (sent > 0 && ring_must_wake(&connection->ring) &&
+	    host_socket_write(connection->socket, "", 1) == HOST_INPUT_END)
+		return HOST_INPUT_END;
+	return sent;
+}
+
+_Static_assert(HOST_INPUT_END == -1 && HOST_INPUT_NONE == 0, "as ring_read() and ring_write() have them");
+
 static int read_some(struct connection *connection, void *buffer, size_t size)
 {
+	if (connection_is_ring(connection))
+		return read_ring(connection, buffer, size);
 	return connection->tls ? tls_read(connection->tls, buffer, size)
 			       : host_socket_read(connection->socket, buffer, size);
 }
@@ -32,8 +70,18 @@ static int write_records(struct tls *tls, const uint8_t *bytes, size_t size)
 
 int connection_write(struct connection *connection, const void *bytes, size_t size)
 {
+	if (connection_is_ring(connection))
+		return write_ring(connection, bytes, size);
 	return connection->tls ? write_records(connection->tls, bytes, size)
 			       : host_socket_write(connection->socket, bytes, size);
+}
+
+bool connection_has_more(const struct connection *connection)
+{
+	if (connection->state != CONNECTION_UP || connection->input_end > 0)
+		return false;
+	return connection_is_ring(connection) ? ring_has_input(&connection->ring)
+					      : connection->tls && tls_has_more(connection->tls);
 }
 
 /* Before there is a link little is sent, and it fits in what the system keeps. */
@@ -96,9 +144,11 @@ static void up(struct links *links, struct connection *connection)
 		dial->failing = 0;
 		dial->said = false;
 	}
+	if (connection->shared)
+		ring_begin(&connection->ring, host_shared_memory(connection->shared), dial);
 	/* What came behind the last line. */
-	memcpy(connection->input, connection->line, early);
-	connection->input_end = early;
+	connection->input_end = connection->shared ? 0 : early;
+	memcpy(connection->input, connection->line, connection->input_end);
 	links_tell(links, "link to %s is up", links->config.peer[connection->peer].name);
 	links->moved = true;
 	links->config.open(links->config.context, connection->peer, true);
@@ -128,13 +178,21 @@ static void receive(struct links *links, struct connection *connection)
 			return; /* it is not taken: the other side has to wait */
 		got = read_some(connection, connection->input, sizeof connection->input);
 		if (got == HOST_INPUT_END) {
+			if (connection_is_ring(connection) && !connection->gone)
+				links_complain(links, connection->url, connection->dial, true,
+					       "what it writes into shared memory makes no sense");
 			connection_close(links, connection);
 			return;
 		}
 		if (got == HOST_INPUT_NONE)
 			return;
 		connection->input_end = (size_t)got;
+		/* A stream that gave less than fits has no more now. */
+		if ((size_t)got < sizeof connection->input && !connection->tls &&
+		    !connection_is_ring(connection))
+			break;
 	}
+	links->moved |= connection_offer(links, connection);
 }
 
 /* Sends what waits to be sent. */
@@ -162,6 +220,22 @@ static void flush(struct links *links, struct connection *connection)
 /* --- becoming one ------------------------------------------------------------------------------------------
  */
 
+/* Who dialed brings the memory. */
+static int read_words(struct connection *connection, void *buffer, size_t size)
+{
+	struct host_shared *shared;
+	int got;
+
+	if (connection->url->kind != LINK_SHM || connection->dial)
+		return read_some(connection, buffer, size);
+	got = host_socket_read_shared(connection->socket, buffer, size, sizeof(struct ring_memory), &shared);
+	if (shared && connection->shared)
+		host_shared_release(shared);
+	else if (shared)
+		connection->shared = shared;
+	return got;
+}
+
 /*
  * Takes the next line off what came: its length, without the end; -1: there is none yet, or the connection
  * has been closed. It stays in connection->line up to line_drop().
@@ -172,8 +246,8 @@ static int line_read(struct links *links, struct connection *connection)
 	int got = HOST_INPUT_NONE;
 
 	if (!end && connection->line_size < sizeof connection->line) {
-		got = read_some(connection, connection->line + connection->line_size,
-				sizeof connection->line - connection->line_size);
+		got = read_words(connection, connection->line + connection->line_size,
+				 sizeof connection->line - connection->line_size);
 		connection->line_size += got > 0 ? (size_t)got : 0;
 		end = memchr(connection->line, '\n', connection->line_size);
 	}
@@ -267,6 +341,16 @@ static bool judge(struct links *links, struct connection *connection, const char
 	return true;
 }
 
+/* Who dialed brings the memory of a link in shared memory. */
+static bool agree(struct connection *connection)
+{
+	if (connection->url->kind != LINK_SHM || !connection->dial)
+		return say_to(connection, "ok\n", 3);
+	connection->shared = host_shared_create(sizeof(struct ring_memory));
+	return connection->shared &&
+	       host_socket_write_shared(connection->socket, "ok\n", 3, connection->shared);
+}
+
 static void hear_greeting(struct links *links, struct connection *connection)
 {
 	int length = line_read(links, connection);
@@ -290,7 +374,7 @@ static void hear_greeting(struct links *links, struct connection *connection)
 	}
 	if (!judge(links, connection, name))
 		return;
-	if ((connection->dial && !greet(links, connection)) || !say_to(connection, "ok\n", 3))
+	if ((connection->dial && !greet(links, connection)) || !agree(connection))
 		fail(links, connection, "the other side hangs up");
 }
 
@@ -307,7 +391,10 @@ static void hear_answer(struct links *links, struct connection *connection)
 		return;
 	}
 	line_drop(connection, length);
-	up(links, connection);
+	if (connection->url->kind == LINK_SHM && !connection->shared)
+		refuse(links, connection, "it brings no memory to share");
+	else
+		up(links, connection);
 }
 
 /* Who came to us is greeted. */
@@ -391,6 +478,8 @@ void connection_advance(struct links *links, struct connection *connection)
 			hear_answer(links, connection);
 			break;
 		case CONNECTION_UP:
+			if (connection_is_ring(connection) && connection->event && connection->event->came)
+				hear_bells(connection);
 			receive(links, connection);
 			if (connection->state == CONNECTION_UP)
 				flush(links, connection);

@@ -4,6 +4,7 @@
 
 #include "cluster/link/greeting.h"
 #include "cluster/link/link.h"
+#include "cluster/link/ring.h"
 #include "cluster/link/tls.h"
 
 #define CONNECTIONS   32 /* at once, with those that are not links yet */
@@ -13,6 +14,7 @@
 #define RETRY_MAX_NS  500000000ull
 #define REFUSED_NS    5000000000ull  /* after a refusal */
 #define SAY_AGAIN_NS  60000000000ull /* a line that was said already */
+#define SPIN_LEAST_NS 1000           /* shorter is not worth it */
 #define SAY_FAILED_NS 3000000000ull  /* how long to try before it is said that it fails */
 
 enum connection_state {
@@ -28,12 +30,14 @@ struct connection {
 	enum connection_state state;
 	const struct link_url *url; /* at which it came, or which we joined */
 	struct host_socket *socket;
-	struct tls *tls;          /* NULL: not over TCP */
-	struct host_event *event; /* of the last links_events(); NULL: none */
-	struct dial *dial;        /* NULL: it came to us */
-	unsigned peer;            /* from CONNECTION_AGREEING on */
-	uint64_t until;           /* CONNECTION_UP by then, or it is given up */
-	char line[GREETING_LINE]; /* what came before CONNECTION_UP */
+	struct tls *tls;            /* NULL: not over TCP */
+	struct host_shared *shared; /* NULL: no shared memory, or not yet */
+	struct ring ring;           /* in that; once the link is up */
+	struct host_event *event;   /* of the last links_events(); NULL: none */
+	struct dial *dial;          /* NULL: it came to us */
+	unsigned peer;              /* from CONNECTION_AGREEING on */
+	uint64_t until;             /* CONNECTION_UP by then, or it is given up */
+	char line[GREETING_LINE];   /* what came before CONNECTION_UP */
 	size_t line_size;
 
 	/* Of a link: what came and was not taken, what is to be sent. */
@@ -41,6 +45,7 @@ struct connection {
 	size_t input_begin, input_end, output_begin, output_end;
 	bool refused; /* links_send() did not take something */
 	bool lost;    /* links_send() found the other side gone */
+	bool gone;    /* the other side of a ring is; what it wrote before is still to be read */
 };
 
 /* One URL that we join. */
@@ -69,7 +74,11 @@ struct links {
 		*up[LINK_PEERS]; /* the link to each peer, or the connection that is to be it; NULL: none */
 	char said[512];          /* last, of those who came to us */
 	uint64_t said_ns;
-	bool moved; /* in this turn: a link went up or down, or something came */
+	uint64_t spin_ns;    /* how long it pays to look for input through shared memory before we sleep */
+	uint64_t crowded_ns; /* and up to when it does not, whatever comes */
+	uint64_t waits_ns;   /* since when we wait */
+	bool more;           /* there is something to do now */
+	bool moved;          /* in this turn: a link went up or down, or something came */
 };
 
 /* connection.c */
@@ -82,6 +91,10 @@ void connection_advance(struct links *links, struct connection *connection);
 bool connection_offer(struct links *links, struct connection *connection);
 /* Results as of host_socket_write(). */
 int connection_write(struct connection *connection, const void *bytes, size_t size);
+/* Is it a link through shared memory? */
+bool connection_is_ring(const struct connection *connection);
+/* Is there something to do although nothing came by the socket? */
+bool connection_has_more(const struct connection *connection);
 /* It is removed at the end of the turn. */
 void connection_close(struct links *links, struct connection *connection);
 

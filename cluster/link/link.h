@@ -29,6 +29,7 @@ struct links_config {
 	unsigned peers;
 	struct link_url listen[LINK_URLS], join[LINK_URLS];
 	unsigned listens, joins;
+	uint64_t spin_ns; /* how long links_spin() looks at most */
 
 	void *context;
 	/* The link to peer[i] went up or down. A link that comes up anew went down before. */
@@ -61,9 +62,14 @@ bool links_offer(struct links *links);
 /* How the link to a peer came about; NULL: it is down. */
 const struct link_url *links_url(const struct links *links, unsigned peer);
 
+/*
+ * Before waiting: looks for input through shared memory for a moment, if there has been some so soon lately.
+ * True: there is.
+ */
+bool links_spin(struct links *links, uint64_t timeout_ns);
 /* What to wait for. The events must stay where they are up to the next links_turn(). */
 unsigned links_events(struct links *links, struct host_event *event, unsigned room);
-/* host_clock_ns() at which it has to have its turn in any case; UINT64_MAX: never. */
+/* Then: host_clock_ns() at which it has to have its turn in any case; 0: now; UINT64_MAX: never. */
 uint64_t links_deadline(const struct links *links);
 /* Does what can be done now. True if anything came from a peer or a link went up or down. */
 bool links_turn(struct links *links);

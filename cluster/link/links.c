@@ -6,7 +6,10 @@
 
 #include "cluster/link/internal.h"
 
-#define LINE_SIZE sizeof((struct links *)0)->said
+#define SPIN_LOOKS  16 /* between two looks at the clock */
+#define SPIN_GAP_NS 30000ull
+#define CROWDED_NS  20000000ull
+#define LINE_SIZE   sizeof((struct links *)0)->said
 
 /* --- words --------------------------------------------------------------------------------------------- */
 
@@ -87,6 +90,8 @@ static struct connection *connection_new(struct links *links, const struct link_
 static void connection_free(struct connection *connection)
 {
 	tls_destroy(connection->tls);
+	if (connection->shared)
+		host_shared_release(connection->shared);
 	host_socket_close(connection->socket);
 	free(connection);
 }
@@ -235,26 +240,94 @@ static struct host_event *add_event(struct host_event *event, unsigned *count, u
 	return &event[(*count)++];
 }
 
+/* False: there is something to do already. */
+static bool sleep_on(struct connection *connection)
+{
+	if (!connection_is_ring(connection))
+		return !connection_has_more(connection);
+	return ring_sleep(&connection->ring, connection->input_end == 0, connection->output_end > 0);
+}
+
+/* What of a connection to wait for. */
+static void choose_events(const struct connection *connection, bool *read, bool *write)
+{
+	if (connection_is_ring(connection)) {
+		*read = true;
+		*write = false;
+		return;
+	}
+	*read = connection->state != CONNECTION_DIALING && connection->input_end == 0;
+	*write = connection->state == CONNECTION_DIALING || connection->output_end > 0 ||
+		 (connection->state == CONNECTION_SECURING && tls_wants_write(connection->tls));
+}
+
 unsigned links_events(struct links *links, struct host_event *event, unsigned room)
 {
 	unsigned count = 0;
+	bool read, write;
 
 	for (unsigned i = 0; i < links->config.listens; i++)
 		links->listener[i].event =
 			add_event(event, &count, room, links->listener[i].socket, true, false);
+	links->more = false;
 	for (unsigned i = 0; i < CONNECTIONS; i++) {
 		struct connection *connection = links->connection[i];
-		bool dialing, stuck;
 
 		if (!connection)
 			continue;
-		dialing = connection->state == CONNECTION_DIALING;
-		stuck = connection->output_end > 0 || (connection->tls && connection->state < CONNECTION_UP &&
-						       tls_wants_write(connection->tls));
-		connection->event = add_event(event, &count, room, connection->socket,
-					      !dialing && connection->input_end == 0, dialing || stuck);
+		choose_events(connection, &read, &write);
+		connection->event = add_event(event, &count, room, connection->socket, read, write);
+		links->more |= !sleep_on(connection);
 	}
 	return count;
+}
+
+static bool ring_has_come(const struct links *links)
+{
+	for (unsigned i = 0; i < links->config.peers; i++)
+		if (link_of(links, i) && links->up[i]->shared && connection_has_more(links->up[i]))
+			return true;
+	return false;
+}
+
+/*
+ * If we do not get to look for a while, somebody else had our processor: there are more who want one than
+ * there are, and perhaps it is the one we wait for who has none. Then we let it be for a time.
+ */
+bool links_spin(struct links *links, uint64_t timeout_ns)
+{
+	uint64_t limit = links->spin_ns < timeout_ns ? links->spin_ns : timeout_ns, now = host_clock_ns(),
+		 looked;
+
+	links->waits_ns = now;
+	if (limit < SPIN_LEAST_NS || now < links->crowded_ns)
+		return false;
+	do {
+		for (unsigned i = 0; i < SPIN_LOOKS; i++) {
+			if (ring_has_come(links))
+				return true;
+			host_relax();
+		}
+		looked = now;
+		now = host_clock_ns();
+	} while (now - links->waits_ns < limit && now - looked < SPIN_GAP_NS && !host_signal());
+	if (now - looked >= SPIN_GAP_NS)
+		links->crowded_ns = now + CROWDED_NS;
+	return false;
+}
+
+/*
+ * Input has come through shared memory: had we looked for it a little longer instead of sleeping, or was it
+ * in vain?
+ */
+static void learn_to_spin(struct links *links)
+{
+	uint64_t waited = host_clock_ns() - links->waits_ns;
+
+	if (links->waits_ns == 0)
+		return; /* we did not wait */
+	links->waits_ns = 0;
+	links->spin_ns = waited < links->config.spin_ns ? links->config.spin_ns : links->spin_ns / 2;
 }
 
 static uint64_t earlier(uint64_t one, uint64_t other)
@@ -264,7 +337,7 @@ static uint64_t earlier(uint64_t one, uint64_t other)
 
 uint64_t links_deadline(const struct links *links)
 {
-	uint64_t deadline = UINT64_MAX;
+	uint64_t deadline = links->more ? 0 : UINT64_MAX;
 
 	for (unsigned i = 0; i < links->config.joins; i++)
 		if (is_due(links, &links->dial[i]))
@@ -288,18 +361,23 @@ static bool came(const struct host_event *event)
 
 static void turn_connection(struct links *links, struct connection *connection)
 {
-	if (connection->state != CONNECTION_UP || came(connection->event))
-		connection_advance(links, connection);
-	else if (connection->lost)
+	bool more = connection_has_more(connection), is_ring = connection_is_ring(connection);
+
+	if (is_ring)
+		ring_awake(&connection->ring);
+	if (is_ring && more)
+		learn_to_spin(links);
+	if (connection->lost)
 		connection_close(links, connection);
-	else if (connection->input_end > 0)
+	else if (connection->state != CONNECTION_UP || came(connection->event) || more ||
+		 connection->input_end > 0 || (is_ring && connection->output_end > 0))
 		connection_advance(links, connection);
 	connection->event = NULL;
 }
 
 bool links_turn(struct links *links)
 {
-	links->moved = false;
+	links->moved = links->more = false;
 	for (unsigned i = 0; i < links->config.listens; i++) {
 		if (came(links->listener[i].event))
 			accept_all(links, &links->listener[i]);

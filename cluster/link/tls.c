@@ -170,6 +170,11 @@ void tls_destroy(struct tls *tls)
 	free(tls);
 }
 
+bool tls_has_more(const struct tls *tls)
+{
+	return SSL_has_pending(tls->ssl);
+}
+
 bool tls_wants_write(const struct tls *tls)
 {
 	return tls->wants_write;

@@ -33,6 +33,8 @@ void tls_peer_key(const struct tls *tls, uint8_t key[LINK_KEY_SIZE]);
  */
 int tls_read(struct tls *tls, void *buffer, size_t size);
 int tls_write(struct tls *tls, const void *bytes, size_t size);
+/* Has it got something from the socket that was not read yet? */
+bool tls_has_more(const struct tls *tls);
 /* Does it wait until the socket can be written to? */
 bool tls_wants_write(const struct tls *tls);
 

@@ -1,7 +1,9 @@
 /* Threads of Linux. Signals are for the main thread. */
+#define _GNU_SOURCE
 #include "host/host.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -45,4 +47,18 @@ void host_thread_join(struct host_thread *thread)
 		return;
 	pthread_join(thread->id, NULL);
 	free(thread);
+}
+
+void host_relax(void)
+{
+#ifdef __x86_64__
+	__builtin_ia32_pause();
+#endif
+}
+
+unsigned host_processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }

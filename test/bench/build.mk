@@ -146,10 +146,21 @@ $(BUILD)/bench/snapshot: $(BUILD)/host/test/bench/run/snapshot.o $(filter-out $(
 
 BENCH_SNAPSHOT := $(BUILD)/bench/snapshot $(BUILD)/bench/working_set.elf
 
+# --- links between nodes --------------------------------------------------------------------------
+
+$(eval $(call guest_program,link_rtt,bench,test/bench/guest/link_rtt.c test/bench/guest/link.c))
+
+# Round trips of processes without us.
+$(BUILD)/bench/ping: test/bench/run/ping.c
+	@mkdir -p $(@D)
+	$(BENCH_CC) -std=gnu11 -O2 -g $(WARN) -o $@ $<
+
+BENCH_CLUSTER := $(BUILD)/bench/link_rtt.elf $(BUILD)/bench/ping
+
 BENCH_PROGRAMS := $(BENCH_NATIVE) $(BENCH_LINUX) $(BENCH_METAL) $(BENCH_ROOT) \
                   $(BENCH_IPC:%=$(BUILD)/bench/root/%.elf) $(BUILD)/bench/boot.elf $(BENCH_COUNT) $(BENCH_LATENCY) \
                   $(BENCH_SNAPSHOT) $(BENCH_NODE) $(BENCH_EVENTS:%=$(BUILD)/bench/root/%.elf) $(BUILD)/bench/short.elf \
-                  $(BENCH_MAP:%=$(BUILD)/bench/root/%.elf)
+                  $(BENCH_MAP:%=$(BUILD)/bench/root/%.elf) $(BENCH_CLUSTER)
 bench-programs: $(BENCH_PROGRAMS)
 
 bench: $(BENCH_PROGRAMS) $(BUILD)/skerry $(BENCH_METAL_KERNEL)

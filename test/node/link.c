@@ -12,6 +12,7 @@
 #include "cluster/link/greeting.h"
 #include "cluster/link/identity.h"
 #include "cluster/link/link.h"
+#include "cluster/link/ring.h"
 
 #define NODES      4
 #define PATIENCE_S 20
@@ -286,9 +287,9 @@ static void pair(const char *kind)
 	until(node[0].open[0] && node[1].open[0]);
 }
 
-static void local_stream(void)
+static void local_stream(const char *kind)
 {
-	pair("unix");
+	pair(kind);
 	stream(&node[0], 0, &node[1], STREAM);
 	stream(&node[1], 0, &node[0], STREAM);
 	need(node[0].lines + node[1].lines == 0, "something was said: %s%s", node[0].said, node[1].said);
@@ -319,9 +320,24 @@ static void slow_reader(const char *kind)
 	stream(&node[0], 0, &node[1], 500000);
 }
 
-static void local_slow_reader(void)
+static void unix_stream(void)
+{
+	local_stream("unix");
+}
+
+static void shm_stream(void)
+{
+	local_stream("shm");
+}
+
+static void unix_slow_reader(void)
 {
 	slow_reader("unix");
+}
+
+static void shm_slow_reader(void)
+{
+	slow_reader("shm");
 }
 
 static void comes_again(const char *kind)
@@ -337,9 +353,14 @@ static void comes_again(const char *kind)
 	}
 }
 
-static void local_comes_again(void)
+static void unix_comes_again(void)
 {
 	comes_again("unix");
+}
+
+static void shm_comes_again(void)
+{
+	comes_again("shm");
 }
 
 /* Each joins the other: one link remains, and stays. */
@@ -548,6 +569,99 @@ static bool is_sent_away(struct host_socket *socket, const void *bytes, size_t s
 	return got == HOST_INPUT_END;
 }
 
+/* --- shared memory
+ * -------------------------------------------------------------------------------------------- */
+
+/* Would the node sleep now? Then `event` is what would wake it. */
+static bool sleeps(struct node *self, struct host_event event[8], unsigned *count)
+{
+	*count = links_events(self->links, event, 8);
+	return links_deadline(self->links) != 0;
+}
+
+static bool is_woken(struct host_event event[8], unsigned count)
+{
+	bool woken = false;
+
+	host_wait_for(event, count, 0);
+	for (unsigned i = 0; i < count; i++)
+		woken |= event[i].came;
+	return woken;
+}
+
+/* Whoever sleeps is woken: by input, and by room. */
+static void shm_bells(void)
+{
+	static const uint8_t zeros[LINK_SEND_MAX];
+	struct host_event event[8];
+	unsigned count;
+
+	pair("shm");
+	for (unsigned i = 0; i < 3; i++) {
+		run_for(5);
+		need(sleeps(&node[1], event, &count), "the reader finds something to do");
+		need(!is_woken(event, count), "it is woken by nothing");
+		node[1].got = 0;
+		links_send(node[0].links, 0, "", 1);
+		need(is_woken(event, count), "input does not wake");
+		links_turn(node[1].links);
+		need(node[1].got == 1, "the input does not come");
+	}
+	while (links_send(node[0].links, 0, zeros, sizeof zeros))
+		;
+	need(sleeps(&node[0], event, &count), "the writer finds something to do");
+	need(!is_woken(event, count), "it is woken by nothing");
+	links_turn(node[0].links);
+	need(sleeps(&node[0], event, &count), "the writer finds something to do");
+	links_turn(node[1].links);
+	need(is_woken(event, count), "room does not wake");
+	links_turn(node[0].links);
+	until(node[0].ready == 1);
+}
+
+static void shm_no_memory(void)
+{
+	static const char *const words[] = {"skerry 1 shm b\nok\n", "skerry 1 unix b\nok\n"};
+	static const char *const why[] = {"no it brings no memory", "no it speaks another kind"};
+	char answer[1024];
+
+	listen_at(&node[0], url(&node[0], "shm", "a"));
+	start(&node[0]);
+	for (unsigned i = 0; i < 2; i++)
+		need(is_sent_away(stranger(), words[i], strlen(words[i]), answer, sizeof answer) &&
+			     has(answer, why[i]),
+		     "it says: %s", answer);
+	need(node[0].ups[0] == 0, "and yet they are joined");
+}
+
+/* The other side of a ring writes what it likes. */
+static void ring_liar(void)
+{
+	struct ring_memory *memory = calloc(1, sizeof *memory);
+	struct ring ring, other;
+	uint8_t bytes[1000];
+
+	ring_begin(&ring, memory, true);
+	ring_begin(&other, memory, false);
+	need(ring_write(&other, "abc", 3) == 3 && ring_read(&ring, bytes, sizeof bytes) == 3,
+	     "not what was written");
+	for (uint64_t lie = RING_SIZE + 1; lie < 1ull << 32; lie = lie * 3 + 1) {
+		ring.in->written = ring.read + (uint32_t)lie;
+		ring.out->read = ring.written - (uint32_t)lie;
+		need(ring_read(&ring, bytes, sizeof bytes) == -1, "it is believed: %llu waits",
+		     (unsigned long long)lie);
+		need(ring_write(&ring, bytes, sizeof bytes) == -1, "it is believed: %llu is read",
+		     (unsigned long long)lie);
+	}
+	ring.in->written = ring.read + RING_SIZE;
+	need(ring_read(&ring, bytes, sizeof bytes) == sizeof bytes, "a full ring is no lie");
+	/* The reader takes back what it has read: at most the whole ring is written again. */
+	ring.out->read = ring.written;
+	for (unsigned i = 0; i < 2 * RING_SIZE / sizeof bytes; i++)
+		need(ring_write(&ring, bytes, sizeof bytes) >= 0, "what is free");
+	free(memory);
+}
+
 static void garbage(void)
 {
 	static const char *const greeting[] = {"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -631,9 +745,15 @@ int main(void)
 		{"urls", urls},
 		{"keys", keys},
 		{"greetings", greetings},
-		{"unix-stream", local_stream},
-		{"unix-slow-reader", local_slow_reader},
-		{"unix-comes-again", local_comes_again},
+		{"unix-stream", unix_stream},
+		{"unix-slow-reader", unix_slow_reader},
+		{"unix-comes-again", unix_comes_again},
+		{"shm-stream", shm_stream},
+		{"shm-slow-reader", shm_slow_reader},
+		{"shm-comes-again", shm_comes_again},
+		{"shm-bells", shm_bells},
+		{"shm-no-memory", shm_no_memory},
+		{"ring-liar", ring_liar},
 		{"both-join", both_join},
 		{"three", three},
 		{"tcp-stream", tcp_stream},
