@@ -52,7 +52,7 @@ bool wire_is_name(const char name[WIRE_NAME_SIZE])
 	while (length < WIRE_NAME_SIZE && name[length] != 0) {
 		unsigned char c = (unsigned char)name[length++];
 
-		if (c <= ' ' || c == 0x7f)
+		if (c <= ' ' || c >= 0x7f)
 			return false;
 	}
 	if (length == 0 || length == WIRE_NAME_SIZE)

@@ -78,7 +78,7 @@ enum wire_look {
 /* Does a frame begin at `bytes` (aligned to 8)? */
 enum wire_look wire_look(const void *bytes, size_t size);
 
-/* Is this a name: 1 to 31 bytes, none of them a blank or control character, and then zeros only? */
+/* Is this a name: 1 to 31 visible characters of ASCII, and then zeros only? */
 bool wire_is_name(const char name[WIRE_NAME_SIZE]);
 
 enum wire_reason {

@@ -132,6 +132,8 @@ static bool has_credit(const struct bridge *b, const struct operation *operation
 	const struct peer *peer = &b->peers[operation->peer];
 	uint32_t credit = peer->session.peer_credits.operations;
 
+	if (credit > BRIDGE_WORKERS)
+		credit = BRIDGE_WORKERS; /* no bridge has more: this one wants to hold all our operations */
 	if (operation->purpose > PURPOSE_SEND)
 		return peer->outstanding < credit;
 	return peer->outstanding < (credit > 3 ? credit - 2 : 1) &&

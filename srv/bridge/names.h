@@ -17,7 +17,7 @@ enum { NAMES_EACH = 64, NAMES_BYTES = 32, NAMES_SELF = TABLE_PEERS, NAMES_NOBODY
 
 /* More than any number of claims can have counted to while we looked elsewhere: a stamp this far ahead is a
  * lie. */
-#define NAMES_STRIDE (UINT64_C(1) << 40)
+#define NAMES_STRIDE (UINT64_C(1) << 32)
 
 struct claim {
 	uint64_t stamp; /* 0: the place is free */

@@ -80,17 +80,28 @@ static bool imports_tell(struct bridge *b, unsigned peer)
 	return true;
 }
 
-static bool own_names_tell(struct bridge *b, struct peer *peer)
+/* Those of the untold that are claimed, or that are not any more. */
+static bool names_part_tell(struct bridge *b, struct peer *peer, bool claimed)
 {
-	for (; peer->untold_names; peer->untold_names &= peer->untold_names - 1) {
-		const struct claim *claim = &b->names.claims[NAMES_SELF][__builtin_ctzll(peer->untold_names)];
+	for (uint64_t left = peer->untold_names; left; left &= left - 1) {
+		unsigned place = (unsigned)__builtin_ctzll(left);
+		const struct claim *claim = &b->names.claims[NAMES_SELF][place];
+		if ((claim->stamp != 0) != claimed)
+			continue;
 		struct wire_message message = {.kind = claim->stamp ? WIRE_NAMED : WIRE_UNNAMED,
 					       .stamp = claim->stamp,
 					       .name = claim->name};
 		if (!peer_send(b, peer_index(b, peer), &message))
 			return false;
+		peer->untold_names &= ~(UINT64_C(1) << place);
 	}
 	return true;
+}
+
+/* A name may have gone from one place to another, and all places may be in use: the ends come first. */
+static bool own_names_tell(struct bridge *b, struct peer *peer)
+{
+	return names_part_tell(b, peer, false) && names_part_tell(b, peer, true);
 }
 
 /* A place whose name somebody has not heard the last of is not used for another. */
@@ -197,7 +208,7 @@ static void peer_up(struct bridge *b, unsigned index)
 	struct peer *peer = &b->peers[index];
 	const struct wire_credits *credits = &peer->session.peer_credits;
 
-	if (credits->operations == 0) {
+	if (credits->operations == 0 || b->sessions == BRIDGE_SESSIONS) {
 		peer_blame(b, index, WIRE_REASON_CREDIT);
 		return;
 	}

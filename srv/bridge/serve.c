@@ -301,15 +301,12 @@ static void give_in(struct bridge *b, struct worker *worker, const char *node)
 /* The second node may have lied about number or ticket: that is not held against the third. */
 static void claim_in(struct bridge *b, struct worker *worker, uint64_t ticket)
 {
-	struct export *export;
+	const struct export *export = export_claim(&b->exports, worker->peer, worker->export, ticket);
 
-	if (export_look(&b->exports, worker->peer, worker->export, &export) != TABLE_LIVE ||
-	    export->revoked || !export->ticket || export->ticket != ticket) {
+	if (export)
+		worker_answer(b, worker, 0, export->object, worker->export);
+	else
 		worker_refuse(b, worker, OUTCOME_REVOKED);
-		return;
-	}
-	export->ticket = 0;
-	worker_answer(b, worker, 0, export->object, worker->export);
 }
 
 /* --- requests --------------------------------------------------------------------------------------- */
@@ -323,7 +320,7 @@ static bool export_fits(struct bridge *b, unsigned peer, const struct wire_messa
 	if (message->kind == WIRE_OPEN || message->kind == WIRE_CLAIM)
 		return true;
 	look = export_look(&b->exports, peer, message->export, &export);
-	if (look == TABLE_NEVER || (look == TABLE_LIVE && export->ticket)) {
+	if (look == TABLE_NEVER) {
 		peer_blame(b, peer, WIRE_REASON_BAD_EXPORT);
 		return false;
 	}

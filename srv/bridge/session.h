@@ -126,8 +126,8 @@ void session_link(struct session *, uint64_t now_ns, bool open);
 void session_ready(struct session *, uint64_t now_ns);
 void session_tick(struct session *, uint64_t now_ns);
 
-/* When session_tick() is to be called next; UINT64_MAX: not before something else happens. If the clock is set back,
-   earlier: it is then to be called once, and this asked again. */
+/* When session_tick() is to be called next; UINT64_MAX: not before something else happens. If the clock is
+   set back, earlier: it is then to be called once, and this asked again. */
 uint64_t session_deadline(const struct session *);
 
 /* The next event, from `input` (NULL: there is none) or of what happened before. False: there is no more, and

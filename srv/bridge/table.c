@@ -35,7 +35,18 @@ enum table_look export_look(struct exports *exports, unsigned peer, uint32_t num
 	if (use < export->use || !export->references)
 		return TABLE_GONE;
 	*found = export;
-	return export->peer == peer ? TABLE_LIVE : TABLE_NEVER;
+	return export->peer == peer && !export->ticket ? TABLE_LIVE : TABLE_NEVER;
+}
+
+struct export *export_claim(struct exports *exports, unsigned peer, uint32_t number, uint64_t ticket)
+{
+	struct export *export = &exports->places[table_place(number)];
+
+	if (!export->references || number != export_number(exports, export) || export->peer != peer ||
+	    export->revoked || !export->ticket || export->ticket != ticket)
+		return NULL;
+	export->ticket = 0;
+	return export;
 }
 
 void export_remove(struct exports *exports, struct export *export)

@@ -18,8 +18,9 @@ test-cluster: $(BUILD)/skerry $(CLUSTER_ELFS) $(BUILD)/example/cluster.elf
 .PHONY: test-cluster
 
 # What of the bridge needs no kernel, in programs of the host: messages and frames, sessions.
-SESSION_TESTS := $(addprefix $(BUILD)/test/cluster/,wire session storm)
+SESSION_TESTS := $(addprefix $(BUILD)/test/cluster/,wire tables session storm)
 SESSION_OBJ   := $(SESSION_SRC:%.c=$(BUILD)/host/%.o)
+$(BUILD)/test/cluster/tables: $(BUILD)/host/srv/bridge/table.o $(BUILD)/host/srv/bridge/names.o
 
 $(SESSION_TESTS): $(BUILD)/test/cluster/%: $(BUILD)/host/test/cluster/%.o $(BUILD)/host/test/cluster/world.o $(SESSION_OBJ)
 	@mkdir -p $(@D)
@@ -33,6 +34,7 @@ session-programs: $(SESSION_TESTS)
 TESTS += test-session
 test-session: $(SESSION_TESTS)
 	@timeout -k 1 60 $(BUILD)/test/cluster/wire
+	@timeout -k 1 60 $(BUILD)/test/cluster/tables
 	@timeout -k 1 60 $(BUILD)/test/cluster/session
 	@timeout -k 1 300 $(BUILD)/test/cluster/storm $(STORM)
 

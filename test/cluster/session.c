@@ -165,11 +165,24 @@ static void test_reopened(void)
 		expect(world_send(w, 0, 64) && world_send(w, 1, 64), "cannot send");
 	world_run(w, 600 * MS);
 	world_port(w, 0, true);
-	world_run(w, 2 * MS);
-	expect(b->got == 10, "what it had to say was not said at once");
 	world_run(w, 300 * MS);
 	expect(world_joined(w) && a->ups == 1 && a->got == 10 && b->got == 10,
 	       "the session was not the same after");
+}
+
+/* What the port lost is said again as soon as it opens. */
+static void test_reopened_at_once(void)
+{
+	join();
+	w->faults.cut[1] = true;
+	for (unsigned i = 0; i < 10; i++)
+		expect(world_send(w, 0, 64), "cannot send");
+	world_run(w, MS);
+	world_port(w, 0, false);
+	w->faults.cut[1] = false;
+	world_port(w, 0, true);
+	world_run(w, 2 * MS);
+	expect(b->got == 10, "it was not said at once");
 }
 
 static void test_closed_for_long(void)
@@ -658,6 +671,7 @@ static const struct {
 	{"idle", test_idle},
 	{"bye", test_bye},
 	{"reopened", test_reopened},
+	{"reopened-at-once", test_reopened_at_once},
 	{"closed-for-long", test_closed_for_long},
 	{"full-port", test_full_port},
 	{"slow-port", test_slow_port},

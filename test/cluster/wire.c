@@ -288,6 +288,7 @@ static void test_fields(void)
 		{"open-name-without-end", WIRE_OPEN, 47, 1, 'x'},
 		{"open-name-with-blank", WIRE_OPEN, 17, 1, ' '},
 		{"open-name-with-escape", WIRE_OPEN, 17, 1, 27},
+		{"open-name-not-ascii", WIRE_OPEN, 17, 1, 0xc2},
 		{"released-nothing", WIRE_RELEASE, 12, 4, 0},
 	};
 
