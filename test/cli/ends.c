@@ -217,6 +217,7 @@ static void virtio_round(const char *transport)
 				       "flush: status 0\n"
 				       "behind the end: status 1\n";
 	static const char confined[] = "into the kernel: status 1\n"
+				       "into a frame that is gone: status 1\n"
 				       "into a device: status 1\n";
 	char line[256];
 	FILE *file = fopen("disk", "wb");

@@ -75,6 +75,7 @@ struct device {
 /* A page for the device and us. */
 struct page {
 	void *at;
+	seL4_CPtr frame;
 	uint64_t paddr;
 };
 
@@ -90,9 +91,10 @@ static void set(const struct device *device, unsigned reg, uint32_t value)
 
 static struct page page_new(void)
 {
-	seL4_CPtr frame;
-	struct page page = {.at = sk_pages_new(1, &frame)};
-	seL4_RISCV_Page_GetAddress_t address = seL4_RISCV_Page_GetAddress(frame);
+	struct page page;
+
+	page.at = sk_pages_new(1, &page.frame);
+	seL4_RISCV_Page_GetAddress_t address = seL4_RISCV_Page_GetAddress(page.frame);
 
 	sk_must(address.error);
 	page.paddr = address.paddr;
@@ -221,6 +223,9 @@ static void use_disk(void)
 	if (!devices_are_confined())
 		return;
 	printf("into the kernel: status %u\n", block_request(&disk, queue, BLOCK_READ, 0, KERNEL_PADDR, 512));
+	sk_cap_delete(data.frame);
+	printf("into a frame that is gone: status %u\n",
+	       block_request(&disk, queue, BLOCK_READ, 0, data.paddr, 512));
 	printf("into a device: status %u\n", block_request(&disk, queue, BLOCK_READ, 0, SK_UART_PADDR, 512));
 }
 
