@@ -101,7 +101,7 @@ static bool names_part_tell(struct bridge *b, struct peer *peer, bool claimed)
 /* A name may have gone from one place to another, and all places may be in use: the ends come first. */
 static bool own_names_tell(struct bridge *b, struct peer *peer)
 {
-	return names_part_tell(b, peer, true) && names_part_tell(b, peer, false);
+	return names_part_tell(b, peer, false) && names_part_tell(b, peer, true);
 }
 
 /* A place whose name somebody has not heard the last of is not used for another. */
