@@ -295,28 +295,6 @@ static void divide(struct translation *t, unsigned bits, bool is_signed, bool re
 		result(t, op->rd, reg);
 }
 
-/* Sign of rs2 to the double of rs1: as it is, inverted, or both multiplied. */
-static void sign_d(struct translation *t, bool invert, bool multiply)
-{
-	const struct op *op = t->op;
-	struct emit *e = &t->emit;
-
-	take(t, RAX, op->rs1);
-	if (op->rs1 != op->rs2 || invert || multiply) {
-		take(t, RCX, op->rs2);
-		emit_shift_imm(e, SHIFT_SHR, 64, in_reg(RCX), 63);
-		if (invert)
-			emit_alu_imm(e, ALU_XOR, 32, in_reg(RCX), 1);
-		emit_shift_imm(e, SHIFT_SHL, 64, in_reg(RCX), 63);
-		if (!multiply) {
-			emit_shift_imm(e, SHIFT_SHL, 64, in_reg(RAX), 1);
-			emit_shift_imm(e, SHIFT_SHR, 64, in_reg(RAX), 1);
-		}
-		emit_alu(e, ALU_XOR, 64, RAX, in_reg(RCX));
-	}
-	result(t, op->rd, RAX);
-}
-
 /* Instructions for x0 compute into RAX, in vain: the sink is in memory, and not worth a test in each. */
 bool translate_alu(struct translation *t)
 {
@@ -369,9 +347,6 @@ bool translate_alu(struct translation *t)
 	case ID_fmv_x_d:
 	case ID_fmv_d_x: copy(t, 64); break;
 	case ID_fmv_x_w: copy(t, 32); break;
-	case ID_fsgnj_d: sign_d(t, false, false); break;
-	case ID_fsgnjn_d: sign_d(t, true, false); break;
-	case ID_fsgnjx_d: sign_d(t, false, true); break;
 	case ID_fence:	emit_fence(&t->emit); break;
 	case ID_fence_i: break;
 	default: return false;

@@ -292,6 +292,15 @@ static inline void emit_set_bit(struct emit *e, unsigned reg, unsigned number)
 	emit_insn(e, 0, 0x0fab, false, false, number, in_reg(reg));
 }
 
+/* The same of 64 and with the number in the instruction. */
+enum bit { BIT_RESET = 6, BIT_COMPLEMENT };
+
+static inline void emit_bit(struct emit *e, enum bit what, unsigned reg, unsigned number)
+{
+	emit_insn(e, 0, 0x0fba, true, false, what, in_reg(reg));
+	emit_8(e, number);
+}
+
 static inline void emit_imul(struct emit *e, unsigned bits, unsigned reg, struct place from)
 {
 	emit_insn(e, 0, 0x0faf, bits == 64, false, reg, from);

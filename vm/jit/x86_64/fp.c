@@ -274,25 +274,75 @@ static void store_single(struct translation *t, unsigned reg)
 	emit_store_imm(&t->emit, 32, place, -1);
 }
 
-/* Sign of rs2 to the single of rs1: as it is, inverted, or both multiplied. */
-static void sign_s(struct translation *t, bool invert, bool multiply)
+/* What the sign of rs2 does to that of rs1: takes its place, inverted, or multiplies it. */
+enum sign { SIGN_OTHER, SIGN_INVERSE, SIGN_PRODUCT };
+
+/* Of one register: a copy, negated, or without sign. */
+static void own_sign_s(struct emit *e, enum sign sign)
+{
+	if (sign == SIGN_INVERSE)
+		emit_alu_imm(e, ALU_XOR, 32, in_reg(RAX), INT32_MIN);
+	else if (sign == SIGN_PRODUCT)
+		emit_alu_imm(e, ALU_AND, 32, in_reg(RAX), INT32_MAX);
+}
+
+static void sign_s(struct translation *t, enum sign sign)
 {
 	const struct op *op = t->op;
 	struct emit *e = &t->emit;
 
 	need_box(t, false, op->rs1);
 	take_low(t, RAX, op->rs1);
-	if (op->rs1 != op->rs2 || invert || multiply) {
-		need_box(t, false, op->rs2);
-		take_low(t, RDX, op->rs2);
-		if (invert)
-			emit_group3(e, GROUP3_NOT, 32, in_reg(RDX));
-		emit_alu_imm(e, ALU_AND, 32, in_reg(RDX), INT32_MIN);
-		if (!multiply)
-			emit_alu_imm(e, ALU_AND, 32, in_reg(RAX), INT32_MAX);
-		emit_alu(e, ALU_XOR, 32, RAX, in_reg(RDX));
+	if (op->rs1 == op->rs2) {
+		own_sign_s(e, sign);
+		store_single(t, RAX);
+		return;
 	}
+	need_box(t, false, op->rs2);
+	take_low(t, RDX, op->rs2);
+	if (sign == SIGN_INVERSE)
+		emit_group3(e, GROUP3_NOT, 32, in_reg(RDX));
+	emit_alu_imm(e, ALU_AND, 32, in_reg(RDX), INT32_MIN);
+	if (sign != SIGN_PRODUCT)
+		emit_alu_imm(e, ALU_AND, 32, in_reg(RAX), INT32_MAX);
+	emit_alu(e, ALU_XOR, 32, RAX, in_reg(RDX));
 	store_single(t, RAX);
+}
+
+static void own_sign_d(struct translation *t, enum sign sign)
+{
+	const struct op *op = t->op;
+	struct place from = low_of(t, op->rs1), to = low_of(t, op->rd);
+
+	if (sign == SIGN_OTHER && is_xmm(from) && is_xmm(to)) {
+		emit_xmm_move(&t->emit, to.reg - XMM_HOME, from.reg - XMM_HOME);
+		return;
+	}
+	take(t, RAX, op->rs1);
+	if (sign != SIGN_OTHER)
+		emit_bit(&t->emit, sign == SIGN_INVERSE ? BIT_COMPLEMENT : BIT_RESET, RAX, 63);
+	result(t, op->rd, RAX);
+}
+
+static void sign_d(struct translation *t, enum sign sign)
+{
+	const struct op *op = t->op;
+	struct emit *e = &t->emit;
+
+	if (op->rs1 == op->rs2) {
+		own_sign_d(t, sign);
+		return;
+	}
+	take(t, RAX, op->rs1);
+	take(t, RDX, op->rs2);
+	if (sign == SIGN_INVERSE)
+		emit_group3(e, GROUP3_NOT, 64, in_reg(RDX));
+	emit_shift_imm(e, SHIFT_SHR, 64, in_reg(RDX), 63);
+	emit_shift_imm(e, SHIFT_SHL, 64, in_reg(RDX), 63);
+	if (sign != SIGN_PRODUCT)
+		emit_bit(e, BIT_RESET, RAX, 63);
+	emit_alu(e, ALU_XOR, 64, RAX, in_reg(RDX));
+	result(t, op->rd, RAX);
 }
 
 /*
@@ -353,9 +403,12 @@ static bool translate_bits(struct translation *t)
 	case ID_fmax_s:	least(t, true, false); break;
 	case ID_fmin_d:	least(t, false, true); break;
 	case ID_fmax_d:	least(t, true, true); break;
-	case ID_fsgnj_s: sign_s(t, false, false); break;
-	case ID_fsgnjn_s: sign_s(t, true, false); break;
-	case ID_fsgnjx_s: sign_s(t, false, true); break;
+	case ID_fsgnj_s: sign_s(t, SIGN_OTHER); break;
+	case ID_fsgnjn_s: sign_s(t, SIGN_INVERSE); break;
+	case ID_fsgnjx_s: sign_s(t, SIGN_PRODUCT); break;
+	case ID_fsgnj_d: sign_d(t, SIGN_OTHER); break;
+	case ID_fsgnjn_d: sign_d(t, SIGN_INVERSE); break;
+	case ID_fsgnjx_d: sign_d(t, SIGN_PRODUCT); break;
 	case ID_fclass_s: classify(t, false); break;
 	case ID_fclass_d: classify(t, true); break;
 	case ID_fmv_w_x:
