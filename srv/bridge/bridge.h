@@ -35,7 +35,7 @@ enum {
 	BRIDGE_HELD =
 		64, /* messages without an answer that wait, for each peer: beyond, nobody is received from */
 	BRIDGE_SESSIONS = 1 << 29, /* numbers of sessions that fit a badge */
-	BRIDGE_RESERVE = 128, /* operations kept free for other things than these */
+	BRIDGE_RESERVE = 128,      /* operations kept free for other things than these */
 	BRIDGE_CNODE_BITS = 12,
 	BRIDGE_QUEUES = TABLE_PLACES + TABLE_PEERS, /* one for each import, and for what belongs to none */
 };

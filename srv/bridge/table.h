@@ -60,7 +60,8 @@ uint32_t export_add(struct exports *, unsigned peer, unsigned object);
 /* Sets *found if it is live. What the peer has not claimed yet is not its own. */
 enum table_look export_look(struct exports *, unsigned peer, uint32_t number, struct export **found);
 
-/* The peer claims what another node had given to it, once. Null: there is no such thing, or it has another ticket. */
+/* The peer claims what another node had given to it, once. Null: there is no such thing, or it has another
+ * ticket. */
 struct export *export_claim(struct exports *, unsigned peer, uint32_t number, uint64_t ticket);
 
 void export_remove(struct exports *, struct export *);
