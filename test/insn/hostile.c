@@ -306,6 +306,36 @@ static bool returns_elsewhere(struct machine *m)
 	return true;
 }
 
+/* Calls whose return addresses are about 2^31 and 2^32, where 32 bits with and without sign end, and far up.
+ */
+static bool calls_at_high_addresses(struct machine *m)
+{
+	static const uint64_t ends[] = {UINT64_C(1) << 31,
+					UINT64_C(1) << 32,
+					UINT64_C(0x3fffffe000),
+					UINT64_C(0xffffffff80000000),
+					UINT64_C(0xffffffff00000000),
+					LAST};
+
+	for (unsigned i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		uint64_t start = ends[i] - 12;
+
+		map_new(m, ends[i] - 4096, 2);
+		/* x10 times: call the function at 28, first from below the border; count behind it. */
+		poke(m, start,
+		     (const uint32_t[]){NOP, NOP, JAL(1, 20), ADDI(6, 6, 1), ADDI(10, 10, -1),
+					BNE(10, 0, -12), ECALL, ADDI(7, 7, 1), JALR(0, 1, 0)},
+		     36);
+		m->regs.x[6] = m->regs.x[7] = 0;
+		m->regs.x[10] = 1000;
+		EXPECT("stop", go(m, start, MANY), VM_STOP_ECALL);
+		EXPECT("behind the call", m->regs.x[6], 1000);
+		EXPECT("in the function", m->regs.x[7], 1000);
+		EXPECT("return address", m->regs.x[1], ends[i]);
+	}
+	return true;
+}
+
 /* What is behind a call is another instruction, elsewhere, or gone when the function returns. */
 static bool returns_to_what_changed(struct machine *m)
 {
@@ -496,6 +526,7 @@ const struct vm_case hostile_cases[] = {
 	CASE(code_at_several_addresses),
 	CASE(middle_of_instructions),
 	CASE(returns_elsewhere),
+	CASE(calls_at_high_addresses),
 	CASE(returns_to_what_changed),
 	CASE(ring_of_functions),
 	CASE(loops_without_end),
