@@ -198,7 +198,7 @@ struct bridge {
 	unsigned export_share; /* exports that are taken of each */
 	uint64_t epoch;        /* 0: not told yet */
 	unsigned control_port;
-	uint64_t random;
+	uint64_t key, drawn; /* of the secret numbers; how many there were */
 	char line[64]; /* of the control port: one that is not complete */
 	unsigned line_size;
 

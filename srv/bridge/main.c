@@ -7,14 +7,42 @@
 #include <string.h>
 #include <skerry/object.h>
 
-/* splitmix64 (public domain, S. Vigna) */
+static inline uint64_t rotate(uint64_t x, unsigned by)
+{
+	return x << by | x >> (64 - by);
+}
+
+static void sip_round(uint64_t v[4])
+{
+	v[0] += v[1];
+	v[2] += v[3];
+	v[1] = rotate(v[1], 13) ^ v[0];
+	v[3] = rotate(v[3], 16) ^ v[2];
+	v[0] = rotate(v[0], 32) + v[3];
+	v[2] += v[1];
+	v[3] = rotate(v[3], 21) ^ v[0];
+	v[1] = rotate(v[1], 17) ^ v[2];
+	v[2] = rotate(v[2], 32);
+}
+
+/* SipHash-2-4 of a counter, with the node's nonce as the key: who knows some of the numbers (an epoch,
+   tickets) does not know others. */
 uint64_t bridge_random(struct bridge *b)
 {
-	uint64_t z = b->random += UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t words[2] = {b->drawn++, UINT64_C(8) << 56}; /* eight bytes, and how many they are */
+	uint64_t v[4] = {b->key ^ 0x736f6d6570736575, 0x646f72616e646f6d, b->key ^ 0x6c7967656e657261,
+			 0x7465646279746573};
 
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
+	for (unsigned i = 0; i < 2; i++) {
+		v[3] ^= words[i];
+		sip_round(v);
+		sip_round(v);
+		v[0] ^= words[i];
+	}
+	v[2] ^= 0xff;
+	for (unsigned i = 0; i < 4; i++)
+		sip_round(v);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
 /* --- events ------------------------------------------------------------------------------------- */

@@ -326,6 +326,7 @@ static void peer_add(struct bridge *b, unsigned port, const char *self, const ch
 	struct session_config config = {.write = frame_write,
 					.context = peer,
 					.epoch = b->epoch,
+					.secret = bridge_random(b),
 					.credits = {.operations = b->worker_share,
 						    .bytes = SESSION_WINDOW,
 						    .exports = b->export_share}};

@@ -27,13 +27,13 @@ static uint32_t fresh_tag(struct session *s)
 	uint32_t tag;
 
 	do {
-		tag = ++s->tag_count + (uint32_t)(s->config.epoch >> 32);
+		tag = ++s->tag_count + (uint32_t)(s->config.secret >> 32);
 		tag ^= tag >> 16;
 		tag *= 0x85ebca6b;
 		tag ^= tag >> 13;
 		tag *= 0xc2b2ae35;
 		tag ^= tag >> 16;
-		tag ^= (uint32_t)s->config.epoch;
+		tag ^= (uint32_t)s->config.secret;
 	} while (tag == 0);
 	return tag;
 }

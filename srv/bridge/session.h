@@ -32,7 +32,9 @@ struct session_config {
 	void *context;
 	char self[WIRE_NAME_SIZE], peer[WIRE_NAME_SIZE]; /* wire_is_name() */
 	uint64_t epoch;                                  /* different at each start of this node */
-	struct wire_credits credits;                     /* what is granted to the peer */
+	/* Tags follow from it. A program that knew them could send words that look like frames. */
+	uint64_t secret;
+	struct wire_credits credits; /* what is granted to the peer */
 };
 
 struct session_counters {

@@ -1,6 +1,6 @@
 /*
- * The control port: lines from the node's host. `boot HEX` is the node's epoch, another one at each start;
- * `status` is answered with lines of text and an empty one.
+ * The control port: lines from the node's host. `boot HEX` is a number that no other node knows, another one
+ * at each start; `status` is answered with lines of text and an empty one.
  */
 #include "srv/bridge/bridge.h"
 
@@ -108,8 +108,8 @@ static void status(struct bridge *b, unsigned port)
 static void line_in(struct bridge *b, unsigned port)
 {
 	if (strncmp(b->line, "boot ", 5) == 0 && !b->epoch) {
-		b->epoch = strtoull(b->line + 5, NULL, 16) | 1;
-		b->random = b->epoch;
+		b->key = strtoull(b->line + 5, NULL, 16);
+		b->epoch = bridge_random(b) | 1;
 		peers_boot(b);
 	} else if (strcmp(b->line, "status") == 0) {
 		status(b, port);

@@ -39,4 +39,5 @@ test-session: $(SESSION_TESTS)
 	@timeout -k 1 300 $(BUILD)/test/cluster/storm $(STORM)
 
 -include $(wildcard $(addprefix $(BUILD)/host/,test/cluster/*.d srv/bridge/*.d cluster/wire/*.d))
+-include $(wildcard $(BUILD)/guest/test/cluster/*.d)
 .PHONY: test-session session-programs

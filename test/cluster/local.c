@@ -75,7 +75,11 @@ static void members(void)
 	check("itself first", strcmp(members[0].name, "b") == 0 && members[0].here && members[0].up);
 	check("the others", strcmp(members[1].name, "a") == 0 && strcmp(members[2].name, "c") == 0 &&
 				    !members[1].here && members[1].up && members[2].up);
-	equal("their epochs", members[1].epoch, 0x1001);
+	seL4_Word epoch_of_a = members[1].epoch, own = members[0].epoch;
+	at(A);
+	equal("their number at another node", cluster_members(members), 3);
+	check("their epochs", members[0].epoch == epoch_of_a && members[1].epoch == own && own != epoch_of_a);
+	check("are not what the host said", epoch_of_a >> 16 && own >> 16);
 }
 
 static void names(void)

@@ -347,7 +347,8 @@ static void start(struct world *w, unsigned side)
 	struct peer *peer = &w->peer[side];
 	struct session_config config = {.write = port_write,
 					.context = &ports[side],
-					.epoch = ++w->starts * 0x9e3779b97f4a7c15,
+					.epoch = ++w->starts,
+					.secret = w->starts * 0x9e3779b97f4a7c15,
 					.credits = {8, SESSION_WINDOW, 64}};
 
 	strcpy(config.self, names[side]);
