@@ -17,7 +17,8 @@
 #define PATH      4096
 
 static struct {
-	const char *path; /* of the folder with the sockets */
+	const char *path;   /* of the folder with the sockets */
+	const char *region; /* size */
 	struct host_folder *folder;
 	unsigned nodes, running;
 	int status; /* of the first that failed */
@@ -32,7 +33,7 @@ static struct {
 
 static int help_up(void)
 {
-	printf("Usage: skerry cluster up N IMAGE [--dir DIR] [--link shm|unix] [OPTION]...\n"
+	printf("Usage: skerry cluster up N IMAGE [--dir DIR] [--link shm|unix] [--region SIZE] [OPTION]...\n"
 	       "Starts N nodes on this machine, 1 to %u, that run IMAGE: a, b, c and so on, each joined to "
 	       "all others.\n"
 	       "What a node prints appears with its name in front; what is typed goes to a. It ends when all "
@@ -42,6 +43,7 @@ static int help_up(void)
 	       "      --dir DIR          where their sockets are; nobody else may write to it [your own]\n"
 	       "      --link shm         nodes are joined by shared memory [default]\n"
 	       "      --link unix        by Unix sockets\n"
+	       "      --region SIZE      the memory that all of them share, 4K to 1G [64M]\n"
 	       "\n"
 	       "Each OPTION is one of skerry node, for all nodes. In DIR each node NAME has a control "
 	       "socket,\n"
@@ -79,7 +81,7 @@ static int mistake(const char *why, const char *word)
 struct command {
 	const char *word[ARGUMENTS];
 	unsigned words;
-	char text[2 * NODES_MAX + 4][PATH];
+	char text[2 * NODES_MAX + 5][PATH];
 	unsigned texts;
 };
 
@@ -95,6 +97,16 @@ static const char *text_of(struct command *command, const char *kind, char name,
 	char *text = command->text[command->texts++];
 
 	snprintf(text, PATH, "%s%s/%c.%s", kind, cluster.path, name, suffix);
+	return text;
+}
+
+#define REGION "region"
+
+static const char *region_of(struct command *command, unsigned which)
+{
+	char *text = command->text[command->texts++];
+
+	snprintf(text, PATH, "%s/" REGION "=%s,%u/%u", cluster.path, cluster.region, which, cluster.nodes);
 	return text;
 }
 
@@ -118,6 +130,7 @@ static bool start(unsigned which, const char *kind, const char *image, char **op
 		if (i < which)
 			add(&command, "--join", text_of(&command, kind, *names[i], "link"));
 	}
+	add(&command, "--region", region_of(&command, which));
 	for (int i = 0; i < count; i++)
 		add(&command, options[i], NULL);
 	command.word[command.words] = NULL;
@@ -263,6 +276,7 @@ static void finish(void)
 		snprintf(name, sizeof name, "%c.link", 'a' + i);
 		host_folder_delete(cluster.folder, name);
 	}
+	host_folder_delete(cluster.folder, REGION);
 	host_folder_close(cluster.folder);
 	if (strcmp(cluster.path, host_folder_usual(FOLDER)) == 0)
 		host_folder_remove(cluster.path);
@@ -271,8 +285,10 @@ static void finish(void)
 static bool folder_open(void)
 {
 	cluster.folder = host_folder_open(cluster.path);
-	if (cluster.folder && host_folder_lock(cluster.folder))
+	if (cluster.folder && host_folder_lock(cluster.folder)) {
+		host_folder_delete(cluster.folder, REGION); /* of a cluster that was killed */
 		return true;
+	}
 	complain("cannot use %s for the sockets of a cluster: %s%s", cluster.path, host_error(),
 		 cluster.folder ? "; another cluster needs another --dir" : "");
 	if (cluster.folder)
@@ -295,6 +311,7 @@ int command_cluster_up(int argc, char **argv)
 	if (asks_for_help(argc, argv))
 		return help_up();
 	cluster.path = host_folder_usual(FOLDER);
+	cluster.region = "64M";
 	if (argc < 3)
 		return mistake("up needs a number of nodes and an image", "");
 	cluster.nodes =
@@ -306,6 +323,8 @@ int command_cluster_up(int argc, char **argv)
 			cluster.path = argv[++i];
 		else if (strcmp(argv[i], "--link") == 0 && i + 1 < argc && kind_of(argv[i + 1]))
 			kind = kind_of(argv[++i]);
+		else if (strcmp(argv[i], "--region") == 0 && i + 1 < argc)
+			cluster.region = argv[++i];
 		else if (strcmp(argv[i], "--link") == 0 || strcmp(argv[i], "--dir") == 0)
 			return mistake("wrong value of ", argv[i]);
 		else if (count < ARGUMENTS / 2)

@@ -24,6 +24,7 @@ enum {
 	OPT_DOMAINS,
 	OPT_ABI,
 	OPT_DISK,
+	OPT_REGION,
 	OPT_DTB,
 	OPT_VIRTIO,
 	OPT_STATS,
@@ -57,6 +58,7 @@ static const struct option long_options[] = {
 	{"domains", required_argument, NULL, OPT_DOMAINS},
 	{"abi", required_argument, NULL, OPT_ABI},
 	{"disk", required_argument, NULL, OPT_DISK},
+	{"region", required_argument, NULL, OPT_REGION},
 	{"dtb", required_argument, NULL, OPT_DTB},
 	{"virtio", required_argument, NULL, OPT_VIRTIO},
 	{"stats", optional_argument, NULL, OPT_STATS},
@@ -124,6 +126,9 @@ static const struct size_range memory_range = {RAM_MIN, RAM_MAX,     RAM_STEP, "
 static const struct size_range trace_range = {
 	TRACE_BUFFER_MIN, TRACE_BUFFER_MAX, TRACE_EVENT_SIZE, "a trace buffer has 64K to 4G", "64",
 	"16M or 1G"};
+
+static const struct size_range region_range = {REGION_STEP, REGION_MAX, REGION_STEP, "a region has 4K to 1G",
+					       "4K",        "64M or 1G"};
 
 static bool size_parse(const char *option, const char *text, const struct size_range *range, uint64_t *size)
 {
@@ -365,6 +370,29 @@ static bool peer_parse(const char *text, struct links_config *links)
 	return true;
 }
 
+/* FILE=SIZE, or FILE=SIZE,I/N */
+static bool region_parse(char *text, struct run_options *options)
+{
+	char *size = strrchr(text, '='), *comma = size ? strchr(size, ',') : NULL;
+	uint64_t share = 0, shares = 1;
+	const char *rest;
+
+	if (!size || size == text)
+		return mistake("--region %s: name a file and its size, such as /dev/shm/region=64M", text);
+	if (comma && (!number_parse(comma + 1, &share, &rest) || *rest != '/' ||
+		      !number_parse(rest + 1, &shares, &rest) || *rest || share >= shares))
+		return mistake("--region %s: '%s' is not a share; the second of three is 1/3", text, comma + 1);
+	*size++ = 0;
+	if (comma)
+		*comma = 0;
+	options->region = text;
+	options->region_share = (unsigned)share;
+	options->region_shares = (unsigned)shares;
+	return size_parse("--region", size, &region_range, &options->region_size) &&
+	       (shares <= options->region_size / REGION_STEP ||
+		mistake("--region %s=%s: there are more shares than pages of 4 KiB", text, size));
+}
+
 static bool tier_parse(const char *text, struct run_options *options)
 {
 	static const char *const names[] = {"auto", "interp", "jit"};
@@ -402,6 +430,8 @@ static bool option_parse(int option, char *text, struct run_options *options)
 	case OPT_DISK:
 		options->disk = text;
 		return true;
+	case OPT_REGION:
+		return region_parse(text, options);
 	case OPT_TRACE:
 		options->trace = text;
 		return true;
@@ -484,7 +514,7 @@ static const char *option_name(int option)
 static bool is_of_machine(int option)
 {
 	return option == 'm' || option == OPT_TIME || option == OPT_ABI || option == OPT_ROOT_CNODE_BITS ||
-	       option == OPT_DOMAINS || option == OPT_DTB || option == OPT_VIRTIO;
+	       option == OPT_DOMAINS || option == OPT_DTB || option == OPT_VIRTIO || option == OPT_REGION;
 }
 
 static bool is_of_node(int option)
@@ -518,6 +548,7 @@ static bool files_agree(const struct run_options *options)
 		    {"the recording", options->replay},
 		    {"--restore", options->restore},
 		    {"--disk", options->disk},
+		    {"--region", options->region},
 		    {"--dtb", options->dtb}};
 
 	for (size_t i = 0; i < sizeof written / sizeof written[0]; i++) {
@@ -565,6 +596,9 @@ static bool options_agree(const struct run_options *options, int of_machine)
 		return mistake("--trace-buffer: without --trace FILE nothing is traced");
 	if (options->gdb_wait && !options->gdb_host)
 		return mistake("-S waits for a debugger: say where, with --gdb PORT");
+	if (options->region && (options->snapshot || options->record))
+		return mistake("--%s: what other nodes do to a region cannot be kept; leave out --region",
+			       options->snapshot ? "snapshot" : "record");
 	if (!files_agree(options) || (options->node && !node_agrees(options)))
 		return false;
 	if (!options->on_qemu)
@@ -573,6 +607,8 @@ static bool options_agree(const struct run_options *options, int of_machine)
 		return mistake("--trace: only Skerry's own machine is traced; leave out --on qemu");
 	if (options->node)
 		return mistake("node: only Skerry's own machine has links; leave out --on qemu");
+	if (options->region)
+		return mistake("--region: only Skerry's own machine has one; leave out --on qemu");
 	if (options->control)
 		return mistake(
 			"--control: only Skerry's own machine can be looked into; leave out --on qemu");
@@ -644,7 +680,7 @@ bool options_parse(int argc, char **argv, struct run_options *options, int *stat
 
 bool options_go_back(const struct run_options *options)
 {
-	return options->gdb_host && (!options->real_time || options->replay);
+	return options->gdb_host && !options->region && (!options->real_time || options->replay);
 }
 
 bool options_debug(struct run_options *options, char *const *arguments, int *status)

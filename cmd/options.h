@@ -14,6 +14,8 @@
 #define RAM_STEP    (2 * MIB)
 #define DEFAULT_RAM (512 * MIB)
 #define SPIN_NS     50000 /* default of --spin */
+#define REGION_STEP 4096ull
+#define REGION_MAX  (1024 * MIB)
 
 /* Exit statuses; the guest's own (the test finisher's) come through as they are. */
 enum status {
@@ -46,11 +48,14 @@ struct run_options {
 	const char *disk;
 	const char *dtb; /* NULL: the board's; "image": the archive's; else a file */
 	bool virtio_modern;
-	const char *snapshot;        /* file to write one to; NULL: none */
-	uint64_t snapshot_ns;        /* guest time; TIME_END: when the run ends */
-	const char *restore;         /* snapshot to start from, instead of an image */
-	const char *record;          /* file to write a recording to */
-	const char *replay;          /* recording to repeat: `skerry replay` */
+	const char *region; /* file; NULL: none */
+	uint64_t region_size;
+	unsigned region_share, region_shares; /* ours, counted from 0, of so many */
+	const char *snapshot;                 /* file to write one to; NULL: none */
+	uint64_t snapshot_ns;                 /* guest time; TIME_END: when the run ends */
+	const char *restore;                  /* snapshot to start from, instead of an image */
+	const char *record;                   /* file to write a recording to */
+	const char *replay;                   /* recording to repeat: `skerry replay` */
 	uint64_t to_ns, to_position; /* of a replay: guest time or position to stop at; TIME_END: none */
 	enum stats_format stats;
 	const char *trace; /* NULL: none */

@@ -12,6 +12,7 @@
 #include "cmd/gdb_server.h"
 #include "cmd/perf_map.h"
 #include "cmd/ports.h"
+#include "cmd/region.h"
 #include "cmd/report.h"
 #include "cmd/run.h"
 #include "cmd/trace.h"
@@ -119,6 +120,8 @@ static bool vm_start(struct run *run)
 			.flush = disk_flush,
 		};
 	if (options->node && !ports_begin(run, &config.board))
+		return false;
+	if (options->region && !region_begin(run, &config.board))
 		return false;
 	if (!saved_attach(run, &config))
 		return false;
@@ -375,6 +378,7 @@ static void vm_close(struct run *run)
 	}
 	vm.node = NULL;
 	ports_end();
+	region_end();
 	code_cache_free();
 	perf_map_end();
 }

@@ -163,6 +163,8 @@ const char *host_error(void)
 		return "no host is known by that name";
 	case ERROR_NOT_PRIVATE: /* host/linux/file.c */
 		return "others can read it (chmod 600 keeps it to its owner)";
+	case ERANGE: /* host/linux/region.c */
+		return "it has another size";
 	case EBUSY:
 		return "another process uses it";
 	default:

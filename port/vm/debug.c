@@ -236,11 +236,15 @@ const char *node_code_name(const struct node *node, const uint8_t *host)
 static void *piece_of(struct node *node, const struct node_thread *thread, uint64_t vaddr, size_t size,
 		      uint64_t *paddr, size_t *piece)
 {
+	uint64_t region_size = node->config.board.region ? node->config.board.region_size : 0;
+
 	if (!thread->root_paddr || !vm_translate(node->vm, thread->root_paddr, vaddr, paddr))
 		return NULL;
 	*piece = NODE_PAGE_SIZE - (size_t)(*paddr % NODE_PAGE_SIZE);
 	if (*piece > size)
 		*piece = size;
+	if (*paddr - BOARD_REGION_BASE < region_size)
+		return (uint8_t *)node->config.board.region + (*paddr - BOARD_REGION_BASE);
 	if (*paddr < MACHINE_RAM_BASE || *paddr + *piece > node->kernel->ram_end)
 		return NULL;
 	return machine_pointer(isa_kref(*paddr));

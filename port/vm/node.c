@@ -143,6 +143,16 @@ static bool make_memory(struct node *node, char *error, size_t error_size)
 	return true;
 }
 
+static bool region_is_valid(const struct board_config *board)
+{
+	if (!board->region)
+		return true;
+	return board->region_size && board->region_size <= BOARD_REGION_MAX &&
+	       (board->region_size | board->region_share | board->region_share_size) % PAGE_SIZE == 0 &&
+	       board->region_share <= board->region_size &&
+	       board->region_share_size <= board->region_size - board->region_share;
+}
+
 static bool make_machine(struct node *node, char *error, size_t error_size)
 {
 	struct board_config *board = &node->config.board;
@@ -150,6 +160,9 @@ static bool make_machine(struct node *node, char *error, size_t error_size)
 		.ram = node->ram,
 		.ram_base = MACHINE_RAM_BASE,
 		.ram_size = node->config.ram_size,
+		.region = board->region,
+		.region_base = board->region ? BOARD_REGION_BASE : 0,
+		.region_size = board->region ? board->region_size : 0,
 		.harts = 1,
 		.tier = node->config.tier,
 		.timed = node->config.timed,
@@ -160,6 +173,8 @@ static bool make_machine(struct node *node, char *error, size_t error_size)
 		.bus = {.context = node, .load = bus_load, .store = bus_store, .counter = read_counter},
 	};
 
+	if (!region_is_valid(board))
+		return fail(error, error_size, "a region has 4 KiB to 1 GiB, and the share is a part of it");
 	board->machine = node;
 	board->ram_size = node->config.ram_size;
 	board->now_ns = board_now;

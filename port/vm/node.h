@@ -82,7 +82,10 @@ int node_exit_status(const struct node *node);
 struct board *node_board(struct node *node);
 const struct board_disk *node_disk(const struct node *node); /* NULL: none */
 
-/* A 64-bit digest of everything that determines the run from here on: memory, kernel, devices, time. */
+/*
+ * A 64-bit digest of everything that determines the run from here on: memory, kernel, devices, time; but for
+ * what comes from outside, and a region is outside.
+ */
 uint64_t node_state_hash(struct node *node);
 
 struct node_stats {

@@ -224,7 +224,7 @@ static struct snapshot_machine machine_of(const struct node_config *config)
 
 struct snapshot *node_snapshot_take(struct node *node)
 {
-	struct snapshot *snapshot = calloc(1, sizeof *snapshot);
+	struct snapshot *snapshot = node->config.board.region ? NULL : calloc(1, sizeof *snapshot);
 	struct vm_hart_state hart;
 
 	if (!snapshot)

@@ -4,7 +4,7 @@
  *
  *   0x00100000  test finisher          0x00101000  goldfish RTC, interrupt 11
  *   0x10000000  ns16550 UART, int. 10  0x10001000 + n * 0x1000  virtio-mmio slot n (0..7), int. 1 + n
- *   0x80000000  RAM
+ *   0x40000000  region                 0x80000000  RAM
  *
  * All device state is inside struct board and holds no host pointer except those of the
  * configuration, so that it can be hashed, saved and moved. The processor-side interrupt controller is
@@ -17,13 +17,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BOARD_RAM_BASE   0x80000000ull
-#define BOARD_IRQ_MAX    95
-#define BOARD_IRQ_UART   10
-#define BOARD_IRQ_RTC    11
-#define BOARD_IRQ_VIRTIO 1
-#define BOARD_PORTS      9     /* at most, of the link device */
-#define BOARD_PORT_CHUNK 65536 /* bytes of one chain that a port carries; more are cut off */
+#define BOARD_RAM_BASE    0x80000000ull
+#define BOARD_REGION_BASE 0x40000000ull /* on the other board, PCIe devices are there */
+#define BOARD_REGION_MAX  0x40000000ull
+#define BOARD_IRQ_MAX     95
+#define BOARD_IRQ_UART    10
+#define BOARD_IRQ_RTC     11
+#define BOARD_IRQ_VIRTIO  1
+#define BOARD_PORTS       9     /* at most, of the link device */
+#define BOARD_PORT_CHUNK  65536 /* bytes of one chain that a port carries; more are cut off */
 
 struct board_disk {
 	void *context;
@@ -58,6 +60,15 @@ struct board_config {
 	 * (false): then the chain waits for board_port_ready(). May call board_port_input().
 	 */
 	bool (*port_send)(void *context, unsigned port, const void *bytes, size_t size);
+
+	/*
+	 * Memory that is shared with other machines, at BOARD_REGION_BASE; no device reaches it. NULL: none.
+	 * Its contents are no part of the machine's state. The share is what this one gives parts of to its
+	 * programs.
+	 */
+	void *region;
+	uint64_t region_size;                     /* bytes, a multiple of 4 KiB; at most BOARD_REGION_MAX */
+	uint64_t region_share, region_share_size; /* from where on, and how much; the same of them */
 
 	/* Filled in by the node: */
 	void *machine;

@@ -65,11 +65,11 @@ static void bytes(struct tree *tree, const char *name, const char *value, unsign
 	keep(tree, fdt_property(tree->fdt, name, value, (int)size));
 }
 
-static void reg(struct tree *tree, uint64_t base, uint64_t size)
+static void range(struct tree *tree, const char *name, uint64_t base, uint64_t size)
 {
 	uint32_t value[4] = {(uint32_t)(base >> 32), (uint32_t)base, (uint32_t)(size >> 32), (uint32_t)size};
 
-	cells(tree, "reg", value, 4);
+	cells(tree, name, value, 4);
 }
 
 static void begin_at(struct tree *tree, const char *kind, uint64_t base, uint64_t size)
@@ -78,7 +78,7 @@ static void begin_at(struct tree *tree, const char *kind, uint64_t base, uint64_
 
 	snprintf(name, sizeof name, "%s@%llx", kind, (unsigned long long)base);
 	begin(tree, name);
-	reg(tree, base, size);
+	range(tree, "reg", base, size);
 }
 
 static void wired(struct tree *tree, uint32_t irq)
@@ -153,7 +153,16 @@ static void node_controllers(struct tree *tree)
 	end(tree);
 }
 
-static void node_soc(struct tree *tree)
+/* Not on QEMU's board. */
+static void node_region(struct tree *tree, const struct board_config *config)
+{
+	begin_at(tree, "region", BOARD_REGION_BASE, config->region_size);
+	range(tree, "skerry,share", config->region_share, config->region_share_size);
+	text(tree, "compatible", "skerry,region");
+	end(tree);
+}
+
+static void node_soc(struct tree *tree, const struct board_config *config)
 {
 	static const char test[] = "sifive,test1\0sifive,test0\0syscon";
 
@@ -186,6 +195,8 @@ static void node_soc(struct tree *tree)
 		end(tree);
 	}
 	node_controllers(tree);
+	if (config->region)
+		node_region(tree, config);
 	end(tree);
 }
 
@@ -212,7 +223,7 @@ size_t board_make_fdt(const struct board_config *config, void *buffer, size_t ca
 	text(&tree, "device_type", "memory");
 	end(&tree);
 	node_cpus(&tree);
-	node_soc(&tree);
+	node_soc(&tree, config);
 	end(&tree);
 
 	keep(&tree, fdt_finish(buffer));

@@ -1,0 +1,158 @@
+/*
+ * A root server that shares a region with another one: each finds it by the device tree, both count in it at
+ * the same time, and then the first streams blocks to the second, through a ring, which looks at every word.
+ * Which of them it is the share says. Run by test/region/run, and by `make bench`, which links it with more
+ * blocks.
+ */
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <skerry/check.h>
+#include <skerry/device.h>
+#include <skerry/object.h>
+#include <skerry/region.h>
+#include <skerry/vspace.h>
+
+#define BLOCK  4096
+#define BLOCKS 256 /* of the ring */
+#define COUNTS 100000
+
+/* What both begin with; zeros at first. Where it is said what another processor writes, that is on a line of
+ * its own. */
+struct shared {
+	_Alignas(64) _Atomic uint64_t magic, arrived;
+	_Alignas(64) _Atomic uint64_t counted;
+	_Alignas(64) _Atomic uint32_t counted_32;
+	_Alignas(64) _Atomic uint64_t written; /* blocks */
+	_Alignas(64) _Atomic uint64_t read;
+	_Alignas(64) _Atomic uint64_t done;
+};
+
+extern char stream_blocks[]; /* the linker's --defsym: how many */
+
+static struct shared *shared;
+static uint8_t *ring;
+
+static uint64_t ticks(void)
+{
+	uint64_t value;
+
+	__asm__ volatile("rdtime %0" : "=r"(value));
+	return value;
+}
+
+static void arrive(uint64_t expected)
+{
+	atomic_fetch_add(&shared->arrived, 1);
+	while (atomic_load(&shared->arrived) < expected)
+		;
+}
+
+/* Half of the counting is done by compare and exchange, which is lr and sc. */
+static void count(void)
+{
+	arrive(2);
+	for (unsigned i = 0; i < COUNTS; i++) {
+		uint64_t old = atomic_load(&shared->counted);
+
+		atomic_fetch_add(&shared->counted_32, 1);
+		while (!atomic_compare_exchange_weak(&shared->counted, &old, old + 1))
+			;
+	}
+	arrive(4);
+	printf("counted %" PRIu64 " and %" PRIu32 "\n", shared->counted, shared->counted_32);
+}
+
+static void write_blocks(uint64_t blocks)
+{
+	static _Alignas(BLOCK) uint64_t block[BLOCK / 8];
+
+	for (unsigned i = 0; i < BLOCK / 8; i++)
+		block[i] = i * UINT64_C(0x9e3779b97f4a7c15);
+	for (uint64_t n = 0; n < blocks; n++) {
+		while (n - atomic_load_explicit(&shared->read, memory_order_acquire) >= BLOCKS)
+			;
+		block[n % (BLOCK / 8)]++;
+		memcpy(ring + n % BLOCKS * BLOCK, block, BLOCK);
+		atomic_store_explicit(&shared->written, n + 1, memory_order_release);
+	}
+	while (atomic_load(&shared->done) == 0)
+		;
+	printf("written\n");
+}
+
+static uint64_t sum_of(const uint64_t *word)
+{
+	uint64_t a = 0, b = 0;
+
+	for (unsigned i = 0; i < BLOCK / 8; i += 4) {
+		a += word[i] + word[i + 1];
+		b += word[i + 2] + word[i + 3];
+	}
+	return a + b;
+}
+
+static void read_blocks(uint64_t blocks)
+{
+	uint64_t expected = 0, wrong = 0, began;
+
+	for (unsigned i = 0; i < BLOCK / 8; i++)
+		expected += i * UINT64_C(0x9e3779b97f4a7c15);
+	while (atomic_load(&shared->written) == 0)
+		;
+	began = ticks();
+	for (uint64_t n = 0; n < blocks; n++) {
+		while (atomic_load_explicit(&shared->written, memory_order_acquire) <= n)
+			;
+		wrong += sum_of((const uint64_t *)(ring + n % BLOCKS * BLOCK)) != ++expected;
+		atomic_store_explicit(&shared->read, n + 1, memory_order_release);
+	}
+	printf("read %" PRIu64 " blocks, %" PRIu64 " wrong, in %" PRIu64 " us\n", blocks, wrong,
+	       (ticks() - began) / 10);
+	atomic_store(&shared->done, 1);
+}
+
+/* What the kernel lets nobody do with it: a device's frame is no IPC buffer, and becomes no other object. */
+static void refusals(void)
+{
+	seL4_CPtr untyped = sk_device_untyped(sk_region()->paddr + sk_region()->size, seL4_PageBits);
+
+	printf("as an IPC buffer: %s\n", sk_error_name(seL4_TCB_SetIPCBuffer(sk_object_new(seL4_TCBObject, 0),
+									     0x1000, sk_region_frame(0))));
+	printf("behind it: %s\n", untyped ? "device memory" : "nothing");
+}
+
+int main(void)
+{
+	const struct sk_region *region = sk_region();
+	seL4_Word offset;
+
+	if (!region) {
+		printf("no region\n");
+		return 0;
+	}
+	printf("region of %lu, share of %lu at %lu\n", region->size, region->share_size, region->share);
+	if (region->share_size < BLOCK || !sk_region_take(BLOCK, &offset) || offset != region->share)
+		sk_panic("the share cannot be taken from");
+	shared = sk_region_map(0, BLOCK);
+	ring = sk_region_map(BLOCK, BLOCKS * BLOCK);
+	if (!shared || !ring) {
+		printf("too small\n");
+		return 0;
+	}
+	if (region->share_size == region->size) {
+		printf("found %#" PRIx64 "\n", shared->magic);
+		shared->magic++;
+		refusals();
+		return 0;
+	}
+	count();
+	if (region->share == 0)
+		write_blocks((uint64_t)stream_blocks);
+	else
+		read_blocks((uint64_t)stream_blocks);
+	return 0;
+}
