@@ -115,14 +115,20 @@ struct host_link;
 void host_wait(bool input, const struct host_link *link, uint64_t timeout_ns);
 
 /* One of several things to wait for. */
-enum host_source { HOST_SOURCE_INPUT, HOST_SOURCE_LINK, HOST_SOURCE_SOCKET, HOST_SOURCE_PROGRAM };
+enum host_source {
+	HOST_SOURCE_INPUT,
+	HOST_SOURCE_LINK,
+	HOST_SOURCE_SOCKET,
+	HOST_SOURCE_SHARED,
+	HOST_SOURCE_PROGRAM,
+};
 struct host_event {
 	enum host_source source; /* input is the console's */
-	const void *of;          /* the link, socket or program */
+	const void *of;          /* the link, socket, shared memory or program */
 	bool read, write;        /* of a socket: what to wait for */
 	bool came;               /* the result */
 };
-#define HOST_EVENTS_MAX 64 /* in one call */
+#define HOST_EVENTS_MAX 128 /* in one call */
 /* As host_wait(), until one of them comes. With a timeout of 0 it only looks. */
 void host_wait_for(struct host_event *event, unsigned count, uint64_t timeout_ns);
 
@@ -270,6 +276,9 @@ int host_socket_write(struct host_socket *socket, const void *bytes, size_t size
 struct host_shared;
 struct host_shared *host_shared_create(uint64_t size); /* zeros; NULL on failure */
 void *host_shared_memory(const struct host_shared *shared);
+/* Wakes the other side, if it waits for the shared memory; and forgets that we were woken. */
+void host_shared_wake(struct host_shared *shared);
+void host_shared_woken(struct host_shared *shared);
 void host_shared_release(struct host_shared *shared);
 bool host_socket_write_shared(struct host_socket *socket, const void *bytes, size_t size,
 			      const struct host_shared *shared);

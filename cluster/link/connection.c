@@ -18,12 +18,20 @@ bool connection_is_ring(const struct connection *connection)
 	return connection->shared && connection->state == CONNECTION_UP;
 }
 
-/* The socket beside the rings only wakes, and tells when the other side has gone. */
-static void hear_bells(struct connection *connection)
+static bool came(const struct host_event *event)
 {
-	char bells[256];
+	return event && event->came;
+}
 
-	if (host_socket_read(connection->socket, bells, sizeof bells) == HOST_INPUT_END)
+/* The socket beside the rings tells when the other side has gone, and has nothing else to say. */
+static void look_after_ring(struct connection *connection)
+{
+	char bytes[64];
+
+	if (came(connection->bell))
+		host_shared_woken(connection->shared);
+	if (came(connection->event) &&
+	    host_socket_read(connection->socket, bytes, sizeof bytes) == HOST_INPUT_END)
 		connection->gone = true;
 }
 
@@ -31,8 +39,8 @@ static int read_ring(struct connection *connection, void *buffer, size_t size)
 {
 	int got = ring_read(&connection->ring, buffer, size);
 
-	if (got > 0 && ring_must_wake(&connection->ring))
-		host_socket_write(connection->socket, "", 1);
+	if (got > 0 && ring_wake_writer(&connection->ring))
+		host_shared_wake(connection->shared);
 	return got == 0 && connection->gone ? HOST_INPUT_END : got;
 }
 
@@ -40,10 +48,8 @@ static int write_ring(struct connection *connection, const void *bytes, size_t s
 {
 	int sent = ring_write(&connection->ring, bytes, size);
 
-	/* A socket that is full of bells wakes, too. */
-	if (sent > 0 && ring_must_wake(&connection->ring) &&
-	    host_socket_write(connection->socket, "", 1) == HOST_INPUT_END)
-		return HOST_INPUT_END;
+	if (sent > 0 && ring_wake_reader(&connection->ring))
+		host_shared_wake(connection->shared);
 	return sent;
 }
 
@@ -168,6 +174,14 @@ bool connection_offer(struct links *links, struct connection *connection)
 	return taken > 0;
 }
 
+/* After reading so much. A stream that gave less than fits has no more now; when it has, its event comes. */
+static bool may_have_more(const struct connection *connection, size_t got)
+{
+	if (connection_is_ring(connection))
+		return ring_has_input(&connection->ring);
+	return connection->tls ? tls_has_more(connection->tls) : got == sizeof connection->input;
+}
+
 static void receive(struct links *links, struct connection *connection)
 {
 	for (unsigned i = 0; i < ROUNDS; i++) {
@@ -187,9 +201,7 @@ static void receive(struct links *links, struct connection *connection)
 		if (got == HOST_INPUT_NONE)
 			return;
 		connection->input_end = (size_t)got;
-		/* A stream that gave less than fits has no more now. */
-		if ((size_t)got < sizeof connection->input && !connection->tls &&
-		    !connection_is_ring(connection))
+		if (!may_have_more(connection, (size_t)got))
 			break;
 	}
 	links->moved |= connection_offer(links, connection);
@@ -478,8 +490,8 @@ void connection_advance(struct links *links, struct connection *connection)
 			hear_answer(links, connection);
 			break;
 		case CONNECTION_UP:
-			if (connection_is_ring(connection) && connection->event && connection->event->came)
-				hear_bells(connection);
+			if (connection_is_ring(connection))
+				look_after_ring(connection);
 			receive(links, connection);
 			if (connection->state == CONNECTION_UP)
 				flush(links, connection);

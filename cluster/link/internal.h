@@ -34,6 +34,7 @@ struct connection {
 	struct host_shared *shared; /* NULL: no shared memory, or not yet */
 	struct ring ring;           /* in that; once the link is up */
 	struct host_event *event;   /* of the last links_events(); NULL: none */
+	struct host_event *bell;    /* likewise, of the shared memory */
 	struct dial *dial;          /* NULL: it came to us */
 	unsigned peer;              /* from CONNECTION_AGREEING on */
 	uint64_t until;             /* CONNECTION_UP by then, or it is given up */
@@ -74,11 +75,10 @@ struct links {
 		*up[LINK_PEERS]; /* the link to each peer, or the connection that is to be it; NULL: none */
 	char said[512];          /* last, of those who came to us */
 	uint64_t said_ns;
-	uint64_t spin_ns;    /* how long it pays to look for input through shared memory before we sleep */
-	uint64_t crowded_ns; /* and up to when it does not, whatever comes */
-	uint64_t waits_ns;   /* since when we wait */
-	bool more;           /* there is something to do now */
-	bool moved;          /* in this turn: a link went up or down, or something came */
+	unsigned spin_skip; /* so many waits without looking first */
+	unsigned spin_last; /* how many the last failure has cost */
+	bool more;          /* there is something to do now */
+	bool moved;         /* in this turn: a link went up or down, or something came */
 };
 
 /* connection.c */

@@ -6,10 +6,10 @@
 
 #include "cluster/link/internal.h"
 
-#define SPIN_LOOKS  16 /* between two looks at the clock */
-#define SPIN_GAP_NS 30000ull
-#define CROWDED_NS  20000000ull
-#define LINE_SIZE   sizeof((struct links *)0)->said
+#define SPIN_LOOKS    16 /* between two looks at the clock */
+#define SPIN_GAP_NS   30000ull
+#define SPIN_SKIP_MAX 255
+#define LINE_SIZE     sizeof((struct links *)0)->said
 
 /* --- words --------------------------------------------------------------------------------------------- */
 
@@ -230,14 +230,19 @@ const struct link_url *links_url(const struct links *links, unsigned peer)
 	return link_of(links, peer) ? links->up[peer]->url : NULL;
 }
 
-static struct host_event *add_event(struct host_event *event, unsigned *count, unsigned room,
-				    struct host_socket *socket, bool read, bool write)
+struct event_list {
+	struct host_event *event;
+	unsigned count, room;
+};
+
+static struct host_event *add_event(struct event_list *list, enum host_source source, const void *of,
+				    bool read, bool write)
 {
-	if (*count == room)
+	if (list->count == list->room)
 		return NULL;
-	event[*count] =
-		(struct host_event){.source = HOST_SOURCE_SOCKET, .of = socket, .read = read, .write = write};
-	return &event[(*count)++];
+	list->event[list->count] =
+		(struct host_event){.source = source, .of = of, .read = read, .write = write};
+	return &list->event[list->count++];
 }
 
 /* False: there is something to do already. */
@@ -263,12 +268,12 @@ static void choose_events(const struct connection *connection, bool *read, bool 
 
 unsigned links_events(struct links *links, struct host_event *event, unsigned room)
 {
-	unsigned count = 0;
+	struct event_list list = {.event = event, .room = room};
 	bool read, write;
 
 	for (unsigned i = 0; i < links->config.listens; i++)
 		links->listener[i].event =
-			add_event(event, &count, room, links->listener[i].socket, true, false);
+			add_event(&list, HOST_SOURCE_SOCKET, links->listener[i].socket, true, false);
 	links->more = false;
 	for (unsigned i = 0; i < CONNECTIONS; i++) {
 		struct connection *connection = links->connection[i];
@@ -276,10 +281,14 @@ unsigned links_events(struct links *links, struct host_event *event, unsigned ro
 		if (!connection)
 			continue;
 		choose_events(connection, &read, &write);
-		connection->event = add_event(event, &count, room, connection->socket, read, write);
+		connection->event = add_event(&list, HOST_SOURCE_SOCKET, connection->socket, read, write);
+		connection->bell = NULL;
+		if (connection_is_ring(connection))
+			connection->bell =
+				add_event(&list, HOST_SOURCE_SHARED, connection->shared, true, false);
 		links->more |= !sleep_on(connection);
 	}
-	return count;
+	return list.count;
 }
 
 static bool ring_has_come(const struct links *links)
@@ -290,18 +299,11 @@ static bool ring_has_come(const struct links *links)
 	return false;
 }
 
-/*
- * If we do not get to look for a while, somebody else had our processor: there are more who want one than
- * there are, and perhaps it is the one we wait for who has none. Then we let it be for a time.
- */
-bool links_spin(struct links *links, uint64_t timeout_ns)
+/* False: nothing has come, or, which is the same to us, somebody else had our processor meanwhile. */
+static bool look_for(struct links *links, uint64_t limit)
 {
-	uint64_t limit = links->spin_ns < timeout_ns ? links->spin_ns : timeout_ns, now = host_clock_ns(),
-		 looked;
+	uint64_t began = host_clock_ns(), now = began, looked;
 
-	links->waits_ns = now;
-	if (limit < SPIN_LEAST_NS || now < links->crowded_ns)
-		return false;
 	do {
 		for (unsigned i = 0; i < SPIN_LOOKS; i++) {
 			if (ring_has_come(links))
@@ -310,24 +312,27 @@ bool links_spin(struct links *links, uint64_t timeout_ns)
 		}
 		looked = now;
 		now = host_clock_ns();
-	} while (now - links->waits_ns < limit && now - looked < SPIN_GAP_NS && !host_signal());
-	if (now - looked >= SPIN_GAP_NS)
-		links->crowded_ns = now + CROWDED_NS;
+	} while (now - began < limit && now - looked < SPIN_GAP_NS && !host_signal());
 	return false;
 }
 
-/*
- * Input has come through shared memory: had we looked for it a little longer instead of sleeping, or was it
- * in vain?
- */
-static void learn_to_spin(struct links *links)
+/* Looking in vain takes the processor from others, perhaps from the one we wait for: it is done the less the
+ * more often. */
+bool links_spin(struct links *links, uint64_t timeout_ns)
 {
-	uint64_t waited = host_clock_ns() - links->waits_ns;
-
-	if (links->waits_ns == 0)
-		return; /* we did not wait */
-	links->waits_ns = 0;
-	links->spin_ns = waited < links->config.spin_ns ? links->config.spin_ns : links->spin_ns / 2;
+	if (timeout_ns < links->config.spin_ns || links->config.spin_ns == 0)
+		return false;
+	if (links->spin_skip > 0) {
+		links->spin_skip--;
+		return false;
+	}
+	if (look_for(links, links->config.spin_ns)) {
+		links->spin_last = 0;
+		return true;
+	}
+	links->spin_last = links->spin_last < SPIN_SKIP_MAX ? 2 * links->spin_last + 1 : SPIN_SKIP_MAX;
+	links->spin_skip = links->spin_last;
+	return false;
 }
 
 static uint64_t earlier(uint64_t one, uint64_t other)
@@ -365,14 +370,13 @@ static void turn_connection(struct links *links, struct connection *connection)
 
 	if (is_ring)
 		ring_awake(&connection->ring);
-	if (is_ring && more)
-		learn_to_spin(links);
 	if (connection->lost)
 		connection_close(links, connection);
 	else if (connection->state != CONNECTION_UP || came(connection->event) || more ||
-		 connection->input_end > 0 || (is_ring && connection->output_end > 0))
+		 connection->input_end > 0 ||
+		 (is_ring && (connection->output_end > 0 || came(connection->bell))))
 		connection_advance(links, connection);
-	connection->event = NULL;
+	connection->event = connection->bell = NULL;
 }
 
 bool links_turn(struct links *links)

@@ -78,14 +78,19 @@ void ring_awake(struct ring *ring)
 	atomic_store_explicit(&ring->out->writer_sleeps, 0, memory_order_relaxed);
 }
 
-bool ring_must_wake(struct ring *ring)
+/* Takes a flag back; true if it was set. */
+static bool take(_Atomic uint32_t *sleeps)
 {
-	bool sleeps = false;
-
 	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load_explicit(&ring->out->reader_sleeps, memory_order_relaxed))
-		sleeps |= atomic_exchange(&ring->out->reader_sleeps, 0) != 0;
-	if (atomic_load_explicit(&ring->in->writer_sleeps, memory_order_relaxed))
-		sleeps |= atomic_exchange(&ring->in->writer_sleeps, 0) != 0;
-	return sleeps;
+	return atomic_load_explicit(sleeps, memory_order_relaxed) && atomic_exchange(sleeps, 0) != 0;
+}
+
+bool ring_wake_reader(struct ring *ring)
+{
+	return take(&ring->out->reader_sleeps);
+}
+
+bool ring_wake_writer(struct ring *ring)
+{
+	return take(&ring->in->writer_sleeps);
 }

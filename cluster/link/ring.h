@@ -3,7 +3,7 @@
  * writes there is never believed beyond what it may say.
  *
  * One that has nothing to do says so in the shared memory before it sleeps (ring_sleep()), and the other one
- * wakes it (ring_must_wake()) by whatever means they have.
+ * wakes it (ring_wake_reader(), ring_wake_writer()) by whatever means they have.
  */
 #ifndef SKERRY_CLUSTER_LINK_RING_H
 #define SKERRY_CLUSTER_LINK_RING_H
@@ -42,7 +42,8 @@ int ring_write(struct ring *ring, const void *bytes, size_t size);
 /* We are going to sleep until there is input (if `input`) or room to write (if `room`). False: there is. */
 bool ring_sleep(struct ring *ring, bool input, bool room);
 void ring_awake(struct ring *ring);
-/* After reading or writing: does the other side sleep? It is taken that it will be woken. */
-bool ring_must_wake(struct ring *ring);
+/* After writing, after reading: does the other side sleep until that? Then it has to be woken, now. */
+bool ring_wake_reader(struct ring *ring);
+bool ring_wake_writer(struct ring *ring);
 
 #endif

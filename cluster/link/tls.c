@@ -16,6 +16,7 @@ struct tls_context {
 struct tls {
 	SSL *ssl;
 	bool wants_write;
+	bool dry; /* what there is of the next record is not all of it */
 	char error[128];
 	uint8_t peer[LINK_KEY_SIZE];
 };
@@ -121,6 +122,7 @@ struct tls_context *tls_context_create(const struct identity *identity)
 		return NULL;
 	}
 	SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
+	SSL_CTX_set_read_ahead(ssl, 1); /* a record's header and the rest by one call of the system */
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
@@ -172,7 +174,7 @@ void tls_destroy(struct tls *tls)
 
 bool tls_has_more(const struct tls *tls)
 {
-	return SSL_has_pending(tls->ssl);
+	return !tls->dry && SSL_has_pending(tls->ssl);
 }
 
 bool tls_wants_write(const struct tls *tls)
@@ -235,7 +237,8 @@ int tls_read(struct tls *tls, void *buffer, size_t size)
 	size_t got;
 
 	ERR_clear_error();
-	return SSL_read_ex(tls->ssl, buffer, size, &got) ? (int)got : failed(tls, 0);
+	tls->dry = !SSL_read_ex(tls->ssl, buffer, size, &got);
+	return tls->dry ? failed(tls, 0) : (int)got;
 }
 
 int tls_write(struct tls *tls, const void *bytes, size_t size)

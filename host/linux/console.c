@@ -132,6 +132,8 @@ static unsigned event_poll(const struct host_event *event, struct pollfd fds[POL
 		return link_poll(event->of, fds);
 	case HOST_SOURCE_SOCKET:
 		return socket_poll(event->of, event->read, event->write, fds);
+	case HOST_SOURCE_SHARED:
+		return shared_poll(event->of, fds);
 	default:
 		return program_poll(event->of, fds);
 	}

@@ -10,6 +10,7 @@
 struct addrinfo;
 struct host_link;
 struct host_program;
+struct host_shared;
 struct host_socket;
 struct sockaddr_un;
 
@@ -37,12 +38,14 @@ bool file_write(int fd, const uint8_t *bytes, uint64_t size, uint64_t offset);
 #define POLL_MAX 2
 unsigned link_poll(const struct host_link *link, struct pollfd fds[POLL_MAX]);
 unsigned program_poll(const struct host_program *program, struct pollfd fds[POLL_MAX]);
+unsigned shared_poll(const struct host_shared *shared, struct pollfd fds[POLL_MAX]);
 unsigned socket_poll(const struct host_socket *socket, bool read, bool write, struct pollfd fds[POLL_MAX]);
 
 /* The address of a Unix socket; false: the path cannot be one. */
 bool local_address(const char *path, struct sockaddr_un *address);
 /* A socket that listens at a path and that only its owner can open; -1 on failure. */
 int local_listen(const char *path, int waiting);
+int socket_descriptor(const struct host_socket *socket);
 /* One that listens at an address of TCP; -1 on failure. */
 int tcp_listen(const struct addrinfo *info, int waiting);
 uint16_t tcp_port(int fd);

@@ -6,7 +6,6 @@
 #include "host/host.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -14,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -407,121 +405,7 @@ unsigned socket_poll(const struct host_socket *socket, bool read, bool write, st
 	return 1;
 }
 
-/* --- memory that is shared
- * ------------------------------------------------------------------------------------- */
-
-struct host_shared {
-	int fd;
-	void *memory;
-	size_t size;
-};
-
-static struct host_shared *shared_map(int fd, uint64_t size)
+int socket_descriptor(const struct host_socket *socket)
 {
-	struct host_shared *shared = malloc(sizeof *shared);
-	int error;
-
-	if (shared) {
-		*shared = (struct host_shared){.fd = fd, .size = size};
-		shared->memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		if (shared->memory != MAP_FAILED)
-			return shared;
-	}
-	error = errno;
-	free(shared);
-	close(fd);
-	errno = error;
-	return NULL;
-}
-
-struct host_shared *host_shared_create(uint64_t size)
-{
-	int fd = memfd_create("skerry-link", MFD_CLOEXEC | MFD_ALLOW_SEALING), error;
-
-	if (fd >= 0 && ftruncate(fd, (off_t)size) == 0 &&
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-		return shared_map(fd, size);
-	error = errno;
-	if (fd >= 0)
-		close(fd);
-	errno = error;
-	return NULL;
-}
-
-void *host_shared_memory(const struct host_shared *shared)
-{
-	return shared->memory;
-}
-
-void host_shared_release(struct host_shared *shared)
-{
-	munmap(shared->memory, shared->size);
-	close(shared->fd);
-	free(shared);
-}
-
-/* A message with room for descriptors. */
-struct carrier {
-	struct iovec bytes;
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-	struct msghdr message;
-};
-
-static void carrier_begin(struct carrier *carrier, const void *bytes, size_t size)
-{
-	*carrier = (struct carrier){.bytes = {.iov_base = (void *)bytes, .iov_len = size}};
-	carrier->message = (struct msghdr){.msg_iov = &carrier->bytes,
-					   .msg_iovlen = 1,
-					   .msg_control = carrier->control,
-					   .msg_controllen = sizeof carrier->control};
-}
-
-bool host_socket_write_shared(struct host_socket *socket, const void *bytes, size_t size,
-			      const struct host_shared *shared)
-{
-	struct carrier carrier;
-	struct cmsghdr *header;
-
-	carrier_begin(&carrier, bytes, size);
-	header = CMSG_FIRSTHDR(&carrier.message);
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &shared->fd, sizeof(int));
-	return sendmsg(socket->fd, &carrier.message, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size;
-}
-
-/* Is it memory of that size, which stays so? Else it is closed. */
-static struct host_shared *shared_take(int fd, uint64_t size)
-{
-	const int seals = F_SEAL_SHRINK | F_SEAL_GROW;
-	struct stat about;
-
-	if (fstat(fd, &about) == 0 && (uint64_t)about.st_size == size &&
-	    (fcntl(fd, F_GET_SEALS) & seals) == seals)
-		return shared_map(fd, size);
-	close(fd);
-	return NULL;
-}
-
-int host_socket_read_shared(struct host_socket *socket, void *buffer, size_t size, uint64_t shared_size,
-			    struct host_shared **shared)
-{
-	struct carrier carrier;
-	struct cmsghdr *header;
-	ssize_t got;
-	int fd;
-
-	*shared = NULL;
-	carrier_begin(&carrier, buffer, size);
-	got = recvmsg(socket->fd, &carrier.message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	if (got <= 0)
-		return got < 0 && (errno == EAGAIN || errno == EINTR) ? HOST_INPUT_NONE : HOST_INPUT_END;
-	header = CMSG_FIRSTHDR(&carrier.message); /* there is room for one descriptor only */
-	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-	    header->cmsg_len == CMSG_LEN(sizeof(int))) {
-		memcpy(&fd, CMSG_DATA(header), sizeof fd);
-		*shared = shared_take(fd, shared_size);
-	}
-	return (int)got;
+	return socket->fd;
 }
