@@ -42,6 +42,7 @@ enum {
 
 #define BRIDGE_PROBE_NS  (500 * SESSION_MS)  /* how often exports are looked at */
 #define BRIDGE_CLAIM_NS  (5000 * SESSION_MS) /* how long an export for a third node waits to be claimed */
+#define BRIDGE_ANSWER_NS (5000 * SESSION_MS) /* what a peer's bridge answers itself, it answers sooner */
 #define BRIDGE_RETURN_NS (100 * SESSION_MS)  /* how long a worker may wait to return a capability */
 
 /* The bridge's slots. */
@@ -121,6 +122,7 @@ struct operation {
 	uint8_t state, purpose, peer;
 	uint8_t pending; /* capabilities with a third node */
 	struct dependent dependent;
+	uint64_t since;              /* SENT */
 	struct wire_message message; /* words and name point into this operation if it is not SENT */
 	char name[WIRE_NAME_SIZE];
 	uint64_t words[WIRE_WORDS];
@@ -199,7 +201,7 @@ struct bridge {
 	uint64_t epoch;        /* 0: not told yet */
 	unsigned control_port;
 	uint64_t key, drawn; /* of the secret numbers; how many there were */
-	char line[64]; /* of the control port: one that is not complete */
+	char line[64];       /* of the control port: one that is not complete */
 	unsigned line_size;
 
 	uint64_t now; /* of this round of the loop */
@@ -310,6 +312,9 @@ struct operation *operation_new(struct bridge *, unsigned peer, unsigned queue, 
 void operation_submit(struct bridge *, struct operation *, const uint64_t *words);
 void operation_cap_ready(struct bridge *, struct dependent, struct wire_cap);
 void operations_end(struct bridge *, unsigned peer);
+
+/* Who does not answer what it could answer at once is not worth a session. */
+void operations_probe(struct bridge *);
 void operations_revoke(struct bridge *, unsigned queue); /* that wait in it */
 void queues_run(struct bridge *, unsigned peer);
 void result_in(struct bridge *, unsigned peer, const struct wire_message *);

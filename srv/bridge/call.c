@@ -150,6 +150,7 @@ static bool operation_start(struct bridge *b, struct operation *operation)
 	if (!peer_send(b, operation->peer, &operation->message))
 		return false;
 	operation->state = OPERATION_SENT;
+	operation->since = b->now;
 	peer->outstanding++;
 	b->queues[operation->queue].outstanding++;
 	return true;
@@ -509,4 +510,14 @@ void operations_end(struct bridge *b, unsigned index)
 	}
 	peer->first = TABLE_NONE;
 	peer->outstanding = peer->held = 0;
+}
+
+void operations_probe(struct bridge *b)
+{
+	for (unsigned i = 0; i < BRIDGE_OPERATIONS; i++) {
+		const struct operation *operation = &b->operations[i];
+		if (operation->state == OPERATION_SENT && operation->purpose > PURPOSE_SEND &&
+		    b->now - operation->since > BRIDGE_ANSWER_NS)
+			peer_blame(b, operation->peer, WIRE_REASON_UNANSWERED);
+	}
 }

@@ -63,13 +63,13 @@ static void ports_input(struct bridge *b)
 		peer_input(b, i);
 }
 
-/* Is there something that a CNode_Revoke might end? */
-static bool has_exports(const struct bridge *b)
+/* Is there something that a CNode_Revoke might end, or that a peer has to answer? */
+static bool is_probing(const struct bridge *b)
 {
 	unsigned count = b->name_count;
 
 	for (unsigned i = 0; i < b->peer_count; i++)
-		count += b->exports.count[i];
+		count += b->exports.count[i] + b->peers[i].outstanding;
 	return count != 0;
 }
 
@@ -83,8 +83,10 @@ static void clock_tick(struct bridge *b)
 			peer_events(b, i, NULL);
 		}
 	}
-	if (b->probe_at <= b->now)
+	if (b->probe_at <= b->now) {
 		exports_probe(b);
+		operations_probe(b);
+	}
 	if (!b->open)
 		workers_expire(b);
 }
@@ -111,8 +113,8 @@ static void alarm_set(struct bridge *b)
 		at = deadline < at ? deadline : at;
 	}
 	if (b->probe_at <= b->now)
-		b->probe_at = has_exports(b) ? b->now + BRIDGE_PROBE_NS : UINT64_MAX;
-	else if (b->probe_at == UINT64_MAX && has_exports(b))
+		b->probe_at = is_probing(b) ? b->now + BRIDGE_PROBE_NS : UINT64_MAX;
+	else if (b->probe_at == UINT64_MAX && is_probing(b))
 		b->probe_at = b->now + BRIDGE_PROBE_NS;
 	at = b->probe_at < at ? b->probe_at : at;
 	if (at >= b->alarm_at)

@@ -285,17 +285,16 @@ static void give_in(struct bridge *b, struct worker *worker, const char *node)
 		worker_refuse(b, worker, OUTCOME_REVOKED);
 		return;
 	}
+	uint64_t ticket = bridge_random(b) | 1;
 	if (third != NAMES_NOBODY && peer_is_up(b, (unsigned)third))
-		number = export_add(&b->exports, (unsigned)third, export->object);
+		number = export_give(&b->exports, (unsigned)third, export->object, ticket,
+				     b->now + BRIDGE_CLAIM_NS);
 	if (!number) {
 		worker_refuse(b, worker, OUTCOME_NOT_DELIVERED);
 		return;
 	}
-	struct export *given = &b->exports.places[table_place(number)];
 	slot_copy(SLOT_EXPORT + table_place(number), SLOT_EXPORT + export_place(&b->exports, export));
-	given->ticket = bridge_random(b) | 1;
-	given->ticket_until = b->now + BRIDGE_CLAIM_NS;
-	worker_answer(b, worker, given->ticket, export->object, number);
+	worker_answer(b, worker, ticket, export->object, number);
 }
 
 /* The second node may have lied about number or ticket: that is not held against the third. */

@@ -38,6 +38,29 @@ enum table_look export_look(struct exports *exports, unsigned peer, uint32_t num
 	return export->peer == peer && !export->ticket ? TABLE_LIVE : TABLE_NEVER;
 }
 
+uint32_t export_give(struct exports *exports, unsigned peer, unsigned object, uint64_t ticket, uint64_t until)
+{
+	uint32_t number;
+
+	if (exports->unclaimed[peer] * 4 >= exports->limit[peer])
+		return 0;
+	number = export_add(exports, peer, object);
+	if (number) {
+		struct export *export = &exports->places[table_place(number)];
+		export->ticket = ticket;
+		export->ticket_until = until;
+		exports->unclaimed[peer]++;
+	}
+	return number;
+}
+
+static void no_ticket(struct exports *exports, struct export *export)
+{
+	if (export->ticket)
+		exports->unclaimed[export->peer]--;
+	export->ticket = 0;
+}
+
 struct export *export_claim(struct exports *exports, unsigned peer, uint32_t number, uint64_t ticket)
 {
 	struct export *export = &exports->places[table_place(number)];
@@ -45,7 +68,7 @@ struct export *export_claim(struct exports *exports, unsigned peer, uint32_t num
 	if (!export->references || number != export_number(exports, export) || export->peer != peer ||
 	    export->revoked || !export->ticket || export->ticket != ticket)
 		return NULL;
-	export->ticket = 0;
+	no_ticket(exports, export);
 	return export;
 }
 
@@ -53,6 +76,7 @@ void export_remove(struct exports *exports, struct export *export)
 {
 	uint16_t place = (uint16_t)export_place(exports, export);
 
+	no_ticket(exports, export);
 	exports->count[export->peer]--;
 	export->references = 0;
 	if (export->use == TABLE_LAST_USE)

@@ -48,7 +48,8 @@ struct export
 struct exports {
 	uint16_t first_free, last_free;
 	uint16_t count[TABLE_PEERS];
-	uint16_t limit[TABLE_PEERS]; /* what the peer takes, and not more than its share */
+	uint16_t limit[TABLE_PEERS];     /* what the peer takes, and not more than its share */
+	uint16_t unclaimed[TABLE_PEERS]; /* of these, given by other nodes: a quarter at most */
 	struct export places[TABLE_PLACES];
 };
 
@@ -59,6 +60,9 @@ uint32_t export_add(struct exports *, unsigned peer, unsigned object);
 
 /* Sets *found if it is live. What the peer has not claimed yet is not its own. */
 enum table_look export_look(struct exports *, unsigned peer, uint32_t number, struct export **found);
+
+/* The same for what another peer gives to that one, who has to claim it by the ticket, which is not 0. */
+uint32_t export_give(struct exports *, unsigned peer, unsigned object, uint64_t ticket, uint64_t until);
 
 /* The peer claims what another node had given to it, once. Null: there is no such thing, or it has another
  * ticket. */

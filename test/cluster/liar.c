@@ -297,6 +297,15 @@ static void results(void)
 		.caps = {{.kind = WIRE_YOURS, .object = WIRE_ENDPOINT, .number = 1u << 20}}});
 	ended("an answer with an invented capability", WIRE_REASON_BAD_EXPORT);
 	check("whose caller is told", client.done && peer_label(&client) == CLUSTER_LABEL);
+	connect();
+	say((struct wire_message){.kind = WIRE_NAMED, .stamp = 9, .name = "fake"});
+	log_clear();
+	peer_run(&client, lookup, (void *)sk_slot_new());
+	wait(4500);
+	check("no answer for a while", seen.up);
+	wait(1500);
+	ended("no answer", WIRE_REASON_UNANSWERED);
+	equal_text("and who asked is told, again", run_log, "2");
 	sk_thread_delete(&client.thread);
 }
 

@@ -81,9 +81,8 @@ static void test_limits(void)
 /* Until it is claimed, by the right one with the right ticket, it is nobody's. */
 static void test_claims(void)
 {
-	uint32_t number = export_add(&exports, 1, 1), plain = export_add(&exports, 1, 1);
+	uint32_t number = export_give(&exports, 1, 1, 99, 0), plain = export_add(&exports, 1, 1);
 
-	export_of(number)->ticket = 99;
 	expect(look(1, number) == TABLE_NEVER, "it is there before it is claimed");
 	expect(!export_claim(&exports, 1, number, 98) && !export_claim(&exports, 1, number, 0),
 	       "by another ticket");
@@ -93,10 +92,29 @@ static void test_claims(void)
 	expect(export_claim(&exports, 1, number, 99) == export_of(number), "it cannot be claimed");
 	expect(look(1, number) == TABLE_LIVE, "it is not there after it is claimed");
 	expect(!export_claim(&exports, 1, number, 99), "it was claimed twice");
-	number = export_add(&exports, 1, 1);
-	export_of(number)->ticket = 7;
+	number = export_give(&exports, 1, 1, 7, 0);
 	export_of(number)->revoked = true;
 	expect(!export_claim(&exports, 1, number, 7), "it was claimed after it was revoked");
+}
+
+/* What others give to a peer leaves room for its own. */
+static void test_unclaimed(void)
+{
+	uint32_t number = 0, last, count = 0;
+
+	while ((last = export_give(&exports, 1, 1, 5, 0))) {
+		number = last;
+		count++;
+	}
+	expect(count == 125, "not a quarter");
+	expect(export_add(&exports, 1, 1) != 0, "there is no room for others");
+	expect(export_claim(&exports, 1, number, 5) && export_give(&exports, 1, 1, 5, 0),
+	       "claimed, it still counts");
+	expect(!export_give(&exports, 1, 1, 5, 0), "claimed, it counts twice");
+	export_remove(&exports, export_of(number));
+	expect(!export_give(&exports, 1, 1, 5, 0), "a claimed one that is gone counts again");
+	export_remove(&exports, export_of(number - 1));
+	expect(export_give(&exports, 1, 1, 5, 0), "one that is gone still counts");
 }
 
 static void test_imports(void)
@@ -185,9 +203,9 @@ int main(void)
 		const char *name;
 		void (*run)(void);
 	} tests[] = {
-		{"exports", test_exports}, {"numbers", test_numbers}, {"limits", test_limits},
-		{"claims", test_claims},   {"imports", test_imports}, {"names", test_names},
-		{"stamps", test_stamps},   {"full", test_full},
+		{"exports", test_exports}, {"numbers", test_numbers},     {"limits", test_limits},
+		{"claims", test_claims},   {"unclaimed", test_unclaimed}, {"imports", test_imports},
+		{"names", test_names},     {"stamps", test_stamps},       {"full", test_full},
 	};
 	bool all_good = true;
 
