@@ -78,10 +78,10 @@ test-fuzz-corpus: $(foreach r,$(FUZZ_RUNS),$(HUNT)/$(firstword $(subst =, ,$(r))
 	@test/fuzz/replay $(HUNT) $(FUZZ_RUNS)
 
 # As long as one likes, all hunters in turn: make hunt MINUTES=… [TARGET=…]
-HUNTERS := $(HUNT_TARGETS) random-calls instructions tiers storms tampering guest
+HUNTERS := $(HUNT_TARGETS) random-calls instructions tiers storms clusters tampering guest
 TARGET  ?= $(HUNTERS)
 hunt-all: $(HUNT_BIN) $(BUILD)/test/fuzz/syscall $(BUILD)/insn/plain/differ $(BUILD)/insn/plain/tiers \
-          $(BUILD)/insn/small/tiers $(BUILD)/test/cluster/storm
+          $(BUILD)/insn/small/tiers $(BUILD)/test/cluster/storm $(BUILD)/test/sim/seeds $(BUILD)/test/sim/load.elf
 	@test/fuzz/hunt $(BUILD) $(or $(MINUTES),10) $(HUNT_SEED) $(TARGET)
 
 .PHONY: test-fuzz-corpus hunt-all

@@ -442,7 +442,7 @@ int main(int argc, char **argv)
 			sim_faults_random(seed, nodes, QUIET_NS / 4 * 5, faults, random);
 		bad += !test(seed, faults, random ? random : given, argv[1]);
 	}
-	if (!bad)
+	if (!bad && count)
 		printf("ok sim-seeds-%" PRIu64 "-%" PRIu64 "\n", first, count);
 	printf("# %" PRIu64 " calls, %" PRIu64 " done, %" PRIu64 " unknown, %" PRIu64
 	       " not delivered, %" PRIu64 " revoked; %" PRIu64 " faults, %" PRIu64 " crashes, %" PRIu64
