@@ -170,6 +170,34 @@ static bool code_that_comes_and_goes(struct machine *m)
 	return true;
 }
 
+/* A loop of two blocks, of which the second waits to be compiled because another space has lost it. */
+static bool blocks_that_wait_in_one_space(struct machine *m)
+{
+	uint64_t other = page_new(m), second = map_new(m, CODE + 4096, 1), first = CODE + 64, before;
+	enum vm_stop stop = VM_STOP_BUDGET;
+
+	*pte_of(m, other, CODE + 4096) = second >> 12 << 10 | PTE_ALL;
+	poke(m, first, (const uint32_t[]){ADDI(7, 7, 1), JAL(0, 4028)}, 8);
+	poke(m, CODE + 4096, (const uint32_t[]){ADDI(5, 5, -1), BNE(5, 0, -4036), ECALL}, 12);
+	m->regs.x[5] = 1000;
+	EXPECT("stop", go(m, first, MANY), VM_STOP_ECALL);
+	vm_hart_set_space(m->hart, other, 2);
+	for (unsigned i = 0; i < 40; i++) {
+		m->regs.x[5] = 1;
+		EXPECT("stop", go(m, CODE + 4096, MANY), VM_STOP_ECALL);
+	}
+	vm_flush_page(m->vm, 2, CODE + 4096);
+	vm_hart_set_space(m->hart, m->root, 1);
+	before = m->hart->instret;
+	m->regs.x[5] = 10000;
+	m->regs.pc = first;
+	while (stop == VM_STOP_BUDGET)
+		stop = vm_run(m->hart, &m->regs, 100);
+	EXPECT("stop", stop, VM_STOP_ECALL);
+	EXPECT("instret", m->hart->instret - before, 40000);
+	return true;
+}
+
 /* --- the host's stack --- */
 
 #define STACK_SIZE (UINT64_C(256) << 10)
@@ -223,5 +251,6 @@ const struct vm_case bounds_cases[] = {
 	CASE(longest_blocks),
 	CASE(longest_regions),
 	CASE(code_that_comes_and_goes),
+	CASE(blocks_that_wait_in_one_space),
 	{0},
 };
