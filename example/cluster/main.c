@@ -3,7 +3,7 @@
  *
  *	a   has a counter, which b and c use, each with a capability of its own
  *	b   gives its capability to c, and takes the counter over when a is gone
- *	c   uses what b gave it, and makes a fail
+ *	c   uses what b gave it, reads what b writes into memory that both see, and makes a fail
  *
  * All calls are plain seL4: a capability for another node's endpoint is an endpoint capability.
  */
@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <skerry/check.h>
 #include <skerry/object.h>
+#include <skerry/region.h>
+#include <skerry/vspace.h>
 
 static seL4_CPtr change; /* signalled when members or names change */
 
@@ -59,6 +61,38 @@ static void count_with(seL4_CPtr client)
 		printf("the call: %s\n", outcome_names[cluster_outcome(info)]);
 }
 
+/* --- memory that b and c see ------------------------------------------------------------------------ */
+
+#define NOWHERE (~0ul) /* nodes on different hosts share no memory */
+
+/* Takes a page, whose offset is the same on all nodes. */
+static seL4_Word page_new(void)
+{
+	seL4_Word offset;
+
+	return sk_region() && sk_region_take(SK_PAGE_BYTES, &offset) ? offset : NOWHERE;
+}
+
+/* A signal says that the page has been written. */
+static void page_write(seL4_Word offset, const char *text, seL4_CPtr bell)
+{
+	if (offset != NOWHERE)
+		strcpy(sk_region_map(offset, SK_PAGE_BYTES), text);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	seL4_Signal(bell);
+}
+
+static void page_read(seL4_Word offset, seL4_CPtr bell)
+{
+	seL4_Wait(bell, NULL);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (offset != NOWHERE)
+		printf("in our common memory b wrote \"%s\"\n",
+		       (const char *)sk_region_map(offset, SK_PAGE_BYTES));
+	else
+		printf("b rang, but we have no memory in common\n");
+}
+
 /* --- the nodes ------------------------------------------------------------------------------------ */
 
 static void node_a(void)
@@ -75,8 +109,12 @@ static void node_b(void)
 	count_with(client);
 	count_with(client);
 	printf("I give my capability to c\n");
+	seL4_CPtr mailbox = lookup("mailbox");
+	seL4_Word page = page_new();
 	seL4_SetCap(0, client);
-	seL4_Call(lookup("mailbox"), seL4_MessageInfo_new(0, 0, 1, 0));
+	seL4_SetMR(0, page);
+	seL4_Call(mailbox, seL4_MessageInfo_new(0, 0, 1, 1));
+	page_write(page, "Hello from b", lookup("bell"));
 	while (is_up("a"))
 		seL4_Wait(change, NULL);
 	count_with(client);
@@ -86,14 +124,17 @@ static void node_b(void)
 
 static void node_c(void)
 {
-	seL4_CPtr mailbox = sk_endpoint_new(), gift = sk_slot_new();
+	seL4_CPtr mailbox = sk_endpoint_new(), bell = sk_notification_new(), gift = sk_slot_new();
 
+	sk_must((seL4_Error)cluster_publish("bell", bell));
 	sk_must((seL4_Error)cluster_publish("mailbox", mailbox));
 	seL4_SetCapReceivePath(seL4_CapInitThreadCNode, gift, SK_DEPTH);
 	seL4_MessageInfo_t info = seL4_Recv(mailbox, NULL);
+	seL4_Word page = seL4_GetMR(0);
 	printf("somebody gave me %lu capability\n", seL4_MessageInfo_get_extraCaps(info));
-	count_with(gift);
 	seL4_Reply(seL4_MessageInfo_new(0, 0, 0, 0));
+	count_with(gift);
+	page_read(page, bell);
 
 	seL4_CPtr counter = lookup("counter");
 	count_with(counter_open(counter));
