@@ -96,9 +96,11 @@ static void begin(struct session *s, const struct wire_header *frame, const stru
 	s->peer_credits = hello->credits;
 	s->received = 0;
 	s->gap_told = NO_GAP;
+	s->stashed = 0;
+	s->stash_used = 0;
 	s->unacked = 0;
 	s->ack_at = NEVER;
-	s->ack_wanted = s->ack_gap = s->challenge_wanted = false;
+	s->ack_wanted = s->challenge_wanted = false;
 	s->heard_at = s->clock;
 	s->hello_wanted = true;
 	s->counters.sessions++;
@@ -204,8 +206,27 @@ static void take_bye(struct session *s, const struct wire_header *frame)
 	}
 }
 
+/* A message that came too early, if there is room for it. */
+static void stash_put(struct session *s, const struct wire_header *frame)
+{
+	for (unsigned i = 0; i < s->stashed; i++) {
+		if (s->early[i].seq != frame->seq)
+			continue;
+		s->counters.duplicates++;
+		return;
+	}
+	if (s->stashed == SESSION_STASH || frame->length > sizeof s->stash - s->stash_used)
+		return;
+	s->early[s->stashed].seq = frame->seq;
+	s->early[s->stashed].at = (uint32_t)s->stash_used;
+	s->early[s->stashed].size = frame->length;
+	s->stashed++;
+	memcpy(s->stash + s->stash_used, frame + 1, frame->length);
+	s->stash_used += frame->length;
+}
+
 /* A DATA frame that is not the next one. */
-static void take_out_of_order(struct session *s, int32_t ahead)
+static void take_out_of_order(struct session *s, const struct wire_header *frame, int32_t ahead)
 {
 	s->ack_wanted = true;
 	if (ahead < 0) {
@@ -214,8 +235,38 @@ static void take_out_of_order(struct session *s, int32_t ahead)
 		breach(s, WIRE_REASON_OVERRUN);
 	} else {
 		s->counters.gaps++;
-		s->ack_gap = true;
+		stash_put(s, frame);
 	}
+}
+
+/* The next message. */
+static struct session_event message_event(struct session *s, const void *message, size_t size)
+{
+	s->received++;
+	s->counters.messages_in++;
+	s->unacked += size;
+	if (s->unacked >= SESSION_WINDOW / 4)
+		s->ack_wanted = true;
+	else if (s->ack_at == NEVER)
+		s->ack_at = s->clock + SESSION_ACK_NS;
+	return (struct session_event){.kind = SESSION_MESSAGE, .message = message, .size = size};
+}
+
+/* Is the next message one of those that came too early? Room is made when none is left. */
+static bool stash_take(struct session *s, struct session_event *event)
+{
+	for (unsigned i = 0; i < s->stashed; i++) {
+		if (s->early[i].seq != s->received + 1)
+			continue;
+		*event = message_event(s, s->stash + s->early[i].at, s->early[i].size);
+		s->early[i] = s->early[--s->stashed];
+		if (s->stashed == 0)
+			s->stash_used = 0;
+		else if (s->gap_told != s->received)
+			s->ack_wanted = true; /* there may be another gap */
+		return true;
+	}
+	return false;
 }
 
 /* A frame of this session. True: a message, in `*event`. */
@@ -235,17 +286,10 @@ static bool take_own(struct session *s, const struct wire_header *frame, struct 
 	if (frame->type == WIRE_ACK)
 		return false;
 	if (ahead != 0) {
-		take_out_of_order(s, ahead);
+		take_out_of_order(s, frame, ahead);
 		return false;
 	}
-	s->received++;
-	s->counters.messages_in++;
-	s->unacked += frame->length;
-	if (s->unacked >= SESSION_WINDOW / 4)
-		s->ack_wanted = true;
-	else if (s->ack_at == NEVER)
-		s->ack_at = s->clock + SESSION_ACK_NS;
-	*event = (struct session_event){.kind = SESSION_MESSAGE, .message = frame + 1, .size = frame->length};
+	*event = message_event(s, frame + 1, frame->length);
 	return true;
 }
 
@@ -362,6 +406,8 @@ bool session_next(struct session *s, uint64_t now_ns, struct session_input *inpu
 			*event = (struct session_event){.kind = SESSION_UP};
 			return true;
 		}
+		if (s->live && s->stashed > 0 && stash_take(s, event))
+			return true;
 		frame = input ? next_frame(s, input) : NULL;
 		if (!frame)
 			break;

@@ -19,10 +19,13 @@
 #define SESSION_LEASE_NS (1000 * SESSION_MS) /* unheard for so long, the peer is gone */
 #define SESSION_PING_NS  (250 * SESSION_MS)  /* a sign of life after so much own silence */
 #define SESSION_ACK_NS   (2 * SESSION_MS)    /* an acknowledgement waits so long for a frame to go with */
-#define SESSION_RTO_NS   (30 * SESSION_MS) /* sent again after so long without one, then twice as long, … */
+#define SESSION_RTO_NS                                                                                       \
+	(30 *                                                                                                \
+	 SESSION_MS) /* sent again after so long without one, or two round trips; then twice as long, … */
 #define SESSION_RTO_MAX  (250 * SESSION_MS)
 #define SESSION_HOLD_NS  (1000 * SESSION_MS) /* no new session so long after a peer broke the protocol */
 #define SESSION_STALE_NS (50 * SESSION_MS)   /* the rest of a frame does not come so late any more */
+#define SESSION_STASH    64                  /* messages that came too early, at most */
 #define SESSION_WINDOW   32768               /* bytes of frames that wait for an acknowledgement */
 
 struct session_config {
@@ -43,7 +46,7 @@ struct session_counters {
 	uint64_t messages_in, messages_out;
 	uint64_t skipped;          /* bytes in that belong to no frame */
 	uint64_t strays;           /* frames of no session, or of another one */
-	uint64_t duplicates, gaps; /* DATA frames that came again; that came too early and were dropped */
+	uint64_t duplicates, gaps; /* DATA frames that came again; that came too early */
 	uint64_t resent, blocked;  /* frames sent again; writes refused */
 	uint64_t refused;          /* HELLOs that cannot begin a session */
 };
@@ -97,10 +100,15 @@ struct session {
 	struct wire_bye bye;
 
 	/* Receiving */
-	uint32_t received;                  /* the last seq in order */
-	uint32_t gap_told;                  /* … when a gap was last reported */
-	bool ack_wanted, ack_gap;           /* now; with the flag WIRE_GAP */
-	uint64_t ack_at, heard_at;          /* UINT64_MAX: nothing is to be acknowledged */
+	uint32_t received;         /* the last seq in order */
+	uint32_t gap_told;         /* … when a gap was last reported */
+	bool ack_wanted;           /* now */
+	uint64_t ack_at, heard_at; /* UINT64_MAX: nothing is to be acknowledged */
+	unsigned stashed; /* messages in `stash` that came too early, in any order, and are not due yet */
+	size_t stash_used;
+	struct {
+		uint32_t seq, at, size;
+	} early[SESSION_STASH];
 	size_t unacked;                     /* bytes received since the last acknowledgement */
 	size_t partial_size, partial_taken; /* in `partial`; of these, of a frame that was taken */
 	uint64_t partial_at; /* since when it begins with what may be the beginning of a frame */
@@ -109,15 +117,20 @@ struct session {
 	uint32_t next_seq, acked,
 		sent;        /* of the next frame; of the last acknowledged; of the last ever written */
 	uint32_t cursor_seq; /* of the frame to be written next, at `cursor` */
-	uint32_t gap_seq;    /* sent again from here on, for a reported gap */
+	uint32_t gap_seq;    /* the last acknowledgement with which a gap was reported */
+	bool oldest_wanted;  /* again, for that */
 	size_t head, tail, cursor;
 	size_t wrap; /* where the ring goes on at 0, if `wrapped` */
 	bool wrapped;
 	size_t waiting; /* bytes of all these frames */
 	uint64_t sent_at, resend_at, resend_wait;
+	bool timing; /* how long frame `timed_seq`, first sent at `timed_at`, takes to be acknowledged */
+	uint32_t timed_seq;
+	uint64_t timed_at, round_trip; /* round_trip: smoothed */
 
 	_Alignas(8) uint8_t partial[WIRE_FRAME_MAX]; /* the beginning of a frame */
 	_Alignas(8) uint8_t ring[SESSION_WINDOW];
+	_Alignas(8) uint8_t stash[SESSION_WINDOW];
 };
 _Static_assert(sizeof(struct session) <= 80 << 10, "memory of a session");
 

@@ -25,10 +25,40 @@ void session_send_reset(struct session *s)
 	s->next_seq = s->cursor_seq = 1;
 	s->acked = s->sent = 0;
 	s->gap_seq = NO_GAP;
+	s->oldest_wanted = false;
 	s->waiting = 0;
 	s->resend_at = NEVER;
 	s->resend_wait = SESSION_RTO_NS;
+	s->timing = false;
+	s->round_trip = 0;
 	s->sent_at = s->clock;
+}
+
+/* A frame that had to be sent again makes it longer, never shorter. */
+static void round_trip_begin(struct session *s, uint32_t seq)
+{
+	if (s->timing)
+		return;
+	s->timing = true;
+	s->timed_seq = seq;
+	s->timed_at = s->clock;
+}
+
+static void round_trip_end(struct session *s, uint32_t ack)
+{
+	if (!s->timing || (int32_t)(ack - s->timed_seq) < 0)
+		return;
+	s->timing = false;
+	s->round_trip += ((int64_t)(s->clock - s->timed_at) - (int64_t)s->round_trip) / 4;
+}
+
+static uint64_t first_resend_wait(const struct session *s)
+{
+	uint64_t wait = 2 * s->round_trip;
+
+	if (wait < SESSION_RTO_NS)
+		return SESSION_RTO_NS;
+	return wait < SESSION_RTO_MAX ? wait : SESSION_RTO_MAX;
 }
 
 void session_send_again(struct session *s)
@@ -93,14 +123,14 @@ static bool send_hello(struct session *s, uint32_t to, uint32_t from)
 static void put_ack(struct session *s, struct wire_header *frame)
 {
 	frame->ack = s->received;
-	frame->flags = s->ack_gap && s->gap_told != s->received ? WIRE_GAP : 0;
+	frame->flags = s->stashed > 0 && s->gap_told != s->received ? WIRE_GAP : 0;
 }
 
 static void ack_is_sent(struct session *s)
 {
-	if (s->ack_gap)
+	if (s->stashed > 0)
 		s->gap_told = s->received;
-	s->ack_wanted = s->ack_gap = false;
+	s->ack_wanted = false;
 	s->ack_at = NEVER;
 	s->unacked = 0;
 }
@@ -116,6 +146,20 @@ static bool send_ack(struct session *s)
 	return true;
 }
 
+/* The oldest frame, again. */
+static bool send_oldest(struct session *s)
+{
+	struct wire_header *frame = frame_at(s, &s->head);
+
+	put_ack(s, frame);
+	if (!write_frame(s, frame))
+		return false;
+	ack_is_sent(s);
+	s->oldest_wanted = false;
+	s->counters.resent++;
+	return true;
+}
+
 /* The frame at the cursor. */
 static bool send_data(struct session *s)
 {
@@ -125,10 +169,12 @@ static bool send_data(struct session *s)
 	if (!write_frame(s, frame))
 		return false;
 	ack_is_sent(s);
-	if ((int32_t)(s->cursor_seq - s->sent) > 0)
+	if ((int32_t)(s->cursor_seq - s->sent) > 0) {
 		s->sent = s->cursor_seq;
-	else
+		round_trip_begin(s, s->sent);
+	} else {
 		s->counters.resent++;
+	}
 	s->cursor += frame_size(frame);
 	s->cursor_seq++;
 	if (s->resend_at == NEVER)
@@ -152,6 +198,8 @@ static bool send_one(struct session *s)
 	}
 	if (!s->live)
 		return false;
+	if (s->oldest_wanted)
+		return send_oldest(s);
 	if (s->cursor_seq != s->next_seq)
 		return send_data(s);
 	return s->ack_wanted && send_ack(s);
@@ -202,12 +250,14 @@ bool session_take_ack(struct session *s, uint32_t ack, bool gap)
 	if ((int32_t)(s->cursor_seq - s->acked) <= 0)
 		session_send_again(s);
 	if (more > 0) {
-		s->resend_wait = SESSION_RTO_NS;
+		s->oldest_wanted = false;
+		round_trip_end(s, ack);
+		s->resend_wait = first_resend_wait(s);
 		s->resend_at = s->acked == s->sent ? NEVER : s->clock + s->resend_wait;
 	}
 	if (gap && s->gap_seq != ack && s->acked != s->sent) {
 		s->gap_seq = ack;
-		session_send_again(s);
+		s->oldest_wanted = true;
 	}
 	return true;
 }

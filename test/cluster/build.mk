@@ -27,7 +27,7 @@ $(SESSION_TESTS): $(BUILD)/test/cluster/%: $(BUILD)/host/test/cluster/%.o $(BUIL
 	$(CC) $(LDFLAGS) -o $@ $^
 
 # Seeds of bad weather: the first, how many.
-STORM ?= 1 2000
+STORM ?= 1 4000
 
 session-programs: $(SESSION_TESTS)
 
