@@ -17,6 +17,7 @@
 #define DEFAULT_END_NS   60000000000ull
 #define DEFAULT_DELAY_NS 50000u
 #define DEFAULT_RAM_SIZE (64 * MIB)
+#define REGION_SIZE      (64 * MIB)
 #define SLICE_NS         10000000ull   /* between two looks at signals */
 #define ANSWER_NS        1000000000ull /* for the answers to --status */
 #define FAULTS_MAX       512
@@ -58,6 +59,7 @@ void help_cluster_sim(void)
 	       "  -m, --memory SIZE      RAM of each node, such as 64M [64M, or what the image was made "
 	       "for]\n"
 	       "      --abi PROFILE      as of skerry run\n"
+	       "      --region SIZE          the memory that all nodes share, 4K to 1G [64M]\n"
 	       "      --virtio legacy|modern\n"
 	       "      --tier auto|interp|jit\n"
 	       "      --status           at the end, ask each node's bridge for its status\n"
@@ -107,28 +109,6 @@ static bool delay_parse(const char *text, struct sim_config *config)
 	return true;
 }
 
-static bool memory_parse(const char *text, uint64_t *size)
-{
-	char *end;
-
-	*size = strtoull(text, &end, 10) * MIB;
-	if (*end == 'G')
-		*size *= 1024;
-	if (*end == 'M' || *end == 'G')
-		end++;
-	return (!*end && *size >= RAM_MIN && *size <= RAM_MAX && *size % RAM_STEP == 0) ||
-	       mistake("--memory", text, "a node has 16M to 64G, in steps of 2M");
-}
-
-static bool choose(const char *option, const char *text, const char *const *words, unsigned count,
-		   unsigned *which)
-{
-	for (*which = 0; *which < count; ++*which)
-		if (strcmp(text, words[*which]) == 0)
-			return true;
-	return mistake(option, text, "no such choice");
-}
-
 enum {
 	OPT_NODES = 256,
 	OPT_SEED,
@@ -138,6 +118,7 @@ enum {
 	OPT_ABI,
 	OPT_VIRTIO,
 	OPT_TIER,
+	OPT_REGION,
 	OPT_STATUS,
 	OPT_STATS,
 	OPT_KIND
@@ -154,6 +135,7 @@ static const struct option *long_options(void)
 		{"abi", required_argument, NULL, OPT_ABI},
 		{"virtio", required_argument, NULL, OPT_VIRTIO},
 		{"tier", required_argument, NULL, OPT_TIER},
+		{"region", required_argument, NULL, OPT_REGION},
 		{"memory", required_argument, NULL, 'm'},
 		{"status", no_argument, NULL, OPT_STATUS},
 		{"stats", no_argument, NULL, OPT_STATS},
@@ -190,11 +172,8 @@ static bool fault_parse(struct simulation *simulation, enum sim_kind kind, const
 
 static bool option_parse(struct simulation *simulation, int option, char *text)
 {
-	static const char *const tiers[] = {"auto", "interp", "jit"}, *const versions[] = {"legacy",
-											   "modern"};
 	struct sim_config *config = &simulation->config;
 	uint64_t value;
-	unsigned which;
 
 	switch (option) {
 	case OPT_NODES:
@@ -212,18 +191,13 @@ static bool option_parse(struct simulation *simulation, int option, char *text)
 		simulation->random_faults = (unsigned)value;
 		return true;
 	case OPT_ABI:
-		config->node.profile = text;
-		return true;
+		return abi_parse(text, &config->node.profile);
 	case OPT_VIRTIO:
-		if (!choose("--virtio", text, versions, 2, &which))
-			return false;
-		config->node.board.virtio_modern = which == 1;
-		return true;
+		return choice_parse("--virtio", text, "legacy", "modern", &config->node.board.virtio_modern);
 	case OPT_TIER:
-		if (!choose("--tier", text, tiers, 3, &which))
-			return false;
-		config->node.tier = (enum vm_tier)which;
-		return true;
+		return tier_parse(text, &config->node.tier);
+	case OPT_REGION:
+		return region_size_parse(text, &config->region_size);
 	case OPT_STATUS:
 		simulation->status = true;
 		return true;
@@ -464,7 +438,9 @@ int command_cluster_sim(int argc, char **argv)
 		.seed = 1,
 		.delay = DEFAULT_DELAY_NS,
 		.jitter = DEFAULT_DELAY_NS,
+		.region_size = REGION_SIZE,
 	};
+	options_of("cluster sim");
 	if (!parse(argc, argv, &simulation, &status))
 		return status;
 	status = STATUS_NO_BOOT;

@@ -102,6 +102,11 @@ static bool mistake(const char *format, ...)
 	return false;
 }
 
+void options_of(const char *name)
+{
+	command = name;
+}
+
 /* A decimal number and the rest of the text behind it. */
 static bool number_parse(const char *text, uint64_t *value, const char **rest)
 {
@@ -154,6 +159,16 @@ static bool size_parse(const char *option, const char *text, const struct size_r
 		return true;
 	}
 	return mistake("%s %s: unknown unit '%s'; write it as %s", option, text, rest, range->example);
+}
+
+bool memory_parse(const char *text, uint64_t *size)
+{
+	return size_parse("-m", text, &memory_range, size);
+}
+
+bool region_size_parse(const char *text, uint64_t *size)
+{
+	return size_parse("--region", text, &region_range, size);
 }
 
 #define TIMEOUT_MAX_NS 1000000000000000000 /* 277777 hours and some */
@@ -263,8 +278,7 @@ static bool range_parse(const char *option, const char *text, unsigned low, unsi
 	return true;
 }
 
-/* One of two words. */
-static bool choice_parse(const char *option, const char *text, const char *no, const char *yes, bool *value)
+bool choice_parse(const char *option, const char *text, const char *no, const char *yes, bool *value)
 {
 	*value = strcmp(text, yes) == 0;
 	if (*value || strcmp(text, no) == 0)
@@ -286,7 +300,7 @@ static bool text_add(const char *option, const char *text, const char ***list, u
 	return true;
 }
 
-static bool abi_parse(const char *text, const char **abi)
+bool abi_parse(const char *text, const char **abi)
 {
 	char names[256] = "";
 	size_t used = 0;
@@ -388,20 +402,19 @@ static bool region_parse(char *text, struct run_options *options)
 	options->region = text;
 	options->region_share = (unsigned)share;
 	options->region_shares = (unsigned)shares;
-	return size_parse("--region", size, &region_range, &options->region_size) &&
+	return region_size_parse(size, &options->region_size) &&
 	       (shares <= options->region_size / REGION_STEP ||
 		mistake("--region %s=%s: there are more shares than pages of 4 KiB", text, size));
 }
 
-static bool tier_parse(const char *text, struct run_options *options)
+bool tier_parse(const char *text, enum vm_tier *tier)
 {
 	static const char *const names[] = {"auto", "interp", "jit"};
 	unsigned i = 0;
 
 	while (i < 3 && strcmp(text, names[i]) != 0)
 		i++;
-	options->tier = (enum vm_tier)i;
-	options->tier_given = true;
+	*tier = (enum vm_tier)i;
 	return i < 3 || mistake("--tier %s: choose auto, interp or jit", text);
 }
 
@@ -409,7 +422,7 @@ static bool option_parse(int option, char *text, struct run_options *options)
 {
 	switch (option) {
 	case 'm':
-		return size_parse("-m", text, &memory_range, &options->ram_size);
+		return memory_parse(text, &options->ram_size);
 	case 'v':
 		options->verbose = true;
 		return true;
@@ -461,7 +474,8 @@ static bool option_parse(int option, char *text, struct run_options *options)
 		options->record = text;
 		return true;
 	case OPT_TIER:
-		return tier_parse(text, options);
+		options->tier_given = true;
+		return tier_parse(text, &options->tier);
 	case OPT_CODE_CACHE:
 		options->code_cache = text;
 		return true;

@@ -103,6 +103,16 @@ void help_doctor(void);
 bool time_parse(const char *text, uint64_t *ns);
 const char *time_text(uint64_t ns, char text[32]);
 
+/* Values of options that several commands have; false after a line that says what is wrong. */
+bool memory_parse(const char *text, uint64_t *size);
+bool region_size_parse(const char *text, uint64_t *size);
+bool abi_parse(const char *text, const char **abi);
+bool tier_parse(const char *text, enum vm_tier *tier);
+/* One of two words. */
+bool choice_parse(const char *option, const char *text, const char *no, const char *yes, bool *value);
+/* Whose help these lines point to, instead of that of `skerry run`. */
+void options_of(const char *command);
+
 /* Prints one line "skerry: …" to standard error. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

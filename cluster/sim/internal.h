@@ -65,3 +65,56 @@ const struct sim_fault *sim_fault_on(const struct sim_config *config, enum sim_k
 /* Between these two nodes, in this direction. */
 bool sim_pair_fault_on(const struct sim_config *config, enum sim_kind kind, uint64_t time, unsigned from,
 		       unsigned to);
+
+/* --- nodes (member.c) -------------------------------------------------------------------------------- */
+
+#define PAGE_BYTES 4096
+
+/* What has come by a port and does not fit into the guest's buffers yet. */
+struct held {
+	struct piece *first, **last;
+	size_t bytes;
+};
+
+struct member {
+	struct sim *sim;
+	unsigned index;
+	struct node *node; /* NULL: it has crashed */
+	uint64_t begin;    /* cluster time at which its own is 0 */
+	unsigned boots;
+	bool idle; /* until: */
+	uint64_t until;
+	bool halted;
+	int status;
+	struct held held[BOARD_PORTS];
+	bool open[BOARD_PORTS]; /* the ports' ends outside */
+	char name[BOARD_PORTS][16];
+};
+
+struct sim {
+	struct sim_config config;
+	struct network network;
+	void *region;
+	uint64_t now;
+	uint64_t fault; /* when the next one begins or ends */
+	struct member member[SIM_NODES];
+};
+
+/* Tells of something, if anybody listens. */
+void sim_event(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+uint64_t member_time(const struct member *member); /* in the cluster's time; it may be behind that */
+/* Port 0 is for control; the others are those of the other nodes, in order. */
+unsigned member_port(const struct member *member, unsigned peer);
+unsigned member_peer(const struct member *member, unsigned port);
+
+bool member_boot(struct member *member, char *error, size_t error_size);
+void member_shut_down(struct member *member);
+/* What was under way when nobody was there to take it is gone. */
+void member_drop_past(struct member *member);
+/* The outer end of a port. */
+void member_set_open(struct member *member, unsigned port, bool open);
+/* Takes the piece that comes next. */
+void member_deliver(struct member *member);
+/* Gives the guest what it takes of what has come. */
+void member_feed(struct member *member);

@@ -1,292 +1,15 @@
 /*
- * The simulator's nodes and its clock. Time goes in rounds that are no longer than the least delay of a link,
- * so what a node sends in a round arrives after it, and nodes can be run one after the other. A round begins
+ * The simulated cluster's clock. Time goes in rounds that are no longer than the least delay of a link, so
+ * what a node sends in a round arrives after it, and nodes can be run one after the other. A round begins
  * when something is to happen; nodes that are idle are not touched.
  */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cluster/sim/internal.h"
-
-#define RTC_BASE_NS 1767225600000000000ull /* as `skerry run` has it in virtual time */
-#define HELD_MAX    (1u << 18)             /* bytes that wait for the guest, for each port */
-
-/* What has come by a port and does not fit into the guest's buffers yet. */
-struct held {
-	struct piece *first, **last;
-	size_t bytes;
-};
-
-struct member {
-	struct sim *sim;
-	unsigned index;
-	struct node *node; /* NULL: it has crashed */
-	uint64_t begin;    /* cluster time at which its own is 0 */
-	unsigned boots;
-	bool idle; /* until: */
-	uint64_t until;
-	bool halted;
-	int status;
-	struct held held[BOARD_PORTS];
-	bool open[BOARD_PORTS]; /* the ports' ends outside */
-	char name[BOARD_PORTS][16];
-};
-
-struct sim {
-	struct sim_config config;
-	struct network network;
-	uint64_t now;
-	uint64_t fault; /* when the next one begins or ends */
-	struct member member[SIM_NODES];
-};
-
-/* --- time and ports ------------------------------------------------------------------------------------ */
-
-static uint64_t local_time(const struct member *member)
-{
-	return member->begin + node_time(member->node);
-}
-
-/* Port 0 is for control; the others are those of the other nodes, in order. */
-static unsigned port_of(const struct member *member, unsigned peer)
-{
-	return peer < member->index ? peer + 1 : peer;
-}
-
-static unsigned peer_of(const struct member *member, unsigned port)
-{
-	return port <= member->index ? port - 1 : port;
-}
-
-static void event(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void event(struct sim *sim, const char *format, ...)
-{
-	char line[128];
-	va_list args;
-
-	if (!sim->config.event)
-		return;
-	va_start(args, format);
-	vsnprintf(line, sizeof line, format, args);
-	va_end(args);
-	sim->config.event(sim->config.context, sim->now, line);
-}
-
-static void output(void *context, unsigned console, const void *bytes, size_t size)
-{
-	struct member *member = context;
-	const struct sim_config *config = &member->sim->config;
-
-	(void)console;
-	if (config->output)
-		config->output(config->context, member->index, bytes, size);
-}
-
-static void report(void *context, const struct node_thread *thread, const char *line)
-{
-	struct member *member = context;
-	const struct sim_config *config = &member->sim->config;
-
-	if (config->report)
-		config->report(config->context, member->index, thread, line);
-}
-
-static bool port_send(void *context, unsigned port, const void *bytes, size_t size)
-{
-	struct member *member = context;
-	struct sim *sim = member->sim;
-
-	if (port == 0) {
-		if (sim->config.control)
-			sim->config.control(sim->config.context, member->index, bytes, size);
-		return true;
-	}
-	network_send(&sim->network, local_time(member), member->index, peer_of(member, port), bytes, size);
-	return true;
-}
-
-/* --- what has come ------------------------------------------------------------------------------------- */
-
-static void held_drop(struct held *held)
-{
-	while (held->first) {
-		struct piece *piece = held->first;
-
-		held->first = piece->next;
-		free(piece);
-	}
-	held->last = &held->first;
-	held->bytes = 0;
-}
-
-static void hold(struct member *member, unsigned port, struct piece *piece)
-{
-	struct held *held = &member->held[port];
-
-	if (held->bytes + piece->size > HELD_MAX) {
-		member->sim->network.stats.overflow++;
-		free(piece);
-		return;
-	}
-	piece->next = NULL;
-	*held->last = piece;
-	held->last = &piece->next;
-	held->bytes += piece->size;
-}
-
-/* Gives the guest what it takes. */
-static void feed(struct member *member, unsigned port)
-{
-	struct held *held = &member->held[port];
-	struct board *board = node_board(member->node);
-
-	while (held->first) {
-		struct piece *piece = held->first;
-		size_t part = board_port_input(board, port, piece->bytes + piece->taken,
-					       piece->size - piece->taken);
-
-		member->idle &= part == 0;
-		piece->taken += part;
-		held->bytes -= part;
-		if (piece->taken < piece->size)
-			return;
-		held->first = piece->next;
-		if (!held->first)
-			held->last = &held->first;
-		free(piece);
-	}
-}
-
-static void feed_all(struct member *member)
-{
-	for (unsigned port = 0; port < member->sim->config.nodes; port++)
-		if (member->held[port].first)
-			feed(member, port);
-}
-
-/* One piece that is due. */
-static void deliver(struct member *member)
-{
-	struct sim *sim = member->sim;
-	struct piece *piece = network_take(&sim->network, member->index);
-	unsigned port = port_of(member, piece->from);
-
-	if (!member->open[port] || network_blocked(&sim->network, piece->time, piece->from, member->index)) {
-		sim->network.stats.blocked++;
-		free(piece);
-		return;
-	}
-	if (sim->config.passed)
-		sim->config.passed(sim->config.context, piece->time, piece->from, member->index);
-	sim->network.stats.delivered++;
-	sim->network.stats.bytes += piece->size;
-	hold(member, port, piece);
-	feed(member, port);
-}
-
-static void set_open(struct member *member, unsigned port, bool open)
-{
-	if (!member->node || member->open[port] == open)
-		return;
-	member->open[port] = open;
-	if (!open)
-		held_drop(&member->held[port]);
-	node_skip_to(member->node, member->sim->now - member->begin);
-	board_port_set_open(node_board(member->node), port, open);
-	member->idle = false;
-	if (port > 0 && member->sim->now > 0)
-		event(member->sim, "%s: the link to %s is %s", sim_node_name(member->index),
-		      sim_node_name(peer_of(member, port)), open ? "open" : "closed");
-}
-
-/* --- nodes that come and go ------------------------------------------------------------------------------
- */
-
-void sim_tell(struct sim *sim, unsigned node, const char *text)
-{
-	struct member *member = &sim->member[node];
-	size_t size = strlen(text);
-	struct piece *piece = malloc(sizeof *piece + size);
-
-	if (!piece)
-		sim->network.failed = true;
-	if (!piece || !member->node || member->halted) {
-		free(piece);
-		return;
-	}
-	*piece = (struct piece){.size = size};
-	memcpy(piece->bytes, text, size);
-	hold(member, 0, piece);
-	node_skip_to(member->node, sim->now - member->begin);
-	feed(member, 0);
-}
-
-bool sim_type(struct sim *sim, unsigned node, char letter)
-{
-	struct member *member = &sim->member[node];
-
-	if (!member->node || member->halted)
-		return false;
-	node_skip_to(member->node, sim->now - member->begin);
-	member->idle = false;
-	return board_input(node_board(member->node), 0, &letter, 1) == 1;
-}
-
-static bool boot(struct member *member, char *error, size_t error_size)
-{
-	struct sim *sim = member->sim;
-	struct node_config config = sim->config.node;
-	char line[64];
-
-	config.real_time = false;
-	config.board = (struct board_config){
-		.context = member,
-		.output = output,
-		.rtc_base_ns = RTC_BASE_NS + sim->now,
-		.virtio_console = true,
-		.virtio_modern = sim->config.node.board.virtio_modern,
-		.ports = sim->config.nodes,
-		.port_send = port_send,
-	};
-	for (unsigned port = 0; port < sim->config.nodes; port++)
-		config.board.port_name[port] = member->name[port];
-	member->node = node_create(&config, error, error_size);
-	if (!member->node)
-		return false;
-	node_set_report(member->node, report, member);
-	member->begin = sim->now;
-	member->boots++;
-	member->idle = member->halted = false;
-	set_open(member, 0, true);
-	snprintf(line, sizeof line, "boot %016" PRIx64 "\n",
-		 sim_stream(sim->config.seed, 2000 + member->index + member->boots * SIM_NODES));
-	sim_tell(sim, member->index, line);
-	return true;
-}
-
-static void shut_down(struct member *member)
-{
-	node_destroy(member->node);
-	member->node = NULL;
-	memset(member->open, 0, sizeof member->open);
-	for (unsigned port = 0; port < BOARD_PORTS; port++)
-		held_drop(&member->held[port]);
-}
-
-/* What was under way when nobody was there to take it. */
-static void drop_past(struct member *member)
-{
-	struct network *network = &member->sim->network;
-
-	while (network_next(network, member->index) <= member->sim->now) {
-		free(network_take(network, member->index));
-		network->stats.blocked++;
-	}
-}
+#include "host/host.h"
 
 /* --- faults ----------------------------------------------------------------------------------------------
  */
@@ -317,7 +40,7 @@ static void close_to(struct sim *sim, unsigned peer)
 {
 	for (unsigned node = 0; node < sim->config.nodes; node++)
 		if (node != peer)
-			set_open(&sim->member[node], port_of(&sim->member[node], peer), false);
+			member_set_open(&sim->member[node], member_port(&sim->member[node], peer), false);
 }
 
 static bool come_and_go(struct sim *sim)
@@ -328,14 +51,14 @@ static bool come_and_go(struct sim *sim)
 		struct member *member = &sim->member[node];
 
 		if (is_down(sim, node) && member->node && !member->halted) {
-			event(sim, "%s crashes", sim_node_name(node));
+			sim_event(sim, "%s crashes", sim_node_name(node));
 			sim->network.stats.crashes++;
-			shut_down(member);
+			member_shut_down(member);
 		} else if (!is_down(sim, node) && !member->node) {
-			event(sim, "%s boots", sim_node_name(node));
-			drop_past(member);
+			sim_event(sim, "%s boots", sim_node_name(node));
+			member_drop_past(member);
 			close_to(sim, node);
-			if (!boot(member, error, sizeof error))
+			if (!member_boot(member, error, sizeof error))
 				return false;
 		}
 	}
@@ -354,8 +77,8 @@ static void jump_clocks(struct sim *sim)
 
 			if (!(fault->a >> node & 1) || !member->node)
 				continue;
-			event(sim, "%s: the clock jumps by %" PRId64 " ns", sim_node_name(node),
-			      fault->shift);
+			sim_event(sim, "%s: the clock jumps by %" PRId64 " ns", sim_node_name(node),
+				  fault->shift);
 			node_skip_to(member->node, sim->now - member->begin);
 			board_shift_clock(node_board(member->node), fault->shift);
 			member->idle = false;
@@ -371,8 +94,8 @@ static bool apply_faults(struct sim *sim)
 	for (unsigned node = 0; node < sim->config.nodes; node++)
 		for (unsigned peer = 0; peer < sim->config.nodes; peer++)
 			if (peer != node)
-				set_open(&sim->member[node], port_of(&sim->member[node], peer),
-					 wants_open(sim, node, peer));
+				member_set_open(&sim->member[node], member_port(&sim->member[node], peer),
+						wants_open(sim, node, peer));
 	jump_clocks(sim);
 	return true;
 }
@@ -419,14 +142,14 @@ static uint64_t next_of(const struct member *member)
 /* Executes up to `time`, one of `slowness` instructions. */
 static void step(struct member *member, uint64_t time, uint32_t slowness)
 {
-	uint64_t before = local_time(member), budget = (time - before) / slowness, until;
+	uint64_t before = member_time(member), budget = (time - before) / slowness, until;
 
 	switch (node_step(member->node, budget ? budget : 1, &until)) {
 	case NODE_RAN:
 	case NODE_STOPPED:
 		if (slowness > 1)
 			node_skip_to(member->node,
-				     before - member->begin + (local_time(member) - before) * slowness);
+				     before - member->begin + (member_time(member) - before) * slowness);
 		break;
 	case NODE_IDLE:
 		member->idle = true;
@@ -437,7 +160,7 @@ static void step(struct member *member, uint64_t time, uint32_t slowness)
 		member->status = node_exit_status(member->node);
 		break;
 	}
-	feed_all(member);
+	member_feed(member);
 }
 
 /* Runs a node to the end of the round. */
@@ -447,15 +170,15 @@ static void advance(struct member *member, uint64_t end)
 	const struct sim_fault *slow = sim_fault_on(&sim->config, SIM_SLOW, sim->now, member->index);
 
 	/* It was stopped, or idle. */
-	if (local_time(member) < sim->now) {
+	if (member_time(member) < sim->now) {
 		node_skip_to(member->node, sim->now - member->begin);
 		member->idle &= member->until > sim->now;
 	}
 	for (;;) {
-		uint64_t time = local_time(member), comes = network_next(&sim->network, member->index);
+		uint64_t time = member_time(member), comes = network_next(&sim->network, member->index);
 
 		if (comes <= time) {
-			deliver(member);
+			member_deliver(member);
 			continue;
 		}
 		comes = comes < end ? comes : end;
@@ -533,6 +256,12 @@ struct sim *sim_create(const struct sim_config *config, char *error, size_t erro
 	}
 	sim->config = *config;
 	network_begin(&sim->network, &sim->config);
+	sim->region = config->region_size ? host_memory_reserve(config->region_size) : NULL;
+	if (config->region_size && !sim->region) {
+		snprintf(error, error_size, "the host has not enough memory");
+		sim_destroy(sim);
+		return NULL;
+	}
 	for (unsigned node = 0; node < config->nodes; node++) {
 		struct member *member = &sim->member[node];
 
@@ -543,10 +272,10 @@ struct sim *sim_create(const struct sim_config *config, char *error, size_t erro
 		snprintf(member->name[0], sizeof member->name[0], "control.%s", sim_node_name(node));
 		for (unsigned port = 1; port < config->nodes; port++)
 			snprintf(member->name[port], sizeof member->name[port], "link.%s",
-				 sim_node_name(peer_of(member, port)));
+				 sim_node_name(member_peer(member, port)));
 	}
 	for (unsigned node = 0; node < config->nodes; node++) {
-		if (boot(&sim->member[node], error, error_size))
+		if (member_boot(&sim->member[node], error, error_size))
 			continue;
 		sim_destroy(sim);
 		return NULL;
@@ -558,8 +287,10 @@ void sim_destroy(struct sim *sim)
 {
 	for (unsigned node = 0; node < sim->config.nodes; node++)
 		if (sim->member[node].node)
-			shut_down(&sim->member[node]);
+			member_shut_down(&sim->member[node]);
 	network_end(&sim->network);
+	if (sim->region)
+		host_memory_release(sim->region, sim->config.region_size);
 	free(sim);
 }
 
@@ -615,9 +346,30 @@ static uint64_t mix_pieces(uint64_t hash, const struct piece *piece)
 	return mix(hash, 0);
 }
 
+static uint64_t mix_region(const struct sim *sim, uint64_t hash)
+{
+	uint64_t pages = sim->config.region_size / PAGE_BYTES;
+	uint8_t *touched = calloc(pages + 1, 1);
+
+	if (touched && sim->region)
+		host_memory_touched(sim->region, sim->config.region_size, touched);
+	for (uint64_t i = 0; i < pages * (PAGE_BYTES / 8); i++) {
+		uint64_t word;
+
+		if (touched && !touched[i / (PAGE_BYTES / 8)]) {
+			i += PAGE_BYTES / 8 - 1;
+			continue;
+		}
+		memcpy(&word, (const uint8_t *)sim->region + i * 8, sizeof word);
+		hash = word ? mix(mix(hash, i), word) : hash;
+	}
+	free(touched);
+	return hash;
+}
+
 uint64_t sim_state_hash(struct sim *sim)
 {
-	uint64_t hash = mix(sim->config.nodes, sim->now);
+	uint64_t hash = mix_region(sim, mix(sim->config.nodes, sim->now));
 
 	for (unsigned node = 0; node < sim->config.nodes; node++) {
 		struct member *member = &sim->member[node];

@@ -42,7 +42,8 @@ struct sim_config {
 	struct node_config node; /* but for what is in .board: only .board.virtio_modern counts */
 	unsigned nodes;          /* 1 to SIM_NODES */
 	uint64_t seed;
-	uint64_t end;                  /* when sim_run() ends */
+	uint64_t end;         /* when sim_run() ends */
+	uint64_t region_size; /* of the memory that all nodes share, each with a share of its own; 0: none */
 	uint64_t delay, jitter;        /* of each link: at least SIM_DELAY_MIN, and at most so much more */
 	const struct sim_fault *fault; /* must stay where they are */
 	unsigned faults;
