@@ -89,6 +89,7 @@ static void begin(struct session *s, const struct wire_header *frame, const stru
 	if (s->live)
 		end(s, WIRE_REASON_RESTARTED, false);
 	s->live = s->up_untold = true;
+	s->begun_at = s->clock;
 	s->mine = s->candidate;
 	s->candidate = 0;
 	s->theirs = s->heard = frame->from;
@@ -160,7 +161,7 @@ static void hello_while_live(struct session *s, const struct wire_header *frame,
 			s->heard_at = s->clock;
 	} else if (frame->to == s->candidate && s->candidate != 0) {
 		begin(s, frame, hello);
-	} else if (!peer_live) {
+	} else if (!peer_live && s->clock - s->begun_at >= SESSION_REST_NS) {
 		s->counters.strays++;
 		if (s->candidate == 0)
 			s->candidate = fresh_tag(s);
@@ -198,6 +199,7 @@ static void take_bye(struct session *s, const struct wire_header *frame)
 		s->counters.strays++;
 	} else if (s->live && frame->to == s->mine && frame->from == s->theirs) {
 		end(s, bye->reason, true);
+		s->hello_at = s->hold_until = s->clock + SESSION_REST_NS;
 	} else if (!s->live && frame->to == s->candidate) {
 		s->last_reason = bye->reason;
 		s->hello_wait = SESSION_RTO_MAX;

@@ -23,6 +23,7 @@
 	(30 *                                                                                                \
 	 SESSION_MS) /* sent again after so long without one, or two round trips; then twice as long, … */
 #define SESSION_RTO_MAX  (250 * SESSION_MS)
+#define SESSION_REST_NS  (30 * SESSION_MS)   /* nor so long after a BYE, or after one began */
 #define SESSION_HOLD_NS  (1000 * SESSION_MS) /* no new session so long after a peer broke the protocol */
 #define SESSION_STALE_NS (50 * SESSION_MS)   /* the rest of a frame does not come so late any more */
 #define SESSION_STASH    64                  /* messages that came too early, at most */
@@ -84,6 +85,7 @@ struct session {
 	bool up_untold, ended_untold; /* events */
 	struct session_event ended;
 	uint32_t mine, theirs;
+	uint64_t begun_at;
 	uint64_t peer_epoch;
 	struct wire_credits peer_credits;
 	uint32_t last_reason; /* of the last end or refusal, enum wire_reason; 0: there was none */

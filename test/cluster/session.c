@@ -569,6 +569,32 @@ static void test_acknowledged_more(void)
 	expect_breach(WIRE_REASON_BAD_MESSAGE);
 }
 
+/* One session after the other, as fast as can be, is not what this side spends its time with. */
+static void test_restless(void)
+{
+	uint64_t sessions;
+
+	join();
+	sessions = a->session.counters.sessions;
+	for (uint32_t i = 1; i <= 1000; i++) {
+		const struct session *s = &a->session;
+
+		if (s->live && i % 2) {
+			struct frame *frame = own_frame(b, WIRE_BYE, 8);
+
+			frame->header.to = s->mine;
+			frame->header.from = s->theirs;
+			arrive(a, frame);
+		}
+		arrive(a, own_hello(b, 0, i));
+		arrive(a, own_hello(b, s->candidate, i));
+		w->packets = 0; /* the true b says nothing */
+		world_run(w, MS / 10);
+	}
+	expect(a->session.counters.sessions - sessions <= 5, "more than one in 30 ms");
+	expect(a->session.counters.sessions - sessions >= 2, "there were none");
+}
+
 /* Of what the owner finds it is the owner who says so. */
 static void test_owner_ends(void)
 {
@@ -720,6 +746,7 @@ static const struct {
 	{"unknown-flag", test_unknown_flag},
 	{"empty-data", test_empty_data},
 	{"acknowledged-more", test_acknowledged_more},
+	{"restless", test_restless},
 	{"owner-ends", test_owner_ends},
 	{"bad-hello", test_bad_hello},
 	{"bad-hello-while-live", test_bad_hello_while_live},
