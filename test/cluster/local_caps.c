@@ -239,6 +239,42 @@ static void order_with_third(void)
 	equal("all released", counts_at(C).exports + counts_at(A).imports, 0);
 }
 
+/*
+ * B's bridge receives from nobody, and a server of B answers A with a capability, which the bridge would have
+ * to receive: what keeps it closed could be waiting for this very answer.
+ */
+static void answer_while_closed(void)
+{
+	struct peer flooder;
+	seL4_CPtr deaf = sk_endpoint_new(), of_b = sk_endpoint_new();
+	unsigned sent = 0;
+
+	section("an answer with a capability while the bridge receives from nobody", "doc/CLUSTER.md");
+	publish_at(A, "deaf", deaf);
+	publish_at(B, "of-b", of_b);
+	seL4_CPtr to_deaf = lookup_at(B, "deaf"), at_a = lookup_at(A, "of-b");
+	peer_new(&flooder, HIGH, 0);
+	do
+		peer_trap(&flooder, seL4_SysSend, to_deaf, INFO(0, 0, 0), 0, 0);
+	while (flooder.done && ++sent < 1000);
+	call(at_a, 0, 0, 0, 0);
+	check("a call gets through", poll(of_b).came);
+	answer_with_cap(deaf);
+	check("its answer waits", !caller.done);
+	pipes_wait_ms(400);
+	check("and then goes without the capability", caller.done && caller.got == 0);
+	for (unsigned i = 0; i <= sent; i++)
+		poll(deaf);
+	check("all else goes on", flooder.done && counts_at(B).messages_held == 0);
+	at(B);
+	cluster_release(to_deaf);
+	cluster_withdraw("of-b");
+	at(A);
+	cluster_release(at_a);
+	cluster_withdraw("deaf");
+	sk_thread_delete(&flooder.thread);
+}
+
 void capabilities(void)
 {
 	peer_new(&caller.peer, HIGH, 0);
@@ -248,5 +284,6 @@ void capabilities(void)
 	that_do_not_travel();
 	third_node();
 	order_with_third();
+	answer_while_closed();
 	sk_thread_delete(&caller.peer.thread);
 }

@@ -161,6 +161,33 @@ static void credit(void)
 	cluster_withdraw("deaf");
 }
 
+/* As many callers as there are places for, and one more. */
+static void callers(void)
+{
+	static struct peer clients[256];
+	seL4_CPtr deaf = sk_endpoint_new(), offered = sk_cap_mint(deaf, seL4_AllRights, 1);
+	unsigned waiting = 0, over = 0;
+
+	section("callers", "doc/CLUSTER.md");
+	publish_at(A, "deaf", offered);
+	seL4_CPtr proxy = lookup_at(B, "deaf");
+	for (unsigned i = 0; i < LENGTH_OF(clients); i++) {
+		peer_new(&clients[i], HIGH, 0);
+		peer_trap(&clients[i], seL4_SysCall, proxy, INFO(0, 0, 0), 0, 0);
+		waiting += !clients[i].done;
+	}
+	equal("so many wait", waiting, 255);
+	equal("for the next there is no place", outcome_of(&clients[255]), CLUSTER_NOT_DELIVERED);
+	at(A);
+	cluster_revoke(offered);
+	for (unsigned i = 0; i < LENGTH_OF(clients); i++) {
+		over += clients[i].done;
+		sk_thread_delete(&clients[i].thread);
+	}
+	equal("all are told", over, 256);
+	equal("nothing is left", counts_at(B).replies + counts_at(B).calls_held, 0);
+}
+
 void messages(void)
 {
 	sends();
@@ -168,4 +195,5 @@ void messages(void)
 	several_calls();
 	slow_server();
 	credit();
+	callers();
 }
