@@ -123,7 +123,7 @@ struct cluster_options {
  */
 enum cluster_error cluster_start(const struct cluster_options *options);
 
-/* A control capability in a new slot of the root server, to be given to a process. */
+/* A control capability in a new slot of the root server, to be given to a process by sk_process_copy(). */
 seL4_CPtr cluster_control_new(void);
 
 /* This process has been given a control capability in that slot. */

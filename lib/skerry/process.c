@@ -41,6 +41,12 @@ void sk_process_give(struct sk_process *process, seL4_Word slot, seL4_CPtr cap, 
 				seL4_CapInitThreadCNode, cap, SK_DEPTH, rights, badge));
 }
 
+void sk_process_copy(struct sk_process *process, seL4_Word slot, seL4_CPtr cap)
+{
+	sk_must(seL4_CNode_Copy(process->cnode, slot, (seL4_Uint8)process->cnode_bits,
+				seL4_CapInitThreadCNode, cap, SK_DEPTH, seL4_AllRights));
+}
+
 /* A frame with the page's present content, mapped in the process. `window` is an address of ours. */
 static void page_copy(struct sk_process *process, char *page, void *window)
 {
@@ -97,8 +103,7 @@ void sk_process_new_sized(struct sk_process *process, const char *name, seL4_Wor
 	sk_process_give(process, seL4_CapInitThreadCNode, process->cnode, seL4_AllRights, guard(process));
 	sk_process_give(process, seL4_CapInitThreadVSpace, process->vspace, seL4_AllRights, 0);
 	if (fault_ep)
-		sk_must(seL4_CNode_Copy(process->cnode, process->fault_slot, (seL4_Uint8)cnode_bits,
-					seL4_CapInitThreadCNode, fault_ep, SK_DEPTH, seL4_AllRights));
+		sk_process_copy(process, process->fault_slot, fault_ep);
 	sk_process_thread_new(process, &process->thread, name, priority, seL4_CapInitThreadTCB);
 }
 

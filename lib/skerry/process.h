@@ -32,6 +32,9 @@ void sk_process_new_sized(struct sk_process *process, const char *name, seL4_Wor
 void sk_process_give(struct sk_process *process, seL4_Word slot, seL4_CPtr cap, seL4_CapRights_t rights,
 		     seL4_Word badge);
 
+/* Copies our capability as it is, with its badge, into the process's slot. */
+void sk_process_copy(struct sk_process *process, seL4_Word slot, seL4_CPtr cap);
+
 /* Maps a copy of our frame at the process's address. */
 void sk_process_map(struct sk_process *process, seL4_CPtr frame, seL4_Word vaddr, seL4_CapRights_t rights);
 

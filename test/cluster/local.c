@@ -4,6 +4,8 @@
  */
 #include "local.h"
 
+#include <skerry/process.h>
+
 seL4_CPtr service, service_at_b, service_at_c;
 
 void at(unsigned node)
@@ -168,6 +170,43 @@ static void words(void)
 	sk_thread_delete(&client.thread);
 }
 
+enum { CHILD_CONTROL = SK_PROCESS_FIRST_FREE, CHILD_PROXY, CHILD_REPORT };
+
+static void child(void *unused)
+{
+	(void)unused;
+	cluster_use(CHILD_CONTROL);
+	enum cluster_error error = cluster_lookup("service", CHILD_PROXY);
+	seL4_SetMR(0, 21);
+	seL4_MessageInfo_t info = seL4_Call(CHILD_PROXY, INFO(4, 0, 1));
+	seL4_Word word = seL4_GetMR(0);
+	seL4_SetMR(0, error);
+	seL4_SetMR(1, cluster_outcome(info));
+	seL4_SetMR(2, word);
+	seL4_SetMR(3, cluster_release(CHILD_PROXY));
+	seL4_Send(CHILD_REPORT, INFO(0, 0, 4));
+}
+
+static void process(void)
+{
+	static struct sk_process program;
+	seL4_CPtr report = sk_endpoint_new();
+
+	section("a process", "lib/skerry/cluster.h");
+	sk_process_new(&program, "child", HIGH, 0);
+	sk_process_copy(&program, CHILD_CONTROL, pipes_control_new(B));
+	sk_process_give(&program, CHILD_REPORT, report, seL4_AllRights, 0);
+	sk_process_start(&program, child, NULL);
+	struct received r = poll(service);
+	check("calls by a proxy in a slot of its own", r.came && r.label == 4 && r.mr[0] == 21);
+	answer(0, 42);
+	r = poll(report);
+	check("with the control capability that it was given", r.came && r.mr[0] == CLUSTER_OK);
+	check("is answered", r.mr[1] == CLUSTER_DONE && r.mr[2] == 42);
+	equal("and gives it back", r.mr[3], CLUSTER_OK);
+	sk_must(seL4_TCB_Suspend(program.thread.tcb));
+}
+
 int main(void)
 {
 	conform_begin("cluster");
@@ -178,6 +217,7 @@ int main(void)
 	at_home();
 	calls();
 	words();
+	process();
 	messages();
 	capabilities();
 	revocation();

@@ -258,6 +258,11 @@ void pipes_start(unsigned count, unsigned bridges, unsigned workers)
 	pipes_wait_ms(100);
 }
 
+seL4_CPtr pipes_control_new(unsigned node)
+{
+	return bridge_control(&nodes[node]);
+}
+
 void pipes_cut(unsigned from, unsigned to, bool cut)
 {
 	world->pipe[from][to].cut = cut;

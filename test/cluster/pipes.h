@@ -15,6 +15,7 @@ void pipes_start(unsigned nodes, unsigned bridges, unsigned workers);
 
 /* The control capability of a node's bridge. */
 extern seL4_CPtr pipes_control[PIPES_NODES];
+seL4_CPtr pipes_control_new(unsigned node);
 
 /* Nothing goes from one to the other any more (or again); the links stay open. */
 void pipes_cut(unsigned from, unsigned to, bool cut);
