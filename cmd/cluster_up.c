@@ -19,6 +19,7 @@
 static struct {
 	const char *path;   /* of the folder with the sockets */
 	const char *region; /* size */
+	const char *metal;  /* the names of those under QEMU; NULL: none */
 	struct host_folder *folder;
 	unsigned nodes, running;
 	int status; /* of the first that failed */
@@ -33,7 +34,9 @@ static struct {
 
 static int help_up(void)
 {
-	printf("Usage: skerry cluster up N IMAGE [--dir DIR] [--link shm|unix] [--region SIZE] [OPTION]...\n"
+	printf("Usage: skerry cluster up N IMAGE [--dir DIR] [--link shm|unix] [--region SIZE] [--metal "
+	       "NAMES]\n"
+	       "                         [OPTION]...\n"
 	       "Starts N nodes on this machine, 1 to %u, that run IMAGE: a, b, c and so on, each joined to "
 	       "all others.\n"
 	       "What a node prints appears with its name in front; what is typed goes to a. It ends when all "
@@ -44,6 +47,9 @@ static int help_up(void)
 	       "      --link shm         nodes are joined by shared memory [default]\n"
 	       "      --link unix        by Unix sockets\n"
 	       "      --region SIZE      the memory that all of them share, 4K to 1G [64M]\n"
+	       "      --metal NAMES      these, such as a or b,c, run on the bare-metal kernel under QEMU, "
+	       "which\n"
+	       "                         has neither a region nor a control socket\n"
 	       "\n"
 	       "Each OPTION is one of skerry node, for all nodes. In DIR each node NAME has a control "
 	       "socket,\n"
@@ -110,6 +116,12 @@ static const char *region_of(struct command *command, unsigned which)
 	return text;
 }
 
+/* Does it run on the bare-metal kernel? */
+static bool is_metal(const char *name)
+{
+	return cluster.metal && strchr(cluster.metal, *name);
+}
+
 /* A node listens, and joins those before it. */
 static bool start(unsigned which, const char *kind, const char *image, char **options, int count)
 {
@@ -122,7 +134,12 @@ static bool start(unsigned which, const char *kind, const char *image, char **op
 	add(&command, host_program_self(), "node");
 	add(&command, image, NULL);
 	add(&command, "--name", member->name);
-	add(&command, "--control", text_of(&command, "", *member->name, "control"));
+	if (is_metal(member->name)) {
+		add(&command, "--on", "qemu");
+	} else {
+		add(&command, "--control", text_of(&command, "", *member->name, "control"));
+		add(&command, "--region", region_of(&command, which));
+	}
 	add(&command, "--listen", text_of(&command, kind, *member->name, "link"));
 	for (unsigned i = 0; i < cluster.nodes; i++) {
 		if (i != which)
@@ -130,7 +147,6 @@ static bool start(unsigned which, const char *kind, const char *image, char **op
 		if (i < which)
 			add(&command, "--join", text_of(&command, kind, *names[i], "link"));
 	}
-	add(&command, "--region", region_of(&command, which));
 	for (int i = 0; i < count; i++)
 		add(&command, options[i], NULL);
 	command.word[command.words] = NULL;
@@ -325,6 +341,8 @@ int command_cluster_up(int argc, char **argv)
 			kind = kind_of(argv[++i]);
 		else if (strcmp(argv[i], "--region") == 0 && i + 1 < argc)
 			cluster.region = argv[++i];
+		else if (strcmp(argv[i], "--metal") == 0 && i + 1 < argc)
+			cluster.metal = argv[++i];
 		else if (strcmp(argv[i], "--link") == 0 || strcmp(argv[i], "--dir") == 0)
 			return mistake("wrong value of ", argv[i]);
 		else if (count < ARGUMENTS / 2)

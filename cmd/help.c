@@ -127,7 +127,27 @@ void help_node(void)
 	       "socket.\n"
 	       "Of two nodes one joins where the other listens; nothing is wrong if both do.\n"
 	       "\n"
-	       "The other options are those of skerry run, without --time, --snapshot, --restore, --record "
-	       "and\n"
-	       "--on qemu. Exit status as of skerry run.\n");
+	       "The other options are those of skerry run, without --time, --snapshot, --restore and "
+	       "--record.\n"
+	       "With --on qemu the node is the bare-metal kernel. Exit status as of skerry run.\n");
+}
+
+void help_link(void)
+{
+	printf("Usage: skerry link --ports DIR --name NAME [--peer NAME[=PUBKEY]]... [--listen URL]... "
+	       "[--join URL]...\n"
+	       "                   [--key FILE] [--timeout TIME] [-v]\n"
+	       "Joins a node that runs under a QEMU of yours to its peers, until a signal ends it. QEMU "
+	       "needs a\n"
+	       "virtio-serial device in slot 5, with a port for the host and one for each peer:\n"
+	       "\n"
+	       "    -device virtio-serial-device,id=link,bus=virtio-mmio-bus.5\n"
+	       "    -chardev socket,id=s,path=DIR/control.NAME,server=on,wait=off\n"
+	       "    -device virtserialport,bus=link.0,chardev=s,name=control.NAME\n"
+	       "\n"
+	       "and likewise DIR/link.PEER. skerry node --on qemu does all of that by itself.\n"
+	       "\n"
+	       "      --ports DIR        the folder of these sockets\n"
+	       "\n"
+	       "The other options are those of skerry node.\n");
 }

@@ -38,6 +38,7 @@ static const struct command {
 	{"replay", "repeat a recorded run", command_run, help_replay},
 	{"node", "boot an image as a node of a cluster", command_run, help_node},
 	{"cluster", "run several nodes together", command_cluster, help_cluster},
+	{"link", "join a node under QEMU to a cluster", command_link, help_link},
 	{"key", "make a node's key", command_key, help_key},
 	{"inspect", "say what is in an image, and why it would not boot", command_inspect, help_inspect},
 	{"disasm", "show the code that the compiler makes of an image's", command_disasm, help_disasm},

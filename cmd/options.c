@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cmd/node_options.h"
 #include "host/host.h"
 #include "kernel/core/profile.h"
 #include "port/vm/trace.h"
@@ -40,12 +41,6 @@ enum {
 	OPT_TRACE_BUFFER,
 	OPT_CONTROL,
 	OPT_GDB,
-	OPT_NAME,
-	OPT_KEY,
-	OPT_LISTEN,
-	OPT_JOIN,
-	OPT_PEER,
-	OPT_SPIN,
 };
 
 static const struct option long_options[] = {
@@ -74,12 +69,13 @@ static const struct option long_options[] = {
 	{"trace-buffer", required_argument, NULL, OPT_TRACE_BUFFER},
 	{"control", required_argument, NULL, OPT_CONTROL},
 	{"gdb", required_argument, NULL, OPT_GDB},
-	{"name", required_argument, NULL, OPT_NAME},
-	{"key", required_argument, NULL, OPT_KEY},
-	{"listen", required_argument, NULL, OPT_LISTEN},
-	{"join", required_argument, NULL, OPT_JOIN},
-	{"peer", required_argument, NULL, OPT_PEER},
-	{"spin", required_argument, NULL, OPT_SPIN},
+	{"name", required_argument, NULL, NODE_OPTION_NAME},
+	{"key", required_argument, NULL, NODE_OPTION_KEY},
+	{"listen", required_argument, NULL, NODE_OPTION_LISTEN},
+	{"join", required_argument, NULL, NODE_OPTION_JOIN},
+	{"peer", required_argument, NULL, NODE_OPTION_PEER},
+	{"spin", required_argument, NULL, NODE_OPTION_SPIN},
+	{"ports", required_argument, NULL, NODE_OPTION_PORTS},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -338,52 +334,6 @@ static bool gdb_parse(char *text, struct run_options *options)
 	return true;
 }
 
-static bool url_parse(const char *option, const char *text, struct link_url *list, unsigned *count)
-{
-	const char *wrong;
-
-	if (*count == LINK_URLS)
-		return mistake("%s %s: there are %u already", option, text, LINK_URLS);
-	wrong = link_url_parse(text, &list[*count]);
-	if (wrong)
-		return mistake("%s %s: %s", option, text, wrong);
-	(*count)++;
-	return true;
-}
-
-static bool name_parse(const char *option, const char *text, size_t length, char name[LINK_NAME_SIZE])
-{
-	if (!link_name_valid(text, length))
-		return mistake(
-			"%s %s: a name is up to 15 small letters, digits and hyphens, and begins with a "
-			"letter",
-			option, text);
-	memcpy(name, text, length);
-	name[length] = 0;
-	return true;
-}
-
-/* NAME or NAME=PUBKEY */
-static bool peer_parse(const char *text, struct links_config *links)
-{
-	const char *equals = strchr(text, '=');
-	struct link_peer *peer = &links->peer[links->peers];
-
-	if (links->peers == LINK_PEERS)
-		return mistake("--peer %s: there are %u already", text, LINK_PEERS);
-	if (!name_parse("--peer", text, equals ? (size_t)(equals - text) : strlen(text), peer->name))
-		return false;
-	for (unsigned i = 0; i < links->peers; i++)
-		if (strcmp(links->peer[i].name, peer->name) == 0)
-			return mistake("--peer %s: %s is there already", text, peer->name);
-	peer->has_key = equals;
-	if (equals && !link_key_parse(equals + 1, peer->key))
-		return mistake("--peer %s: a public key is 64 hexadecimal digits, as skerry key prints it",
-			       text);
-	links->peers++;
-	return true;
-}
-
 /* FILE=SIZE, or FILE=SIZE,I/N */
 static bool region_parse(char *text, struct run_options *options)
 {
@@ -420,6 +370,12 @@ bool tier_parse(const char *text, enum vm_tier *tier)
 
 static bool option_parse(int option, char *text, struct run_options *options)
 {
+	const char *wrong = is_node_option(option) ? node_option_parse(option, text, options) : NULL;
+
+	if (wrong)
+		return mistake("%s", wrong);
+	if (is_node_option(option))
+		return true;
 	switch (option) {
 	case 'm':
 		return memory_parse(text, &options->ram_size);
@@ -484,20 +440,6 @@ static bool option_parse(int option, char *text, struct run_options *options)
 		return true;
 	case OPT_TO:
 		return to_parse(text, options);
-	case OPT_NAME:
-		return name_parse("--name", text, strlen(text), options->links.name);
-	case OPT_KEY:
-		options->key = text;
-		return true;
-	case OPT_LISTEN:
-		return url_parse("--listen", text, options->links.listen, &options->links.listens);
-	case OPT_JOIN:
-		return url_parse("--join", text, options->links.join, &options->links.joins);
-	case OPT_PEER:
-		return peer_parse(text, &options->links);
-	case OPT_SPIN:
-		return time_parse(text, &options->links.spin_ns) ||
-		       mistake("--spin %s: not a time; write it as 50us, or 0 not to wait so", text);
 	default:
 		return stats_parse(text, &options->stats);
 	}
@@ -531,20 +473,16 @@ static bool is_of_machine(int option)
 	       option == OPT_DOMAINS || option == OPT_DTB || option == OPT_VIRTIO || option == OPT_REGION;
 }
 
-static bool is_of_node(int option)
+/* Does the command take it? */
+static bool is_for(int option, const struct run_options *options)
 {
-	return option == OPT_NAME || option == OPT_KEY || option == OPT_LISTEN || option == OPT_JOIN ||
-	       option == OPT_PEER || option == OPT_SPIN;
-}
-
-/* What `command` takes. */
-static bool is_for(int option, bool replay, bool node)
-{
-	if (node) /* what comes from other nodes is neither recorded nor part of a snapshot */
+	if (options->link)
+		return is_node_option(option) || option == OPT_TIMEOUT || option == 'v';
+	if (options->node) /* what comes from other nodes is neither recorded nor part of a snapshot */
 		return option != OPT_TO && option != OPT_TIME && option != OPT_SNAPSHOT &&
-		       option != OPT_RESTORE && option != OPT_RECORD;
-	if (!replay)
-		return option != OPT_TO && !is_of_node(option);
+		       option != OPT_RESTORE && option != OPT_RECORD && option != NODE_OPTION_PORTS;
+	if (!options->replaying)
+		return option != OPT_TO && !is_node_option(option);
 	return option == OPT_TO || option == OPT_SNAPSHOT || option == OPT_TIMEOUT || option == OPT_STATS ||
 	       option == OPT_TRACE || option == OPT_TRACE_BUFFER || option == OPT_GDB || option == OPT_TIER ||
 	       option == OPT_PERF_MAP || option == OPT_CODE_CACHE || option == 'S' || option == 'v';
@@ -582,28 +520,11 @@ static bool files_agree(const struct run_options *options)
 	return true;
 }
 
-static bool node_agrees(const struct run_options *options)
-{
-	const struct links_config *links = &options->links;
-	bool tcp = false;
-
-	if (!*links->name)
-		return mistake("a node needs a name: --name NAME");
-	for (unsigned i = 0; i < links->peers; i++)
-		if (strcmp(links->peer[i].name, links->name) == 0)
-			return mistake("--peer %s: that is the node itself", links->name);
-	for (unsigned i = 0; i < links->listens; i++)
-		tcp |= links->listen[i].kind == LINK_TCP;
-	for (unsigned i = 0; i < links->joins; i++)
-		tcp |= links->join[i].kind == LINK_TCP;
-	if (tcp && !options->key)
-		return mistake("over TCP a node needs a key: --key FILE, made by skerry key new FILE");
-	return true;
-}
-
 /* What can only be said when all options are known; `of_machine`: the last of those that was given, or 0. */
 static bool options_agree(const struct run_options *options, int of_machine)
 {
+	const char *wrong;
+
 	if (options->restore && of_machine)
 		return mistake("--%s: the machine is the snapshot's; leave it out", option_name(of_machine));
 	if (options->trace_buffer && !options->trace)
@@ -613,14 +534,15 @@ static bool options_agree(const struct run_options *options, int of_machine)
 	if (options->region && (options->snapshot || options->record))
 		return mistake("--%s: what other nodes do to a region cannot be kept; leave out --region",
 			       options->snapshot ? "snapshot" : "record");
-	if (!files_agree(options) || (options->node && !node_agrees(options)))
+	if (!files_agree(options))
 		return false;
+	wrong = options->node || options->link ? node_options_agree(options) : NULL;
+	if (wrong)
+		return mistake("%s", wrong);
 	if (!options->on_qemu)
 		return true;
 	if (options->trace)
 		return mistake("--trace: only Skerry's own machine is traced; leave out --on qemu");
-	if (options->node)
-		return mistake("node: only Skerry's own machine has links; leave out --on qemu");
 	if (options->region)
 		return mistake("--region: only Skerry's own machine has one; leave out --on qemu");
 	if (options->control)
@@ -643,10 +565,13 @@ static bool options_agree(const struct run_options *options, int of_machine)
 	return true;
 }
 
-static bool image_take(int argc, char **argv, struct run_options *options, bool replay)
+static bool image_take(int argc, char **argv, struct run_options *options)
 {
+	bool replay = options->replaying;
 	const char *what = replay ? "recording" : "image";
 
+	if (options->link)
+		return optind == argc || mistake("link takes no image, '%s' is one too many", argv[optind]);
 	if (options->restore) {
 		options->image = options->restore;
 		return optind == argc ||
@@ -662,34 +587,43 @@ static bool image_take(int argc, char **argv, struct run_options *options, bool 
 	return true;
 }
 
+static void (*help_of(const struct run_options *options))(void)
+{
+	return options->replaying ? help_replay
+	       : options->node    ? help_node
+	       : options->link    ? help_link
+				  : help_run;
+}
+
 bool options_parse(int argc, char **argv, struct run_options *options, int *status)
 {
-	bool replay = strcmp(argv[0], "replay") == 0, node = strcmp(argv[0], "node") == 0;
 	int option, of_machine = 0;
 
 	memset(options, 0, sizeof *options);
 	options->to_ns = options->to_position = TIME_END;
-	options->node = options->real_time = node;
+	options->replaying = strcmp(argv[0], "replay") == 0;
+	options->node = options->real_time = strcmp(argv[0], "node") == 0;
+	options->link = strcmp(argv[0], "link") == 0;
 	options->links.spin_ns = SPIN_NS;
 	command = argv[0];
 	*status = STATUS_USAGE;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":m:vhS", long_options, NULL)) != -1) {
 		if (option == 'h') {
-			(replay ? help_replay : node ? help_node : help_run)();
+			help_of(options)();
 			*status = STATUS_OK;
 			return false;
 		}
 		if (option == '?' || option == ':')
 			return option_refuse(option, argv[optind - 1]);
-		if (!is_for(option, replay, node))
+		if (!is_for(option, options))
 			return mistake("--%s is not an option of %s", option_name(option), command);
 		if (!option_parse(option, optarg, options))
 			return false;
 		if (is_of_machine(option))
 			of_machine = option;
 	}
-	return image_take(argc, argv, options, replay) && options_agree(options, of_machine);
+	return image_take(argc, argv, options) && options_agree(options, of_machine);
 }
 
 bool options_go_back(const struct run_options *options)

@@ -69,15 +69,18 @@ struct run_options {
 	const char *gdb_host;      /* NULL: no debugger */
 	uint16_t gdb_port;         /* 0: any */
 	bool gdb_wait;             /* before the first instruction */
-	bool node;                 /* `skerry node`: */
+	bool replaying;            /* `skerry replay` */
+	bool link;                 /* `skerry link`: */
+	const char *ports;         /* the folder with QEMU's sockets */
+	bool node;                 /* `skerry node`; of both: */
 	struct links_config links; /* to whom; without the functions */
 	const char *key;           /* file; NULL: none */
 	char *const *debug; /* `skerry debug`: further arguments of the debugger, up to a NULL; else NULL */
 };
 
 /*
- * Parses the arguments of `skerry run` or `skerry replay` (argv[0] says which). Returns true to go on; else
- * *status is the exit status, after --help or a usage error that has been printed.
+ * Parses the arguments of `skerry run`, `replay`, `node` or `link` (argv[0] says which). Returns true to go
+ * on; else *status is the exit status, after --help or a usage error that has been printed.
  */
 bool options_parse(int argc, char **argv, struct run_options *options, int *status);
 /* Will a debugger be able to go back in time? */
@@ -89,6 +92,7 @@ void options_free(struct run_options *options);
 void help_run(void);
 void help_replay(void);
 void help_node(void);
+void help_link(void);
 void help_key(void);
 void help_cluster(void);
 void help_inspect(void);
@@ -117,6 +121,7 @@ void options_of(const char *command);
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 int command_run(int argc, char **argv); /* of `skerry replay` and `skerry node` too */
+int command_link(int argc, char **argv);
 int command_key(int argc, char **argv);
 int command_cluster(int argc, char **argv);
 int command_inspect(int argc, char **argv);

@@ -16,6 +16,7 @@
 #include "cmd/metal_image.h"
 #include "cmd/run.h"
 #include "cmd/search.h"
+#include "cmd/serial.h"
 #include "kernel/core/kernel.h"
 #include "port/metal-riscv64/config.h"
 
@@ -41,6 +42,11 @@ static struct {
 
 	bool negotiated;
 	int guest_status;
+
+	/* Of a node: the sockets of its ports. */
+	char folder_name[32];
+	const char *folder_path;
+	struct host_folder *folder; /* NULL: none */
 } qemu;
 
 /* --- starting ---------------------------------------------------------------------------------------- */
@@ -64,7 +70,7 @@ static uint8_t *system_make(struct run *run, uint64_t *size)
 	return NULL;
 }
 
-#define WORDS 48
+#define WORDS 96
 
 struct command {
 	const char *word[WORDS];
@@ -99,6 +105,23 @@ static void add_devices(struct command *command, const struct run *run, char *dr
 	add(command, "-device", "virtio-blk-device,drive=disk,serial=skerry-disk,bus=virtio-mmio-bus.7");
 }
 
+/* The link device of a node; its numbers for ports begin at 1, so the guest goes by their names. */
+static void add_ports(struct command *command, const struct run_options *options)
+{
+	static char chardev[SERIAL_PORTS][512], port[SERIAL_PORTS][96];
+	char name[SERIAL_NAME];
+
+	add(command, "-device", "virtio-serial-device,id=link,bus=virtio-mmio-bus.5");
+	for (unsigned i = 0; serial_port(options, i, name); i++) {
+		snprintf(chardev[i], sizeof chardev[i], "socket,id=port%u,path=%s/%s,server=on,wait=off", i,
+			 qemu.folder_path, name);
+		snprintf(port[i], sizeof port[i], "virtserialport,bus=link.0,chardev=port%u,name=%s", i,
+			 name);
+		add(command, "-chardev", chardev[i]);
+		add(command, "-device", port[i]);
+	}
+}
+
 /*
  * Virtual time as ours: an instruction takes a nanosecond, and idle time is skipped, or slept through at a
  * terminal.
@@ -127,7 +150,37 @@ static struct host_program *start_program(const struct run *run, const char *ker
 	add(&command, "-kernel", kernel);
 	add_time(&command, &run->options);
 	add_devices(&command, run, drive, sizeof drive);
+	if (qemu.folder)
+		add_ports(&command, &run->options);
 	return host_program_start(command.word);
+}
+
+/* A folder for the sockets of the ports, and the links to which they are joined. */
+static bool ports_prepare(struct run *run)
+{
+	uint64_t number;
+
+	host_random(&number, sizeof number);
+	snprintf(qemu.folder_name, sizeof qemu.folder_name, "skerry-%016llx", (unsigned long long)number);
+	qemu.folder_path = host_folder_usual(qemu.folder_name);
+	qemu.folder = host_folder_open(qemu.folder_path);
+	if (qemu.folder)
+		return serial_begin(&run->options, qemu.folder_path);
+	complain("cannot make %s: %s", qemu.folder_path, host_error());
+	return false;
+}
+
+static void ports_close(const struct run *run)
+{
+	char name[SERIAL_NAME];
+
+	if (!qemu.folder)
+		return;
+	serial_end();
+	for (unsigned i = 0; serial_port(&run->options, i, name); i++)
+		host_folder_delete(qemu.folder, name);
+	host_folder_close(qemu.folder);
+	host_folder_remove(host_folder_usual(qemu.folder_name));
 }
 
 static bool qemu_start(struct run *run)
@@ -143,6 +196,8 @@ static bool qemu_start(struct run *run)
 			complain("cannot keep the system for QEMU: %s", host_error());
 		return false;
 	}
+	if (run->options.node && !ports_prepare(run))
+		return false;
 	qemu.start_mark = search_create(METAL_START_MARK);
 	qemu.stuck_mark = search_create(METAL_STUCK_MARK);
 	qemu.input = INPUT_VIRTIO;
@@ -383,11 +438,30 @@ static enum run_state qemu_turn(struct run *run)
 	return got > 0 || fed ? RUN_GOES_ON : RUN_IDLE;
 }
 
+static void wait_with_ports(void)
+{
+	struct host_event event[HOST_EVENTS_MAX];
+	uint64_t deadline, now = host_clock_ns();
+	unsigned count = 0;
+
+	event[count++] = (struct host_event){
+		.source = HOST_SOURCE_PROGRAM, .of = qemu.program, .write = qemu.out_size > 0};
+	if (console_input_open())
+		event[count++] = (struct host_event){.source = HOST_SOURCE_INPUT};
+	count += serial_events(event + count, HOST_EVENTS_MAX - count);
+	deadline = serial_deadline();
+	host_wait_for(event, count, deadline == UINT64_MAX ? deadline : deadline > now ? deadline - now : 0);
+	serial_turn();
+}
+
 static bool qemu_idle(struct run *run)
 {
-	if (qemu.stuck && run_stuck(run))
+	if (qemu.stuck && !qemu.folder && run_stuck(run))
 		return true;
-	host_program_wait(qemu.program, console_input_open(), qemu.out_size > 0);
+	if (qemu.folder)
+		wait_with_ports();
+	else
+		host_program_wait(qemu.program, console_input_open(), qemu.out_size > 0);
 	return false;
 }
 
@@ -402,6 +476,7 @@ static void qemu_close(struct run *run)
 		complain("the system had not booted yet; %s", firmware_says());
 	if (qemu.program)
 		host_program_close(qemu.program);
+	ports_close(run);
 	search_destroy(&qemu.start_mark);
 	search_destroy(&qemu.stuck_mark);
 }

@@ -125,7 +125,7 @@ enum host_source {
 struct host_event {
 	enum host_source source; /* input is the console's */
 	const void *of;          /* the link, socket, shared memory or program */
-	bool read, write;        /* of a socket: what to wait for */
+	bool read, write;        /* of a socket: what to wait for; of a program: room for its input, too */
 	bool came;               /* the result */
 };
 #define HOST_EVENTS_MAX 128 /* in one call */

@@ -135,7 +135,7 @@ static unsigned event_poll(const struct host_event *event, struct pollfd fds[POL
 	case HOST_SOURCE_SHARED:
 		return shared_poll(event->of, fds);
 	default:
-		return program_poll(event->of, fds);
+		return program_poll(event->of, event->write, fds);
 	}
 }
 

@@ -32,12 +32,12 @@ ssize_t file_read(int fd, uint8_t *buffer, size_t size, off_t offset);
 bool file_write(int fd, const uint8_t *bytes, uint64_t size, uint64_t offset);
 
 /*
- * What to wait for; returns how many. Of a link: the client, or a new one. Of a program: what it prints and what
- * it complains of.
+ * What to wait for; returns how many. Of a link: the client, or a new one. Of a program: what it prints, what
+ * it complains of, and room for its input.
  */
-#define POLL_MAX 2
+#define POLL_MAX 3
 unsigned link_poll(const struct host_link *link, struct pollfd fds[POLL_MAX]);
-unsigned program_poll(const struct host_program *program, struct pollfd fds[POLL_MAX]);
+unsigned program_poll(const struct host_program *program, bool room, struct pollfd fds[POLL_MAX]);
 unsigned shared_poll(const struct host_shared *shared, struct pollfd fds[POLL_MAX]);
 unsigned socket_poll(const struct host_socket *socket, bool read, bool write, struct pollfd fds[POLL_MAX]);
 

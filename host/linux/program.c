@@ -179,21 +179,18 @@ size_t host_program_write(struct host_program *program, enum host_stream stream,
 
 void host_program_wait(struct host_program *program, bool input, bool room)
 {
-	struct pollfd ready[] = {
-		{.fd = program->fd[LINK_OUTPUT], .events = POLLIN},
-		{.fd = program->said_all ? -1 : program->fd[LINK_ERROR], .events = POLLIN},
-		{.fd = room ? program->fd[LINK_INPUT] : -1, .events = POLLOUT},
-		{.fd = input ? STDIN_FILENO : -1, .events = POLLIN},
-	};
+	struct host_event event[] = {{.source = HOST_SOURCE_PROGRAM, .of = program, .write = room},
+				     {.source = HOST_SOURCE_INPUT}};
 
-	poll_interruptible(ready, sizeof ready / sizeof ready[0], NULL);
+	host_wait_for(event, input ? 2 : 1, UINT64_MAX);
 }
 
-unsigned program_poll(const struct host_program *program, struct pollfd fds[POLL_MAX])
+unsigned program_poll(const struct host_program *program, bool room, struct pollfd fds[POLL_MAX])
 {
 	fds[0] = (struct pollfd){.fd = program->fd[LINK_OUTPUT], .events = POLLIN};
 	fds[1] = (struct pollfd){.fd = program->said_all ? -1 : program->fd[LINK_ERROR], .events = POLLIN};
-	return 2;
+	fds[2] = (struct pollfd){.fd = room ? program->fd[LINK_INPUT] : -1, .events = POLLOUT};
+	return 3;
 }
 
 const char *host_program_complaint(struct host_program *program)
