@@ -136,6 +136,7 @@ static bool start(unsigned which, const char *kind, const char *image, char **op
 	add(&command, "--name", member->name);
 	if (is_metal(member->name)) {
 		add(&command, "--on", "qemu");
+		add(&command, "--ports", text_of(&command, "", *member->name, "ports"));
 	} else {
 		add(&command, "--control", text_of(&command, "", *member->name, "control"));
 		add(&command, "--region", region_of(&command, which));
@@ -276,6 +277,24 @@ static void run(void)
 	}
 }
 
+/* Of a node under QEMU that could not do so itself. */
+static void ports_remove(const char *self)
+{
+	char path[PATH], name[32];
+	struct host_folder *folder;
+
+	snprintf(path, sizeof path, "%s/%s.ports", cluster.path, self);
+	folder = host_folder_open(path);
+	if (!folder)
+		return;
+	for (unsigned i = 0; i < cluster.nodes; i++) {
+		snprintf(name, sizeof name, "%s.%c", *self == (char)('a' + i) ? "control" : "link", 'a' + i);
+		host_folder_delete(folder, name);
+	}
+	host_folder_close(folder);
+	host_folder_remove(path);
+}
+
 /* Nothing of them stays. */
 static void finish(void)
 {
@@ -291,6 +310,8 @@ static void finish(void)
 		host_folder_delete(cluster.folder, name);
 		snprintf(name, sizeof name, "%c.link", 'a' + i);
 		host_folder_delete(cluster.folder, name);
+		if (is_metal(cluster.member[i].name))
+			ports_remove(cluster.member[i].name);
 	}
 	host_folder_delete(cluster.folder, REGION);
 	host_folder_close(cluster.folder);

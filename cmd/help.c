@@ -129,7 +129,9 @@ void help_node(void)
 	       "\n"
 	       "The other options are those of skerry run, without --time, --snapshot, --restore and "
 	       "--record.\n"
-	       "With --on qemu the node is the bare-metal kernel. Exit status as of skerry run.\n");
+	       "With --on qemu the node is the bare-metal kernel; --ports DIR is for the sockets of its "
+	       "ports.\n"
+	       "Exit status as of skerry run.\n");
 }
 
 void help_link(void)

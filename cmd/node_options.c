@@ -104,6 +104,8 @@ const char *node_options_agree(const struct run_options *options)
 		return "a node needs a name: --name NAME";
 	if (options->link && !options->ports)
 		return "link needs the folder with the sockets of QEMU's ports: --ports DIR";
+	if (options->node && options->ports && !options->on_qemu)
+		return "--ports: only QEMU has such ports; --on qemu is missing";
 	for (unsigned i = 0; i < links->peers; i++)
 		if (strcmp(links->peer[i].name, links->name) == 0)
 			return wrong("--peer %s: that is the node itself", links->name);

@@ -480,7 +480,7 @@ static bool is_for(int option, const struct run_options *options)
 		return is_node_option(option) || option == OPT_TIMEOUT || option == 'v';
 	if (options->node) /* what comes from other nodes is neither recorded nor part of a snapshot */
 		return option != OPT_TO && option != OPT_TIME && option != OPT_SNAPSHOT &&
-		       option != OPT_RESTORE && option != OPT_RECORD && option != NODE_OPTION_PORTS;
+		       option != OPT_RESTORE && option != OPT_RECORD;
 	if (!options->replaying)
 		return option != OPT_TO && !is_node_option(option);
 	return option == OPT_TO || option == OPT_SNAPSHOT || option == OPT_TIMEOUT || option == OPT_STATS ||

@@ -162,11 +162,11 @@ static bool ports_prepare(struct run *run)
 
 	host_random(&number, sizeof number);
 	snprintf(qemu.folder_name, sizeof qemu.folder_name, "skerry-%016llx", (unsigned long long)number);
-	qemu.folder_path = host_folder_usual(qemu.folder_name);
+	qemu.folder_path = run->options.ports ? run->options.ports : host_folder_usual(qemu.folder_name);
 	qemu.folder = host_folder_open(qemu.folder_path);
 	if (qemu.folder)
 		return serial_begin(&run->options, qemu.folder_path);
-	complain("cannot make %s: %s", qemu.folder_path, host_error());
+	complain("cannot use %s for the sockets of QEMU's ports: %s", qemu.folder_path, host_error());
 	return false;
 }
 
@@ -180,7 +180,8 @@ static void ports_close(const struct run *run)
 	for (unsigned i = 0; serial_port(&run->options, i, name); i++)
 		host_folder_delete(qemu.folder, name);
 	host_folder_close(qemu.folder);
-	host_folder_remove(host_folder_usual(qemu.folder_name));
+	if (!run->options.ports)
+		host_folder_remove(host_folder_usual(qemu.folder_name));
 }
 
 static bool qemu_start(struct run *run)
