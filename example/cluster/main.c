@@ -82,11 +82,12 @@ static void page_write(seL4_Word offset, const char *text, seL4_CPtr bell)
 	seL4_Signal(bell);
 }
 
+/* The writer may have a region, and we none. */
 static void page_read(seL4_Word offset, seL4_CPtr bell)
 {
 	seL4_Wait(bell, NULL);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	if (offset != NOWHERE)
+	if (offset != NOWHERE && sk_region())
 		printf("in our common memory b wrote \"%s\"\n",
 		       (const char *)sk_region_map(offset, SK_PAGE_BYTES));
 	else
