@@ -9,13 +9,17 @@ $(eval $(call guest_program,cost,test/cluster,test/cluster/cost.c))
 CLUSTER_ELFS := $(addprefix $(BUILD)/test/cluster/,local.elf liar.elf cost.elf)
 $(CLUSTER_ELFS): $(BRIDGE_LIB)
 
-TESTS += test-cluster
-test-cluster: $(BUILD)/skerry $(CLUSTER_ELFS) $(BUILD)/example/cluster.elf
+bridge-programs: $(BUILD)/skerry $(CLUSTER_ELFS)
+
+TESTS += test-bridge test-cluster
+test-bridge: bridge-programs
 	@timeout -k 1 100 $(SKERRY) run --timeout 90s $(BUILD)/test/cluster/local.elf
 	@timeout -k 1 100 $(SKERRY) run --timeout 90s $(BUILD)/test/cluster/liar.elf
+
+test-cluster: $(BUILD)/skerry $(BUILD)/example/cluster.elf
 	@test/cluster/example $(SKERRY) $(BUILD)/example/cluster.elf
 
-.PHONY: test-cluster
+.PHONY: bridge-programs test-bridge test-cluster
 
 # What of the bridge needs no kernel, in programs of the host: messages and frames, sessions.
 SESSION_TESTS := $(addprefix $(BUILD)/test/cluster/,wire tables session storm)
