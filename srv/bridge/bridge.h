@@ -174,14 +174,15 @@ struct peer {
 	struct bridge *bridge;
 	struct session session;
 	unsigned port;
-	uint32_t number;       /* of the session, never used again; 0: there is none */
-	uint16_t first, last;  /* queues in which operations wait */
-	uint16_t outstanding;  /* operations sent and without a result */
-	uint16_t held;         /* messages without an answer that wait */
-	uint16_t serving;      /* workers */
-	unsigned opened;       /* as the port last said */
-	bool untold;           /* there is something to tell: results, exports revoked, imports ended, … */
-	uint64_t untold_names; /* … own claims, by place */
+	uint32_t number;      /* of the session, never used again; 0: there is none */
+	uint16_t first, last; /* queues in which operations wait */
+	uint16_t outstanding; /* operations sent and without a result */
+	uint16_t held;        /* messages without an answer that wait */
+	uint16_t serving;     /* workers */
+	unsigned opened;      /* as the port last said */
+	bool untold;          /* there is something to tell: results, exports revoked, imports ended, … */
+	uint16_t ended, revoked; /* … imports that ended, exports that were revoked: lists */
+	uint64_t untold_names;   /* … own claims, by place */
 };
 
 struct counters {
@@ -247,6 +248,13 @@ struct arrival {
 	seL4_Word caps[WIRE_CAPS];
 	uint16_t reply; /* a place of SLOT_REPLY, or TABLE_NONE: nobody waits for an answer */
 };
+
+/* Did a capability come that lies in SLOT_RECEIVE? Unwrapped ones do not. */
+static inline bool has_received(const struct arrival *a)
+{
+	return seL4_MessageInfo_get_extraCaps(a->info) >
+	       (seL4_Word)__builtin_popcountll(seL4_MessageInfo_get_capsUnwrapped(a->info));
+}
 
 void bridge_main(void *bridge);
 

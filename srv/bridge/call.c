@@ -255,7 +255,8 @@ static void signal_out(struct bridge *b, unsigned peer, struct import *import)
 	operation_submit(b, operation, NULL);
 }
 
-static void message_out(struct bridge *b, unsigned peer, const struct import *import, struct arrival *a)
+/* False: there is no place for it, and its capability is left. */
+static bool message_out(struct bridge *b, unsigned peer, const struct import *import, struct arrival *a)
 {
 	bool call = a->reply != TABLE_NONE;
 	unsigned caps = (unsigned)seL4_MessageInfo_get_extraCaps(a->info);
@@ -264,7 +265,7 @@ static void message_out(struct bridge *b, unsigned peer, const struct import *im
 
 	if (!operation) {
 		reply_error(b, a->reply, OUTCOME_NOT_DELIVERED);
-		return;
+		return false;
 	}
 	operation->reply = a->reply;
 	operation->message =
@@ -286,6 +287,7 @@ static void message_out(struct bridge *b, unsigned peer, const struct import *im
 	else
 		b->counters.messages++;
 	operation_submit(b, operation, b->ipc->msg);
+	return true;
 }
 
 /* An import that is gone, of a session that is not, was revoked (or released: by all that had it). */
@@ -311,9 +313,9 @@ void client_message(struct bridge *b, struct arrival *a)
 	else if (import->object == WIRE_NOTIFICATION) {
 		signal_out(b, peer, import);
 		reply_label(b, a->reply, 0);
-	} else
-		message_out(b, peer, import, a);
-	if (seL4_MessageInfo_get_extraCaps(a->info))
+	} else if (message_out(b, peer, import, a))
+		return;
+	if (has_received(a))
 		slot_delete(SLOT_RECEIVE);
 }
 

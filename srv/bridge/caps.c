@@ -75,11 +75,14 @@ struct import *import_of_badge(struct bridge *b, seL4_Word badge, unsigned *peer
 void import_drop(struct bridge *b, struct import *import)
 {
 	unsigned slot = SLOT_IMPORT + import_place(&b->imports, import);
+	struct peer *peer = &b->peers[import->peer];
 
 	seL4_CNode_Revoke(ROOT, slot, SK_DEPTH);
 	slot_delete(slot);
 	import_end(&b->imports, import);
-	b->peers[import->peer].untold = true;
+	import->next = peer->ended;
+	peer->ended = (uint16_t)import_place(&b->imports, import);
+	peer->untold = true;
 }
 
 void import_settle(struct bridge *b, struct import *import)
@@ -125,10 +128,14 @@ void export_delete(struct bridge *b, struct export *export)
 
 void export_revoke(struct bridge *b, struct export *export)
 {
+	struct peer *peer = &b->peers[export->peer];
+
 	workers_revoke(b, export->peer, export_number(&b->exports, export));
 	slot_delete(SLOT_EXPORT + export_place(&b->exports, export));
 	export->revoked = true;
-	b->peers[export->peer].untold = true;
+	export->next = peer->revoked;
+	peer->revoked = (uint16_t)export_place(&b->exports, export);
+	peer->untold = true;
 }
 
 void exports_probe(struct bridge *b)

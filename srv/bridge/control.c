@@ -244,5 +244,6 @@ void control_request(struct bridge *b, struct arrival *a)
 	a->reply = reply_save(b);
 	if (a->reply != TABLE_NONE)
 		answer(b, a, name);
-	slot_delete(SLOT_RECEIVE);
+	if (has_received(a))
+		slot_delete(SLOT_RECEIVE);
 }

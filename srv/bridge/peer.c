@@ -49,32 +49,35 @@ void peer_blame(struct bridge *b, unsigned index, enum wire_reason reason)
 
 /* --- announcements ------------------------------------------------------------------------------ */
 
-static bool exports_tell(struct bridge *b, unsigned peer)
+static bool exports_tell(struct bridge *b, struct peer *peer)
 {
-	for (unsigned i = 0; i < TABLE_PLACES; i++) {
-		struct export *export = &b->exports.places[i];
-		if (!export->references || !export->revoked || export->peer != peer)
-			continue;
+	while (peer->revoked != TABLE_NONE) {
+		struct export *export = &b->exports.places[peer->revoked];
+		uint16_t next = export->next;
 		struct wire_message message = {.kind = WIRE_REVOKED,
 					       .export = export_number(&b->exports, export)};
-		if (!peer_send(b, peer, &message))
+		if (!peer_send(b, peer_index(b, peer), &message))
 			return false;
 		export_remove(&b->exports, export);
+		peer->revoked = next;
 	}
 	return true;
 }
 
 /* The place of an ended import is kept until all that was sent through it has its result. */
-static bool imports_tell(struct bridge *b, unsigned peer)
+static bool imports_tell(struct bridge *b, struct peer *peer)
 {
-	for (unsigned i = 0; i < TABLE_PLACES; i++) {
-		struct import *import = &b->imports.places[i];
-		if (!import->number || !import->ended || import->peer != peer || b->queues[i].outstanding)
-			continue;
+	for (uint16_t *link = &peer->ended; *link != TABLE_NONE;) {
+		struct import *import = &b->imports.places[*link];
 		struct wire_message message = {
 			.kind = WIRE_RELEASE, .export = import->number, .count = import->references};
-		if (message.count && !peer_send(b, peer, &message))
+		if (b->queues[*link].outstanding) {
+			link = &import->next;
+			continue;
+		}
+		if (message.count && !peer_send(b, peer_index(b, peer), &message))
 			return false;
+		*link = import->next;
 		import_remove(&b->imports, import);
 	}
 	return true;
@@ -213,7 +216,7 @@ static void peer_up(struct bridge *b, unsigned index)
 		return;
 	}
 	peer->number = ++b->sessions;
-	peer->first = TABLE_NONE;
+	peer->first = peer->ended = peer->revoked = TABLE_NONE;
 	b->exports.limit[index] =
 		(uint16_t)(credits->exports < b->export_share ? credits->exports : b->export_share);
 	for (int place = 0; place < NAMES_EACH; place++) {
@@ -259,6 +262,7 @@ static void peer_down(struct bridge *b, unsigned index)
 	workers_end(b, index);
 	imports_end(b, index);
 	exports_end(b, index);
+	peer->ended = peer->revoked = TABLE_NONE;
 	names_forget(&b->names, index);
 	peer->untold_names = 0;
 	names_settle(b);
@@ -313,8 +317,8 @@ void peer_settle(struct bridge *b, unsigned index)
 		queues_run(b, index);
 	if (!peer->untold)
 		return;
-	peer->untold = !(own_names_tell(b, peer) && exports_tell(b, index) && workers_tell(b, index) &&
-			 imports_tell(b, index));
+	peer->untold = !(own_names_tell(b, peer) && exports_tell(b, peer) && workers_tell(b, index) &&
+			 imports_tell(b, peer));
 	names_settle(b);
 }
 
@@ -336,7 +340,7 @@ static void peer_add(struct bridge *b, unsigned port, const char *self, const ch
 	strncpy(b->names.node[b->peer_count], name, NAMES_BYTES - 1);
 	peer->bridge = b;
 	peer->port = port;
-	peer->first = TABLE_NONE;
+	peer->first = peer->ended = peer->revoked = TABLE_NONE;
 	session_init(&peer->session, &config, b->now);
 	b->peer_count++;
 }

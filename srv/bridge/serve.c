@@ -389,8 +389,9 @@ void worker_returned(struct bridge *b, struct arrival *a)
 					  worker_dependent(b, worker, 0));
 		worker->cap_count = 1;
 		worker->pending = worker->caps[0].kind == CAP_PENDING;
+	} else if (has_received(a)) {
+		slot_delete(SLOT_RECEIVE);
 	}
-	slot_delete(SLOT_RECEIVE);
 	slot_delete(SLOT_WORKER_RECEIVE + worker_index(b, worker));
 }
 
