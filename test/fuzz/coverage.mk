@@ -15,7 +15,7 @@ $(foreach s,kernel/core/check.c test/unit/audit.c test/unit/harness.c test/fuzz/
 	$(eval HUNT_FLAGS_$(s) := -O2 -fno-sanitize=fuzzer-no-link))
 HUNT_LINK    = $(HUNT_CC) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.o,$^)
 
-HUNT_TARGETS := image fdt insn syscalls devices gdb snapshot wire session
+HUNT_TARGETS := image fdt insn syscalls devices gdb snapshot wire session link
 HUNT_BIN     := $(HUNT_TARGETS:%=$(HUNT)/%)
 
 # One flavour of objects: its folder and flags.
@@ -53,6 +53,10 @@ $(HUNT)/wire: $(call hunt_objects,host,test/fuzz/target/wire.c cluster/wire/fram
 $(HUNT)/session: $(call hunt_objects,host,test/fuzz/target/session.c $(SESSION_SRC))
 	$(HUNT_LINK)
 
+$(HUNT)/link: $(call hunt_objects,host,test/fuzz/target/link.c \
+                $(addprefix cluster/link/,connection.c links.c greeting.c ring.c url.c))
+	$(HUNT_LINK)
+
 # Runs of programs to begin with; files are in memory, and what is packed is changed before.
 WORLD_PROGRAMS := tour=$(BUILD)/example/tour.elf virtio=$(BUILD)/test/cli/virtio.elf \
                   random=$(BUILD)/fuzz/guest-7-1000-1000-1000-0-0.elf
@@ -72,7 +76,7 @@ $(HUNT)/programs.o: test/fuzz/target/programs.S $(foreach p,$(WORLD_PROGRAMS),$(
 -include $(wildcard $(HUNT)/obj-*/*/*.d $(HUNT)/obj-*/*/*/*.d $(HUNT)/obj-*/*/*/*/*.d)
 
 # The kept inputs, those that found something among them; then some seconds of fuzzing, each time the same.
-FUZZ_RUNS ?= image=8000 fdt=100000 insn=2000 syscalls=500 devices=30000 gdb=2000 snapshot=1000 wire=200000 session=30000
+FUZZ_RUNS ?= image=8000 fdt=100000 insn=2000 syscalls=500 devices=30000 gdb=2000 snapshot=1000 wire=200000 session=30000 link=3000
 TESTS += test-fuzz-corpus
 test-fuzz-corpus: $(foreach r,$(FUZZ_RUNS),$(HUNT)/$(firstword $(subst =, ,$(r))))
 	@test/fuzz/replay $(HUNT) $(FUZZ_RUNS)
