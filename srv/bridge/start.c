@@ -70,7 +70,9 @@ void bridge_make(struct bridge_handle *handle, const struct bridge_ports *ports,
 	sk_must(seL4_TCB_BindNotification(process->thread.tcb, handle->notification));
 	struct bridge *b = memory_make(process, &window);
 	b->ports = *ports;
-	b->worker_count = workers < BRIDGE_WORKERS ? workers : BRIDGE_WORKERS;
+	b->worker_count = workers < TABLE_PEERS      ? TABLE_PEERS /* each peer has one at least */
+			  : workers > BRIDGE_WORKERS ? BRIDGE_WORKERS
+						     : workers;
 	for (unsigned i = 0; i < b->worker_count; i++)
 		worker_make(handle, &b->workers[i], i, priority + 1);
 	for (seL4_Word i = 0; i < MEMORY_PAGES; i++)

@@ -50,6 +50,11 @@ static void say_peer(struct text *text, unsigned index)
 	say(text, "peer %s: %s, epoch %llx, sessions %llu, last end: %s\n", b->names.node[index],
 	    peer->number ? "up" : "down", (unsigned long long)session->peer_epoch,
 	    (unsigned long long)counters->sessions, wire_reason_text(session->last_reason));
+	if (peer->number)
+		say(text, "  lease: %llu ms of %llu left\n",
+		    (unsigned long long)((SESSION_LEASE_NS - (session->clock - session->heard_at)) /
+					 SESSION_MS),
+		    (unsigned long long)(SESSION_LEASE_NS / SESSION_MS));
 	say(text, "  imports %u, exports %u, operations %u out, %u in, messages held %u\n",
 	    b->imports.count[index], b->exports.count[index], peer->outstanding, peer->serving, peer->held);
 	say(text,
