@@ -264,8 +264,6 @@ static bool stash_take(struct session *s, struct session_event *event)
 		s->early[i] = s->early[--s->stashed];
 		if (s->stashed == 0)
 			s->stash_used = 0;
-		else if (s->gap_told != s->received)
-			s->ack_wanted = true; /* there may be another gap */
 		return true;
 	}
 	return false;

@@ -252,6 +252,21 @@ static void test_far_away(void)
 	expect(b->got == 151, "near again, it is not told again soon");
 }
 
+/* What is lost among others is missed, and told again at once, and the others are not told again. */
+static void test_missed(void)
+{
+	join();
+	for (unsigned i = 1; i <= 12; i++) {
+		w->faults.loss = i % 4 == 2 ? 1000 : 0;
+		expect(world_send(w, 0, 64), "cannot send");
+	}
+	w->faults.loss = 0;
+	world_run(w, 10 * MS);
+	expect(b->got == 12, "not everything arrived soon");
+	expect(a->session.counters.resent == 3, "another number of frames than was lost was sent again");
+	expect(b->session.stashed == 0 && b->session.stash_used == 0, "something is kept");
+}
+
 /* Much in one direction is acknowledged before a deadline. */
 static void test_stream(void)
 {
@@ -488,7 +503,14 @@ static void test_gaps_without_end(void)
 {
 	struct frame *frame;
 
+	uint64_t before;
+
 	join();
+	before = frames();
+	frame = own_frame(b, WIRE_ACK, 0);
+	frame->header.flags = WIRE_GAP;
+	arrive(a, frame);
+	expect(frames() == before, "something was sent for a gap behind nothing");
 	w->faults.cut[1] = true;
 	for (unsigned i = 0; i < 10; i++)
 		expect(world_send(w, 0, 64), "cannot send");
@@ -726,6 +748,7 @@ static const struct {
 	{"full-port", test_full_port},
 	{"slow-port", test_slow_port},
 	{"far-away", test_far_away},
+	{"missed", test_missed},
 	{"stream", test_stream},
 	{"wrap", test_wrap},
 	{"bytes", test_bytes},

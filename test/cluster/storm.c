@@ -129,6 +129,9 @@ static void judge(struct world *w)
 			world_fail(w, "%u got %lu messages of %lu", side, peer->got, w->peer[!side].sent);
 		if (peer->session.waiting != 0)
 			world_fail(w, "%u has %zu bytes in its window", side, peer->session.waiting);
+		if (peer->session.stashed != 0 || peer->session.stash_used != 0)
+			world_fail(w, "%u keeps %u messages that came too early", side,
+				   peer->session.stashed);
 		if (peer->ups != peer->ends + 1)
 			world_fail(w, "%u was told %lu beginnings, %lu ends", side, peer->ups, peer->ends);
 	}
