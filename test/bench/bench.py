@@ -18,6 +18,8 @@ import tempfile
 import threading
 import time
 
+import cluster
+
 TIME_LIMIT_S = 120
 
 # What upstream's kernel takes in QEMU on a machine of this kind, in cycles of the host's
@@ -602,6 +604,7 @@ def main():
     bench.metal()
     bench.latency()
     bench.snapshots()
+    cluster.take(bench)
     bench.report()
     if not bench.figures and not bench.failures:
         print("no figure's name contains '%s'" % arguments.only)

@@ -155,7 +155,8 @@ $(BUILD)/bench/ping: test/bench/run/ping.c
 	@mkdir -p $(@D)
 	$(BENCH_CC) -std=gnu11 -O2 -g $(WARN) -o $@ $<
 
-BENCH_CLUSTER := $(BUILD)/bench/link_rtt.elf $(BUILD)/bench/ping
+BENCH_CLUSTER := $(BUILD)/bench/link_rtt.elf $(BUILD)/bench/ping $(BUILD)/test/cluster/cost.elf \
+                 $(BUILD)/test/node/service.elf
 
 BENCH_PROGRAMS := $(BENCH_NATIVE) $(BENCH_LINUX) $(BENCH_METAL) $(BENCH_ROOT) \
                   $(BENCH_IPC:%=$(BUILD)/bench/root/%.elf) $(BUILD)/bench/boot.elf $(BENCH_COUNT) $(BENCH_LATENCY) \

@@ -1,0 +1,147 @@
+"""Figures of links between nodes, and of calls through them: those of bench.py whose names begin with `cluster-`.
+
+Times are stated as multiples of what a round trip of as many bytes takes between two processes over TCP and the
+loopback device (test/bench/run/ping.c), taken in the same round.
+"""
+
+import os
+import re
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+
+LIMIT_S = 60
+ROUNDS_OF_PING = ["3000", "5"]
+
+LINKS = [
+    # name, URL, options
+    ("tcp", "tcp://127.0.0.1:%d", []),
+    ("unix", "unix:%s/link", []),
+    ("shm", "shm:%s/link", []),
+    ("shm-sleep", "shm:%s/link", ["--spin", "0"]),
+]
+GOALS = {"cluster-call-tcp": 2, "cluster-call-shm": 0.2, "cluster-call-shm-sleep": 0.6}
+WHAT = {"link": "a message of 80 bytes to another node and back, through the link alone",
+        "call": "Call of 4 words to a program of another node, and the reply"}
+GOAL_TAKEOVER_S = 1.5
+
+
+class Pair:
+    """Two nodes, of which the second joins the first."""
+
+    def __init__(self, bench, folder, image, url, options):
+        self.skerry = os.path.join(bench.build, "skerry")
+        self.folder, self.image, self.options = folder, image, options
+        self.url = url % (free_port() if url.startswith("tcp") else folder)
+        self.keys = {name: self.key(name) for name in "ab"}
+
+    def key(self, name):
+        path = os.path.join(self.folder, name + ".key")
+        command = [self.skerry, "key", "show" if os.path.exists(path) else "new", path]
+        return path, subprocess.check_output(command, text=True).strip()
+
+    def start(self, name, peer, how):
+        return subprocess.Popen(
+            [self.skerry, "node", self.image, "--name", name, "--key", self.keys[name][0], how, self.url, "--peer",
+             "%s=%s" % (peer, self.keys[peer][1]), "--timeout", "%ds" % LIMIT_S, *self.options],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def numbers(self, teller):
+        """What the node `teller` prints, in ns, until it ends; the other one is ended then."""
+        nodes = {"a": self.start("a", "b", "--listen"), "b": self.start("b", "a", "--join")}
+        try:
+            said = nodes[teller].communicate(timeout=LIMIT_S)[0]
+            return [float(word) for word in re.findall(r"^(\d+)", said, re.M)]
+        finally:
+            for node in nodes.values():
+                node.terminate()
+                node.wait()
+                node.stdout.close()
+
+
+def free_port():
+    import socket
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def ping_ns(bench, kind):
+    said = subprocess.check_output([bench.program("ping"), kind, *ROUNDS_OF_PING], text=True)
+    return statistics.median(float(word) for word in said.split())
+
+
+def round_trips(bench, folder):
+    images = {"link": (bench.program("link_rtt.elf"), "a"),
+              "call": (os.path.join(bench.build, "test/cluster/cost.elf"), "b")}
+    rows = ["cluster-%s-%s" % (what, link[0]) for what in images for link in LINKS]
+    chosen = [row for row in rows if bench.wanted(row)]
+    taken, times, tcp, unix = {row: [] for row in chosen}, {row: [] for row in chosen}, [], []
+    for _ in range(bench.rounds if chosen else 0):
+        tcp.append(ping_ns(bench, "tcp"))
+        unix.append(ping_ns(bench, "unix") / tcp[-1])
+        for what, (image, teller) in images.items():
+            for link, url, options in LINKS:
+                row = "cluster-%s-%s" % (what, link)
+                if row not in chosen:
+                    continue
+                numbers = Pair(bench, folder, image, url, options).numbers(teller)
+                if not numbers:
+                    bench.failures.append(row + ": a node printed nothing")
+                    continue
+                times[row].append(statistics.median(numbers))
+                taken[row].append(times[row][-1] / tcp[-1])
+    for row in chosen:
+        if taken[row]:
+            bench.add(row, statistics.median(taken[row]), statistics.median(unix), GOALS.get(row), "x TCP",
+                      "%s: %.1f us, TCP's own %.1f us; wall time, median of %d rounds, not pinned; peer: two processes "
+                      "and a Unix socket" % (WHAT[row.split("-")[1]], statistics.median(times[row]) / 1e3,
+                                             statistics.median(tcp) / 1e3, bench.rounds))
+
+
+def pid_of(folder, name):
+    for number in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/cmdline" % number, "rb") as file:
+                words = file.read().split(b"\0")
+            if folder.encode() in b" ".join(words) and words[words.index(b"--name") + 1] == name:
+                return int(number)
+        except (OSError, ValueError):
+            pass
+    return None
+
+
+def takeover_s(bench, folder):
+    """From the death of the node that gives a service to the first answer of another."""
+    process = subprocess.Popen(
+        [os.path.join(bench.build, "skerry"), "cluster", "up", "3",
+         os.path.join(bench.build, "test/node/service.elf"), "--dir", os.path.join(folder, "up"), "--timeout",
+         "%ds" % LIMIT_S], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        for line in process.stdout:
+            if line.startswith("c| a answers"):
+                time.sleep(0.5)
+                begin = time.monotonic()
+                os.kill(pid_of(folder, b"a"), signal.SIGKILL)
+            elif line.startswith("c| b answers"):
+                return time.monotonic() - begin
+        return None
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+def take(bench):
+    with tempfile.TemporaryDirectory() as folder:
+        round_trips(bench, folder)
+        if bench.wanted("cluster-takeover"):
+            times = [takeover_s(bench, folder) for _ in range(bench.rounds)]
+            if None in times:
+                bench.failures.append("cluster-takeover: the service was not taken over")
+            else:
+                bench.add("cluster-takeover", statistics.median(times), None, GOAL_TAKEOVER_S, "s",
+                          "from kill -9 of the node that gives a service to the first answer of another, to a "
+                          "program that calls without pause on a third")
