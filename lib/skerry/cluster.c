@@ -117,6 +117,12 @@ enum cluster_error cluster_watch(seL4_CPtr notification)
 	return request(CLUSTER_WATCH, 1, 0, NULL);
 }
 
+enum cluster_error cluster_sleep(uint64_t ns)
+{
+	seL4_SetMR(0, ns);
+	return request(CLUSTER_SLEEP, 0, 1, NULL);
+}
+
 enum cluster_error cluster_count(struct cluster_counts *counts)
 {
 	enum cluster_error error = request(CLUSTER_COUNT, 0, 0, NULL);

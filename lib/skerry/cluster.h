@@ -98,6 +98,12 @@ unsigned cluster_members(struct cluster_member members[CLUSTER_NODES]);
 /* The notification is signalled whenever members come or go and whenever a name changes hands. */
 enum cluster_error cluster_watch(seL4_CPtr notification);
 
+/*
+ * Waits. The clock's interrupt is the bridge's, so that this is how its node's programs wait for a time.
+ * CLUSTER_FULL: 32 threads do already.
+ */
+enum cluster_error cluster_sleep(uint64_t ns);
+
 /* What the bridge holds at this moment, for tests that count. */
 struct cluster_counts {
 	uint64_t exports, imports, references; /* references: of both, as told to other nodes */

@@ -17,6 +17,7 @@ enum cluster_request {
 	CLUSTER_WATCH,       /* the notification */
 	CLUSTER_MEMBERS,     /* answer: for each a name, its epoch, enum cluster_member_flags */
 	CLUSTER_COUNT,       /* answer: struct cluster_counts */
+	CLUSTER_SLEEP,       /* ns; the answer comes then */
 };
 
 enum cluster_member_flags { CLUSTER_MEMBER_HERE = 1, CLUSTER_MEMBER_UP = 2 };

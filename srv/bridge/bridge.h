@@ -31,6 +31,7 @@ enum {
 	BRIDGE_WORKERS = 48, /* at most */
 	BRIDGE_REPLIES = 256,
 	BRIDGE_WATCHERS = 16,
+	BRIDGE_SLEEPERS = 32,
 	BRIDGE_OPERATIONS = 1 << TABLE_PLACE_BITS,
 	BRIDGE_HELD =
 		64, /* messages without an answer that wait, for each peer: beyond, nobody is received from */
@@ -185,6 +186,12 @@ struct peer {
 	uint64_t untold_names;   /* … own claims, by place */
 };
 
+/* A program that waits for a time. */
+struct sleeper {
+	uint64_t until; /* UINT64_MAX: the place is free */
+	uint16_t reply;
+};
+
 struct counters {
 	uint64_t calls, messages, signals;        /* of this node's programs to others */
 	uint64_t served;                          /* of others, by workers */
@@ -226,6 +233,8 @@ struct bridge {
 	uint16_t first_free, operations_free;
 	uint16_t first_reply, replies_used;
 	uint16_t next_reply[BRIDGE_REPLIES];
+	struct sleeper sleepers[BRIDGE_SLEEPERS];
+	uint64_t sleep_at; /* the first of them */
 	struct counters counters;
 	struct worker workers[BRIDGE_WORKERS];
 	struct queue queues[BRIDGE_QUEUES];
@@ -380,6 +389,8 @@ void control_request(struct bridge *, struct arrival *);
 /* False: the peer lies. */
 bool lookup_result(struct bridge *, struct operation *, const struct wire_message *);
 void watchers_signal(struct bridge *);
+void sleepers_init(struct bridge *);
+void sleepers_wake(struct bridge *);
 void name_give_up(struct bridge *, int place);
 void status_input(struct bridge *, unsigned port);
 uint64_t bridge_random(struct bridge *);

@@ -28,6 +28,42 @@ static enum cluster_error watch(struct bridge *b)
 	return CLUSTER_FULL;
 }
 
+/* --- sleepers ----------------------------------------------------------------------------------- */
+
+void sleepers_init(struct bridge *b)
+{
+	for (unsigned i = 0; i < BRIDGE_SLEEPERS; i++)
+		b->sleepers[i].until = UINT64_MAX;
+	b->sleep_at = UINT64_MAX;
+}
+
+static void sleep(struct bridge *b, uint16_t reply, uint64_t ns)
+{
+	for (unsigned i = 0; i < BRIDGE_SLEEPERS; i++) {
+		struct sleeper *sleeper = &b->sleepers[i];
+		if (sleeper->until != UINT64_MAX)
+			continue;
+		sleeper->until = ns < UINT64_MAX - 1 - b->now ? b->now + ns : UINT64_MAX - 1;
+		sleeper->reply = reply;
+		b->sleep_at = sleeper->until < b->sleep_at ? sleeper->until : b->sleep_at;
+		return;
+	}
+	reply_label(b, reply, CLUSTER_FULL);
+}
+
+void sleepers_wake(struct bridge *b)
+{
+	b->sleep_at = UINT64_MAX;
+	for (unsigned i = 0; i < BRIDGE_SLEEPERS; i++) {
+		struct sleeper *sleeper = &b->sleepers[i];
+		if (sleeper->until <= b->now) {
+			sleeper->until = UINT64_MAX;
+			reply_label(b, sleeper->reply, CLUSTER_OK);
+		}
+		b->sleep_at = sleeper->until < b->sleep_at ? sleeper->until : b->sleep_at;
+	}
+}
+
 /* --- names -------------------------------------------------------------------------------------- */
 
 void name_give_up(struct bridge *b, int place)
@@ -231,6 +267,8 @@ static void answer(struct bridge *b, const struct arrival *a, const char *name)
 		members(b, a->reply);
 	else if (label == CLUSTER_COUNT)
 		count(b, a->reply);
+	else if (label == CLUSTER_SLEEP)
+		sleep(b, a->reply, a->first[0]);
 	else
 		reply_label(b, a->reply, simple_request(b, a, name));
 }

@@ -87,6 +87,8 @@ static void clock_tick(struct bridge *b)
 		exports_probe(b);
 		operations_probe(b);
 	}
+	if (b->sleep_at <= b->now)
+		sleepers_wake(b);
 	if (!b->open)
 		workers_expire(b);
 }
@@ -106,7 +108,7 @@ static void event(struct bridge *b, seL4_Word badge)
 
 static void alarm_set(struct bridge *b)
 {
-	uint64_t at = b->open ? UINT64_MAX : b->now + BRIDGE_RETURN_NS;
+	uint64_t at = b->open ? b->sleep_at : b->now + BRIDGE_RETURN_NS;
 
 	for (unsigned i = 0; i < b->peer_count; i++) {
 		uint64_t deadline = session_deadline(&b->peers[i].session);
@@ -170,6 +172,7 @@ void bridge_main(void *bridge)
 	exports_init(&b->exports);
 	imports_init(&b->imports);
 	calls_init(b);
+	sleepers_init(b);
 	workers_init(b);
 	b->alarm_at = b->probe_at = UINT64_MAX;
 	b->ports.start(b->ports.context);

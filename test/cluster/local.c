@@ -170,6 +170,33 @@ static void words(void)
 	sk_thread_delete(&client.thread);
 }
 
+static void sleeper(void *ms)
+{
+	cluster_sleep((seL4_Word)ms * 1000000);
+	log_letter(ms == (void *)30 ? 'l' : 's');
+}
+
+static void sleeps(void)
+{
+	struct peer longer, shorter;
+
+	section("sleep", "lib/skerry/cluster.h");
+	peer_new(&longer, HIGH, 0);
+	peer_new(&shorter, HIGH, 0);
+	log_clear();
+	at(B);
+	peer_run(&longer, sleeper, (void *)30);
+	peer_run(&shorter, sleeper, (void *)10);
+	equal_text("not at once", run_log, "");
+	pipes_wait_ms(20);
+	equal_text("who wanted less is first", run_log, "s");
+	pipes_wait_ms(20);
+	equal_text("then the other", run_log, "sl");
+	equal("nothing is left", counts_at(B).replies, 0);
+	sk_thread_delete(&longer.thread);
+	sk_thread_delete(&shorter.thread);
+}
+
 enum { CHILD_CONTROL = SK_PROCESS_FIRST_FREE, CHILD_PROXY, CHILD_REPORT };
 
 static void child(void *unused)
@@ -218,6 +245,7 @@ int main(void)
 	calls();
 	words();
 	process();
+	sleeps();
 	messages();
 	capabilities();
 	revocation();
