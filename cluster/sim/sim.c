@@ -196,7 +196,8 @@ static void advance(struct member *member, uint64_t end)
 	}
 }
 
-static enum sim_state do_round(struct sim *sim)
+/* Does what comes next, if that is before `stop`. */
+static enum sim_state do_round(struct sim *sim, uint64_t stop)
 {
 	uint64_t next = sim->fault > sim->now ? sim->fault : sim->now, end;
 	bool halted = true;
@@ -211,9 +212,13 @@ static enum sim_state do_round(struct sim *sim)
 		return SIM_HALTED;
 	if (next == SIM_FOREVER)
 		return SIM_STUCK;
-	if (next >= sim->config.end) {
+	if (next >= sim->config.end && stop >= sim->config.end) {
 		sim->now = sim->config.end;
 		return SIM_END;
+	}
+	if (next >= stop) {
+		sim->now = stop;
+		return SIM_RAN;
 	}
 	sim->now = next;
 	if (sim->fault <= sim->now) {
@@ -238,7 +243,7 @@ enum sim_state sim_run(struct sim *sim, uint64_t time)
 	enum sim_state state;
 
 	do
-		state = do_round(sim);
+		state = do_round(sim, stop);
 	while (state == SIM_RAN && sim->now < stop);
 	return state;
 }

@@ -73,8 +73,8 @@ enum sim_state {
 	SIM_FAILED, /* the host has not enough memory */
 };
 /*
- * Runs for about `time` ns: always for whole rounds, so what happens does not depend on how often this is
- * called.
+ * Runs for `time` ns or a little more: always for whole rounds, so what happens does not depend on how often
+ * this is called.
  */
 enum sim_state sim_run(struct sim *sim, uint64_t time);
 

@@ -22,11 +22,13 @@
 #define DELAY      (1 * MS)
 #define JITTER     (2 * MS)
 #define FAULTS_MAX 64
+#define CLIENTS    (2 * SIM_NODES + 4) /* numbers that a node's clients can have */
 
-/* When faults are over, clients are told to stop, and what is left is counted. */
+/* When faults are over, clients are told to stop, what is left is counted, and who leads is asked. */
 #define QUIET_NS   (1600 * MS)
 #define STOP_NS    (4400 * MS)
 #define COUNT_NS   (6400 * MS)
+#define WHO_NS     (6420 * MS)
 #define END_NS     (6500 * MS)
 
 static struct image image;
@@ -53,10 +55,12 @@ static struct {
 	size_t calls, room; /* room: a power of two */
 	struct badge revoked[4096];
 	unsigned revocations;
-	uint64_t last[SIM_NODES][SIM_NODES][2 * SIM_NODES]; /* at, from, client: number executed last */
+	uint64_t last[SIM_NODES][SIM_NODES][CLIENTS]; /* at, from, client: number executed last */
 	uint32_t last_epoch[SIM_NODES][SIM_NODES];
-	unsigned done_late[SIM_NODES][SIM_NODES]; /* by client, after faults are over */
-	bool stopped[SIM_NODES], counted[SIM_NODES];
+	unsigned done_late[SIM_NODES][SIM_NODES + 2]; /* by client, after faults are over */
+	bool stopped[SIM_NODES], counted[SIM_NODES], rung_late[SIM_NODES];
+	char leader[SIM_NODES]; /* as each node says */
+	uint64_t hash;
 	char line[SIM_NODES][256];
 	size_t length[SIM_NODES];
 	char why[512]; /* the first promise that was broken */
@@ -119,7 +123,7 @@ static bool id_parse(const char *text, struct id *id, uint64_t *badge)
 			   &id->number, badge);
 
 	id->node = (unsigned)(node - 'a');
-	return parts >= 4 && id->node < nodes && id->client < 2 * SIM_NODES;
+	return parts >= 4 && id->node < nodes && id->client < CLIENTS;
 }
 
 static struct call *call_of(const struct id *id)
@@ -218,7 +222,15 @@ static void line_done(unsigned node, const char *line)
 	case 'Q':
 		run.stopped[node] = true;
 		return;
+	case 'G':
+		run.rung_late[node] |= sim_time(run.sim) > QUIET_NS;
+		return;
+	case 'W':
+		run.leader[node] = line[2];
+		return;
 	case 'P':
+	case 'L':
+	case 'l':
 		return;
 	case 'B':
 	case 'S':
@@ -318,6 +330,11 @@ static void judge(void)
 			broken("not all clients of %s came to an end", sim_node_name(node));
 		if (!run.counted[node])
 			broken("%s does not count", sim_node_name(node));
+		if (!run.rung_late[node])
+			broken("the bell of %s does not ring any more", sim_node_name(node));
+		if (!run.leader[node] || run.leader[node] != run.leader[0])
+			broken("%s says that the leader is %c, a that it is %c", sim_node_name(node),
+			       run.leader[node], run.leader[0]);
 	}
 	sum.calls += run.calls;
 	sum.revocations += run.revocations;
@@ -353,7 +370,10 @@ static bool run_one(uint64_t seed, const struct sim_fault *faults, unsigned coun
 	type('q');
 	run_until(COUNT_NS);
 	type('c');
+	run_until(WHO_NS);
+	type('w');
 	run_until(END_NS);
+	run.hash = sim_state_hash(run.sim);
 	judge();
 	sim_get_stats(run.sim, &stats);
 	sum.crashes += stats.crashes;
@@ -374,6 +394,18 @@ static unsigned shrink(uint64_t seed, struct sim_fault *faults, unsigned count)
 			memcpy(faults, fewer, --count * sizeof *faults);
 	}
 	return count;
+}
+
+/* The same once more. */
+static bool repeats(uint64_t seed, const struct sim_fault *faults, unsigned count)
+{
+	uint64_t hash = run.hash;
+
+	run_one(seed, faults, count);
+	if (run.hash == hash)
+		return true;
+	printf("not ok sim-seed-%" PRIu64 "-repeats: the state is another one\n", seed);
+	return false;
 }
 
 static bool test(uint64_t seed, struct sim_fault *faults, unsigned count, const char *image_name)
@@ -440,7 +472,9 @@ int main(int argc, char **argv)
 	for (uint64_t seed = first; seed < first + count; seed++) {
 		if (random)
 			sim_faults_random(seed, nodes, QUIET_NS / 4 * 5, faults, random);
-		bad += !test(seed, faults, random ? random : given, argv[1]);
+		if (!test(seed, faults, random ? random : given, argv[1]) ||
+		    (seed == first && !repeats(seed, faults, random ? random : given)))
+			bad++;
 	}
 	if (!bad && count)
 		printf("ok sim-seeds-%" PRIu64 "-%" PRIu64 "\n", first, count);

@@ -1,21 +1,25 @@
 /*
  * The cluster's load: on each node a service that the others call, and a client for each other node, which
- *calls, sends, gets capabilities that will be revoked, and passes them on. Every step that matters is a line,
- *so that whoever sees the lines of all nodes can say whether the cluster kept its word (test/sim/seeds.c):
+ * calls, sends, gets capabilities that will be revoked, and passes them on. Every step that matters is a
+ * line, so that whoever sees the lines of all nodes can say whether the cluster kept its word
+ * (test/sim/seeds.c):
  *
  *	E EPOCH            the node's epoch
  *	X ID BADGE         the service executed that call or message, by a capability with that badge
- *	V BADGE            … and revoked all capabilities with that badge: no X may follow
+ *	V BADGE            and revoked all capabilities with that badge: no X may follow
  *	B ID               a client begins a call
  *	D ID, N ID, U ID, R ID    what became of it: done, not delivered, unknown, revoked
  *	S ID               a client sends a message without an answer
- *	P PEER             a client has found the peer's service
+ *	P PEER             a client has found the peer's service and its bell
+ *	G                  the bell of this node was rung, a notification
+ *	L, l               this node has the name "leader" now; it has lost it to another one
+ *	W NODE             who has it
  *	! TEXT             something that must not be
  *	Q NODE             all clients have stopped and given back what they had
  *	C N N N N N N N N  what the bridge holds (struct cluster_counts) and should not
  *
- * An ID is NODE.EPOCH.CLIENT.NUMBER, and numbers rise. What is typed at the UART: `q` stops the clients, `c`
- *counts.
+ * An ID is NODE.EPOCH.CLIENT.NUMBER, and numbers rise. Letters typed at the UART: `q` stops the clients,
+ * `c` counts, `w` asks who leads.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -32,7 +36,9 @@
 #define LEASES     2   /* badges that are valid at a time */
 #define LEASE_USES 2   /* requests for a capability before the oldest is revoked */
 
-enum { KIND_CALL = 100, KIND_SEND, KIND_LEASE, KIND_PASS };
+enum { KIND_CALL = 100, KIND_SEND, KIND_LEASE, KIND_PASS, KIND_WHO };
+
+enum { BADGE_SERVICE = 1, BADGE_LEADER }; /* of what is published; those of leases are higher */
 
 /* What a message says: two words of it are the ID. */
 struct id {
@@ -49,6 +55,8 @@ static char self;
 static seL4_CPtr service;         /* the endpoint */
 static volatile bool stop;        /* typed */
 static volatile unsigned running; /* clients */
+static volatile bool leads;       /* we have the name "leader", with this: */
+static seL4_CPtr leader_cap;
 
 /* --- lines --------------------------------------------------------------------------------------------- */
 
@@ -170,7 +178,10 @@ static unsigned answer(struct id id, unsigned kind, unsigned length)
 		seL4_SetCap(0, leases.slots[(leases.oldest + LEASES - 1) % LEASES]);
 		return 1;
 	}
-	put_filler((struct id){id.epoch, id.node, (uint8_t)(id.client + 1), id.number}, 0, length);
+	if (kind == KIND_WHO)
+		seL4_SetMR(0, (seL4_Word)self);
+	else
+		put_filler((struct id){id.epoch, id.node, (uint8_t)(id.client + 1), id.number}, 0, length);
 	return 0;
 }
 
@@ -211,11 +222,12 @@ struct client {
 	unsigned index; /* of the peer; a node's own index is that of the thread for what is passed on */
 	struct id id;
 	uint64_t random;
-	seL4_CPtr proxy, lease, news;
+	seL4_CPtr proxy, bell, lease, news;
 	bool found, leased;
+	char who; /* answered last */
 };
 
-static struct client clients[CLUSTER_NODES];
+static struct client clients[CLUSTER_NODES], leader, asks;
 
 static uint64_t dice(struct client *client, uint64_t below)
 {
@@ -245,6 +257,8 @@ static enum cluster_outcome call(struct client *client, seL4_CPtr target, unsign
 	if (outcome == CLUSTER_DONE && kind == KIND_LEASE)
 		client->leased = seL4_MessageInfo_get_extraCaps(info) == 1 &&
 				 !seL4_MessageInfo_get_capsUnwrapped(info);
+	else if (outcome == CLUSTER_DONE && kind == KIND_WHO)
+		client->who = (char)seL4_GetMR(0);
 	else if (outcome == CLUSTER_DONE &&
 		 (seL4_MessageInfo_get_label(info) != kind || seL4_MessageInfo_get_length(info) != length ||
 		  !is_filler(expected, 0, length)))
@@ -269,8 +283,10 @@ static void lease_end(struct client *client)
 static void proxy_end(struct client *client)
 {
 	lease_end(client);
-	if (client->found)
+	if (client->found) {
 		cluster_release(client->proxy);
+		cluster_release(client->bell);
+	}
 	client->found = false;
 }
 
@@ -314,6 +330,9 @@ static void act(struct client *client)
 	case 1:
 		send(client);
 		break;
+	case 2:
+		seL4_Signal(client->bell);
+		break;
 	default:
 		good = call(client, client->proxy, KIND_CALL, random_length(client), 0, 0) == CLUSTER_DONE;
 		break;
@@ -322,26 +341,30 @@ static void act(struct client *client)
 		proxy_end(client);
 }
 
-static void service_name(char name[CLUSTER_NAME_BYTES], const char *node)
+static enum cluster_error lookup(const char *kind, const char *node, seL4_CPtr slot)
 {
-	snprintf(name, CLUSTER_NAME_BYTES, "service.%.20s", node);
+	char name[CLUSTER_NAME_BYTES];
+	enum cluster_error error;
+
+	snprintf(name, sizeof name, "%s.%.20s", kind, node);
+	error = cluster_lookup(name, slot);
+	if (error && error != CLUSTER_NOT_FOUND && error != CLUSTER_LOST)
+		say("! lookup of %s: %u", name, error);
+	return error;
 }
 
 static void find(struct client *client)
 {
 	const char *peer = members[client->index].name;
-	char name[CLUSTER_NAME_BYTES];
-	enum cluster_error error;
 
-	service_name(name, peer);
-	error = cluster_lookup(name, client->proxy);
-	client->found = error == CLUSTER_OK;
-	if (client->found) {
-		say("P %s", peer);
-		return;
+	if (lookup("service", peer, client->proxy) == CLUSTER_OK) {
+		client->found = lookup("bell", peer, client->bell) == CLUSTER_OK;
+		if (client->found) {
+			say("P %s", peer);
+			return;
+		}
+		cluster_release(client->proxy);
 	}
-	if (error != CLUSTER_NOT_FOUND && error != CLUSTER_LOST)
-		say("! lookup of %s: %u", name, error);
 	seL4_Wait(client->news, NULL);
 }
 
@@ -373,23 +396,62 @@ static void use_passed(void *argument)
 	}
 }
 
+/* --- bell and leader ----------------------------------------------------------------------------------- */
+
+static void listen(void *bell)
+{
+	for (;;) {
+		seL4_Wait((seL4_CPtr)bell, NULL);
+		say("G");
+	}
+}
+
+/* Asks who has the name; 0: nobody, as far as one can see. */
+static char ask_leader(struct client *client)
+{
+	client->who = 0;
+	if (cluster_lookup("leader", client->proxy) != CLUSTER_OK)
+		return 0;
+	call(client, client->proxy, KIND_WHO, 3, 0, 0);
+	cluster_release(client->proxy);
+	return client->who;
+}
+
+/* Each node takes the name when nobody has it; of two that have it one loses it. */
+static void lead(void *argument)
+{
+	struct client *client = argument;
+
+	for (;;) {
+		char who = ask_leader(client);
+
+		if (!who && cluster_publish("leader", leader_cap) == CLUSTER_OK) {
+			leads = true;
+			say("L");
+		} else if (who && who != self && leads) {
+			leads = false;
+			say("l");
+		}
+		seL4_Wait(client->news, NULL);
+	}
+}
+
 /* --- main ---------------------------------------------------------------------------------------------- */
 
-static struct client *client_new(unsigned index, void (*run)(void *))
+static void client_new(struct client *client, unsigned index, void (*run)(void *))
 {
-	struct client *client = &clients[index];
-
 	client->index = index;
 	client->id = (struct id){epoch, (uint8_t)self, (uint8_t)(2 * index), 0};
 	client->random = (uint64_t)epoch << 8 | index;
 	client->proxy = sk_slot_new();
+	client->bell = sk_slot_new();
 	client->lease = sk_slot_new();
 	client->news = sk_notification_new();
 	if (index && cluster_watch(client->news))
 		sk_panic("no room to watch");
 	sk_thread_new(&client->thread, "client", PRIORITY, 0);
-	sk_thread_start(&client->thread, run, client);
-	return client;
+	if (run)
+		sk_thread_start(&client->thread, run, client);
 }
 
 /* The epoch is known as soon as the host has said it. */
@@ -407,7 +469,7 @@ static void members_wait(void)
 	self = members[0].name[0];
 }
 
-/* Less what there always is: the name that is published. */
+/* Less what there always is: the names that are published. */
 static void count(void)
 {
 	struct cluster_counts counts;
@@ -415,7 +477,7 @@ static void count(void)
 	cluster_count(&counts);
 	say("C %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
 	    counts.exports, counts.imports, counts.references, counts.calls_held, counts.messages_held,
-	    counts.workers_busy, counts.replies, counts.slots - 1);
+	    counts.workers_busy, counts.replies, counts.slots - 2 - leads);
 }
 
 static void stop_clients(void)
@@ -445,6 +507,9 @@ static void obey(void)
 			case 'c':
 				count();
 				break;
+			case 'w':
+				say("W %c", ask_leader(&asks));
+				break;
 			default:
 				break;
 			}
@@ -453,10 +518,19 @@ static void obey(void)
 	}
 }
 
+static void publish(const char *kind, seL4_CPtr cap)
+{
+	char name[CLUSTER_NAME_BYTES];
+
+	snprintf(name, sizeof name, "%s.%.20s", kind, members[0].name);
+	if (cluster_publish(name, cap))
+		say("! cannot publish %s", name);
+}
+
 int main(void)
 {
-	struct sk_thread server;
-	char name[CLUSTER_NAME_BYTES];
+	static struct sk_thread server, listener;
+	seL4_CPtr bell = sk_notification_new();
 
 	sk_must(seL4_TCB_SetPriority(seL4_CapInitThreadTCB, seL4_CapInitThreadTCB, PRIORITY));
 	if (cluster_start(NULL))
@@ -469,12 +543,16 @@ int main(void)
 	passed.ready = sk_notification_new();
 	sk_thread_new(&server, "service", PRIORITY, 0);
 	sk_thread_start(&server, serve, NULL);
-	service_name(name, members[0].name);
-	if (cluster_publish(name, sk_cap_mint(service, seL4_AllRights, 1)))
-		say("! cannot publish");
-	client_new(0, use_passed);
+	sk_thread_new(&listener, "bell", PRIORITY, 0);
+	sk_thread_start(&listener, listen, (void *)bell);
+	publish("service", sk_cap_mint(service, seL4_AllRights, BADGE_SERVICE));
+	publish("bell", bell);
+	leader_cap = sk_cap_mint(service, seL4_AllRights, BADGE_LEADER);
+	client_new(&clients[0], 0, use_passed);
+	client_new(&leader, member_count, lead);
+	client_new(&asks, member_count + 1, NULL);
 	running = member_count - 1;
 	for (unsigned i = 1; i < member_count; i++)
-		client_new(i, client_run);
+		client_new(&clients[i], i, client_run);
 	obey();
 }
