@@ -212,7 +212,8 @@ struct bridge {
 	char line[64];       /* of the control port: one that is not complete */
 	unsigned line_size;
 
-	uint64_t now; /* of this round of the loop */
+	uint64_t now;  /* of this round of the loop */
+	uint64_t told; /* … by the clock, which may be set */
 	uint64_t alarm_at, probe_at;
 	uint32_t sessions; /* numbers given */
 	uint32_t arrivals; /* order of workers */

@@ -122,7 +122,7 @@ static void alarm_set(struct bridge *b)
 	if (at >= b->alarm_at)
 		return; /* what comes early is seen to have come early */
 	b->alarm_at = at;
-	b->ports.alarm(b->ports.context, at);
+	b->ports.alarm(b->ports.context, b->told + (at > b->now ? at - b->now : 0));
 }
 
 static void settle(struct bridge *b)
@@ -144,12 +144,24 @@ static void arrival_keep(const struct bridge *b, struct arrival *a)
 	memcpy(a->caps, b->ipc->caps_or_badges, sizeof a->caps);
 }
 
+/* `now` stands still while the clock is set back; the alarm was for the clock as it was. */
+static void clock_read(struct bridge *b)
+{
+	uint64_t told = b->ports.now(b->ports.context);
+
+	if (told >= b->told)
+		b->now += told - b->told;
+	else
+		b->alarm_at = UINT64_MAX;
+	b->told = told;
+}
+
 static void next(struct bridge *b)
 {
 	struct arrival a;
 
 	a.info = seL4_Recv(b->open ? SLOT_ENDPOINT : SLOT_NOTIFICATION, &a.badge);
-	b->now = b->ports.now(b->ports.context);
+	clock_read(b);
 	if (a.badge & BRIDGE_BADGE_EVENT) {
 		event(b, a.badge);
 		return;
@@ -176,7 +188,7 @@ void bridge_main(void *bridge)
 	workers_init(b);
 	b->alarm_at = b->probe_at = UINT64_MAX;
 	b->ports.start(b->ports.context);
-	b->now = b->ports.now(b->ports.context);
+	clock_read(b);
 	event(b, BRIDGE_BADGE_EVENT | BRIDGE_BADGE_PORTS);
 	for (;;) {
 		settle(b);

@@ -230,7 +230,6 @@ static void partition(void)
 	cluster_withdraw("note");
 }
 
-/* Two nodes that claim a name without having heard of each other: equal stamps, the first node's wins. */
 /* While nothing can be said, for a full window, a name goes to a place that is told before its old one. */
 static void names_that_move(void)
 {
@@ -261,6 +260,30 @@ static void names_that_move(void)
 	cluster_withdraw("moving");
 }
 
+/* A node's clock is set back: its sessions last, and what it does from time to time goes on. */
+static void set_back(void)
+{
+	seL4_CPtr object = sk_endpoint_new(), offered = sk_cap_mint(object, seL4_AllRights, 4);
+	struct peer client;
+
+	section("a clock that is set back", "doc/CLUSTER.md");
+	publish_at(B, "offered", offered);
+	seL4_CPtr proxy = lookup_at(A, "offered");
+	peer_new(&client, HIGH, 0);
+	peer_trap(&client, seL4_SysCall, proxy, INFO(1, 0, 1), 5, 0);
+	check("a call is under way", poll(object).came);
+	pipes_set_back(B, 3600000);
+	pipes_wait_ms(2000);
+	check("the sessions last", sees(A, B) && sees(B, A) && sees(C, B) && !client.done);
+	answer(3, 3);
+	check("the call is answered", client.done && outcome_of(&client) == CLUSTER_DONE);
+	sk_must(cap_revoke(offered));
+	pipes_wait_ms(600);
+	check("a revoked capability is gone within half a second", is_gone(proxy));
+	sk_thread_delete(&client.thread);
+}
+
+/* Two nodes that claim a name without having heard of each other: equal stamps, the first node's wins. */
 static void equal_claims(void)
 {
 	seL4_CPtr a = sk_endpoint_new(), b = sk_endpoint_new();
@@ -314,5 +337,6 @@ void partitions(void)
 	partition();
 	equal_claims();
 	names_that_move();
+	set_back();
 	nothing_left();
 }

@@ -28,6 +28,7 @@ struct pipe {
 
 static struct world {
 	volatile uint64_t alarm[PIPES_NODES];
+	volatile uint64_t back[PIPES_NODES]; /* so far was its clock set back */
 	volatile bool booted[PIPES_NODES];
 	struct pipe pipe[PIPES_NODES][PIPES_NODES]; /* from, to */
 } *const world = (struct world *)WORLD_ADDRESS;
@@ -157,8 +158,7 @@ static uint64_t pipe_now(void *context)
 {
 	uint64_t low = rtc[TIME_LOW];
 
-	(void)context;
-	return (uint64_t)rtc[TIME_HIGH] << 32 | low;
+	return ((uint64_t)rtc[TIME_HIGH] << 32 | low) - world->back[self_of(context)];
 }
 
 static void pipe_alarm(void *context, uint64_t at)
@@ -192,7 +192,7 @@ static void ticker(void *unused)
 		rtc[CLEAR_INTERRUPT] = 1;
 		seL4_IRQHandler_Ack(tick_irq);
 		for (unsigned i = 0; i < bridge_count; i++) {
-			if (world->alarm[i] > pipe_now(NULL))
+			if (world->alarm[i] > pipe_now((void *)(uintptr_t)i))
 				continue;
 			world->alarm[i] = UINT64_MAX;
 			seL4_Signal(clock_event[i]);
@@ -280,6 +280,11 @@ void pipes_wait_ms(seL4_Word ms)
 	seL4_Wait(wake, NULL);
 	wake_at = UINT64_MAX;
 	seL4_Poll(wake, NULL);
+}
+
+void pipes_set_back(unsigned node, seL4_Word ms)
+{
+	world->back[node] += ms * 1000000;
 }
 
 void pipes_put(unsigned from, unsigned to, const void *bytes, seL4_Word size)

@@ -26,6 +26,9 @@ void pipes_part(unsigned a, unsigned b, bool cut);
 /* Lets so much time pass, for all who wait for it. */
 void pipes_wait_ms(seL4_Word ms);
 
+/* The node's clock (not of the first, which is the tests', too). */
+void pipes_set_back(unsigned node, seL4_Word ms);
+
 /* For a node without a bridge: sends and receives bytes as that node. */
 void pipes_put(unsigned from, unsigned to, const void *bytes, seL4_Word size);
 seL4_Word pipes_take(unsigned from, unsigned to, void *bytes, seL4_Word size);
