@@ -1,6 +1,7 @@
 /* Memory shared with other nodes: see region.h. */
 #include <skerry/region.h>
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -84,19 +85,6 @@ const struct sk_region *sk_region(void)
 	if (!region.size && (!tree || big(&tree->magic) != FDT_MAGIC || !find(tree, &region)))
 		return NULL;
 	return &region;
-}
-
-bool sk_region_take(seL4_Word size, seL4_Word *offset)
-{
-	static seL4_Word taken;
-	const struct sk_region *region = sk_region();
-	seL4_Word pages = (size + SK_PAGE_BYTES - 1) & ~(SK_PAGE_BYTES - 1);
-
-	if (!region || pages < size || pages > region->share_size - taken)
-		return false;
-	*offset = region->share + taken;
-	taken += pages;
-	return true;
 }
 
 /* --- frames ----------------------------------------------------------------------------------------- */
@@ -208,4 +196,115 @@ void *sk_region_map(seL4_Word offset, seL4_Word size)
 		at = NULL;
 	sk_arena_restore(arena);
 	return at;
+}
+
+/* --- parts that have names -------------------------------------------------------------------------- */
+
+/*
+ * A table in the region's first page: a name is claimed at the first place that is free, from the one that
+ * its hash says on, and all who claim the same look at the places in the same order. No place becomes free
+ * again.
+ */
+#define PLACES 63
+
+struct part {
+	_Atomic uint64_t hash; /* 0: the place is free */
+	_Atomic uint64_t size; /* bytes; 0: it is being made */
+	uint64_t offset;
+	char name[SK_REGION_NAME];
+	uint64_t unused;
+};
+
+struct directory {
+	struct part part[PLACES];
+};
+_Static_assert(sizeof(struct directory) <= SK_PAGE_BYTES, "one page");
+
+static struct directory *directory(void)
+{
+	static struct directory *mapped;
+
+	if (!mapped)
+		mapped = sk_region_map(0, SK_PAGE_BYTES);
+	return mapped;
+}
+
+/* FNV-1a */
+static uint64_t hash_of(const char *name)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (; *name; name++)
+		hash = (hash ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
+	return hash ? hash : 1;
+}
+
+/* The name's place; else the one that it would get, or null. */
+static struct part *place_of(uint64_t hash)
+{
+	for (unsigned i = 0; i < PLACES; i++) {
+		struct part *part = &directory()->part[(hash + i) % PLACES];
+		uint64_t there = atomic_load(&part->hash);
+
+		if (there == hash || there == 0)
+			return part;
+	}
+	return NULL;
+}
+
+/* What of our share is free, up to its end: what lies behind all parts that are in it. */
+static seL4_Word free_from(void)
+{
+	const struct sk_region *region = sk_region();
+	seL4_Word from = region->share ? region->share : SK_PAGE_BYTES;
+
+	for (unsigned i = 0; i < PLACES; i++) {
+		const struct part *part = &directory()->part[i];
+		seL4_Word size = part->size, offset = part->offset;
+
+		if (is_in(offset, size) && offset + size > from &&
+		    offset + size <= region->share + region->share_size)
+			from = offset + size;
+	}
+	return from;
+}
+
+enum sk_region_result sk_region_create(const char *name, seL4_Word size, seL4_Word *offset)
+{
+	const struct sk_region *region = sk_region();
+	seL4_Word pages = (size + SK_PAGE_BYTES - 1) & ~(SK_PAGE_BYTES - 1);
+	uint64_t hash = hash_of(name), nobody, end = region ? region->share + region->share_size : 0;
+	struct part *part;
+	seL4_Word from;
+
+	if (!region || !directory())
+		return SK_REGION_ABSENT;
+	from = free_from();
+	do {
+		nobody = 0;
+		part = strlen(name) < SK_REGION_NAME ? place_of(hash) : NULL;
+		if (part && atomic_load(&part->hash) == hash)
+			return SK_REGION_EXISTS;
+		if (!part || pages == 0 || pages < size || end < from || end - from < pages)
+			return SK_REGION_FULL;
+	} while (!atomic_compare_exchange_strong(&part->hash, &nobody, hash));
+	*offset = part->offset = from;
+	strcpy(part->name, name);
+	atomic_store(&part->size, pages);
+	return SK_REGION_OK;
+}
+
+enum sk_region_result sk_region_lookup(const char *name, seL4_Word *offset, seL4_Word *size)
+{
+	const struct part *part;
+
+	if (!sk_region() || !directory())
+		return SK_REGION_ABSENT;
+	part = place_of(hash_of(name));
+	if (!part)
+		return SK_REGION_NONE;
+	*size = atomic_load(&part->size);
+	*offset = part->offset;
+	return is_in(*offset, *size) && strncmp(part->name, name, SK_REGION_NAME) == 0 ? SK_REGION_OK
+										       : SK_REGION_NONE;
 }

@@ -125,20 +125,34 @@ static void refusals(void)
 	printf("behind it: %s\n", untyped ? "device memory" : "nothing");
 }
 
+/* Whoever comes first makes it. */
+static void *part_of(const char *name, seL4_Word size)
+{
+	seL4_Word offset, there;
+	enum sk_region_result result = sk_region_create(name, size, &offset);
+
+	if (result != SK_REGION_OK && result != SK_REGION_EXISTS)
+		return NULL;
+	while (sk_region_lookup(name, &there, &size) == SK_REGION_NONE)
+		;
+	if (result == SK_REGION_OK && there != offset)
+		sk_panic("%s is at %lu, not at %lu", name, there, offset);
+	if (sk_region_create(name, size, &there) != SK_REGION_EXISTS)
+		sk_panic("%s can be made twice", name);
+	return sk_region_map(there, size);
+}
+
 int main(void)
 {
 	const struct sk_region *region = sk_region();
-	seL4_Word offset;
 
 	if (!region) {
 		printf("no region\n");
 		return 0;
 	}
 	printf("region of %lu, share of %lu at %lu\n", region->size, region->share_size, region->share);
-	if (region->share_size < BLOCK || !sk_region_take(BLOCK, &offset) || offset != region->share)
-		sk_panic("the share cannot be taken from");
-	shared = sk_region_map(0, BLOCK);
-	ring = sk_region_map(BLOCK, BLOCKS * BLOCK);
+	shared = part_of("shared", BLOCK);
+	ring = part_of("ring", BLOCKS * BLOCK);
 	if (!shared || !ring) {
 		printf("too small\n");
 		return 0;
