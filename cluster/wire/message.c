@@ -109,7 +109,7 @@ void wire_encode(const struct wire_message *message, void *payload)
 	if (parts & WIRE_TICKET)
 		*at++ = message->ticket;
 	if (parts & WIRE_NAME)
-		at = put_name(at, message->name);
+		put_name(at, message->name);
 }
 
 /* --- decoding ---------------------------------------------------------------------------------------- */

@@ -195,12 +195,12 @@ static void take_bye(struct session *s, const struct wire_header *frame)
 {
 	const struct wire_bye *bye = (const void *)(frame + 1);
 
-	if (frame->length != sizeof *bye || frame->flags != 0 || bye->zero != 0) {
-		s->counters.strays++;
-	} else if (s->live && frame->to == s->mine && frame->from == s->theirs) {
+	bool is_one = frame->length == sizeof *bye && frame->flags == 0 && bye->zero == 0;
+
+	if (is_one && s->live && frame->to == s->mine && frame->from == s->theirs) {
 		end(s, bye->reason, true);
 		s->hello_at = s->hold_until = s->clock + SESSION_REST_NS;
-	} else if (!s->live && frame->to == s->candidate) {
+	} else if (is_one && !s->live && frame->to == s->candidate) {
 		s->last_reason = bye->reason;
 		s->hello_wait = SESSION_RTO_MAX;
 	} else {
