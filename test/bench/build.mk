@@ -158,10 +158,16 @@ $(BUILD)/bench/ping: test/bench/run/ping.c
 BENCH_CLUSTER := $(BUILD)/bench/link_rtt.elf $(BUILD)/bench/ping $(BUILD)/test/cluster/cost.elf \
                  $(BUILD)/test/node/service.elf
 
+# --- memory that nodes share ----------------------------------------------------------------------
+
+GUEST_LDFLAGS_region := -Wl,--defsym=stream_blocks=200000
+$(eval $(call guest_program,region,bench,test/region/guest/share.c))
+
 BENCH_PROGRAMS := $(BENCH_NATIVE) $(BENCH_LINUX) $(BENCH_METAL) $(BENCH_ROOT) \
                   $(BENCH_IPC:%=$(BUILD)/bench/root/%.elf) $(BUILD)/bench/boot.elf $(BENCH_COUNT) $(BENCH_LATENCY) \
                   $(BENCH_SNAPSHOT) $(BENCH_NODE) $(BENCH_EVENTS:%=$(BUILD)/bench/root/%.elf) $(BUILD)/bench/short.elf \
-                  $(BENCH_MAP:%=$(BUILD)/bench/root/%.elf) $(BENCH_CLUSTER)
+                  $(BENCH_MAP:%=$(BUILD)/bench/root/%.elf) $(BENCH_CLUSTER) \
+                  $(BUILD)/bench/region.elf
 bench-programs: $(BENCH_PROGRAMS)
 
 bench: $(BENCH_PROGRAMS) $(BUILD)/skerry $(BENCH_METAL_KERNEL)

@@ -26,6 +26,8 @@ GOALS = {"cluster-call-tcp": 2, "cluster-call-shm": 0.2, "cluster-call-shm-sleep
 WHAT = {"link": "a message of 80 bytes to another node and back, through the link alone",
         "call": "Call of 4 words to a program of another node, and the reply"}
 GOAL_TAKEOVER_S = 1.5
+GOAL_STREAM = 2
+TIMES_STREAMED = 15
 
 
 class Pair:
@@ -134,6 +136,30 @@ def takeover_s(bench, folder):
         process.stdout.close()
 
 
+def stream(bench, folder):
+    """Blocks of 4 KiB from one node's program to another's, by memory that both share, in GB/s; None: they failed."""
+    nodes = [subprocess.Popen([os.path.join(bench.build, "skerry"), "run", bench.program("region.elf"), "--time", "real",
+                               "--timeout", "%ds" % LIMIT_S, "--region", "%s/region=4M,%d/2" % (folder, share)],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+             for share in (0, 1)]
+    said = [node.communicate()[0] for node in nodes]
+    found = re.search(r"^read (\d+) blocks, 0 wrong, in (\d+) us$", said[1], re.M)
+    return found and int(found.group(1)) * 4096 / int(found.group(2)) / 1e3
+
+
+def region(bench):
+    taken = []
+    for _ in range(TIMES_STREAMED):
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+            taken.append(stream(bench, folder))
+    if None in taken:
+        bench.failures.append("cluster-region: not all blocks have come")
+        return
+    bench.add("cluster-region", max(taken), None, GOAL_STREAM, "GB/s", "copied in by one, every word added up by the "
+              "other, ring of 1 MiB, both spin, not pinned; best of %d, median %.3g" % (
+                  len(taken), statistics.median(taken)))
+
+
 def take(bench):
     with tempfile.TemporaryDirectory() as folder:
         round_trips(bench, folder)
@@ -145,3 +171,5 @@ def take(bench):
                 bench.add("cluster-takeover", statistics.median(times), None, GOAL_TAKEOVER_S, "s",
                           "from kill -9 of the node that gives a service to the first answer of another, to a "
                           "program that calls without pause on a third")
+    if bench.wanted("cluster-region"):
+        region(bench)
