@@ -63,33 +63,34 @@ static void count_with(seL4_CPtr client)
 
 /* --- memory that b and c see ------------------------------------------------------------------------ */
 
-#define NOWHERE (~0ul) /* nodes on different hosts share no memory */
-
-/* Takes a page, whose offset is the same on all nodes. */
-static seL4_Word page_new(void)
+/* On different hosts they see none, or each its own: then there is no such part for the other. */
+static char *page(void)
 {
-	seL4_Word offset;
+	seL4_Word offset, size;
 
-	return sk_region() && sk_region_take(SK_PAGE_BYTES, &offset) ? offset : NOWHERE;
+	return sk_region_lookup("greeting", &offset, &size) == SK_REGION_OK ? sk_region_map(offset, size) : NULL;
 }
 
 /* A signal says that the page has been written. */
-static void page_write(seL4_Word offset, const char *text, seL4_CPtr bell)
+static void page_write(const char *text, seL4_CPtr bell)
 {
-	if (offset != NOWHERE)
-		strcpy(sk_region_map(offset, SK_PAGE_BYTES), text);
+	seL4_Word offset;
+
+	if (sk_region_create("greeting", SK_PAGE_BYTES, &offset) == SK_REGION_OK)
+		strcpy(page(), text);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	seL4_Signal(bell);
 }
 
-/* The writer may have a region, and we none. */
-static void page_read(seL4_Word offset, seL4_CPtr bell)
+static void page_read(seL4_CPtr bell)
 {
+	const char *text;
+
 	seL4_Wait(bell, NULL);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	if (offset != NOWHERE && sk_region())
-		printf("in our common memory b wrote \"%s\"\n",
-		       (const char *)sk_region_map(offset, SK_PAGE_BYTES));
+	text = page();
+	if (text)
+		printf("in our common memory b wrote \"%s\"\n", text);
 	else
 		printf("b rang, but we have no memory in common\n");
 }
@@ -111,11 +112,9 @@ static void node_b(void)
 	count_with(client);
 	printf("I give my capability to c\n");
 	seL4_CPtr mailbox = lookup("mailbox");
-	seL4_Word page = page_new();
 	seL4_SetCap(0, client);
-	seL4_SetMR(0, page);
-	seL4_Call(mailbox, seL4_MessageInfo_new(0, 0, 1, 1));
-	page_write(page, "Hello from b", lookup("bell"));
+	seL4_Call(mailbox, seL4_MessageInfo_new(0, 0, 1, 0));
+	page_write("Hello from b", lookup("bell"));
 	while (is_up("a"))
 		seL4_Wait(change, NULL);
 	count_with(client);
@@ -131,11 +130,10 @@ static void node_c(void)
 	sk_must((seL4_Error)cluster_publish("mailbox", mailbox));
 	seL4_SetCapReceivePath(seL4_CapInitThreadCNode, gift, SK_DEPTH);
 	seL4_MessageInfo_t info = seL4_Recv(mailbox, NULL);
-	seL4_Word page = seL4_GetMR(0);
 	printf("somebody gave me %lu capability\n", seL4_MessageInfo_get_extraCaps(info));
 	seL4_Reply(seL4_MessageInfo_new(0, 0, 0, 0));
 	count_with(gift);
-	page_read(page, bell);
+	page_read(bell);
 
 	seL4_CPtr counter = lookup("counter");
 	count_with(counter_open(counter));
