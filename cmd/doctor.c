@@ -29,6 +29,7 @@ static const struct purpose purposes[] = {
 	  {"libdw", "/usr/include/elfutils/libdw.h", "libdw-dev"},
 	  {"libfdt", "/usr/include/libfdt.h", "libfdt-dev"},
 	  {"Capstone", "/usr/include/capstone/capstone.h", "libcapstone-dev"},
+	  {"OpenSSL", "/usr/include/openssl/ssl.h", "libssl-dev"},
 	  {"gcc for riscv64", "riscv64-unknown-elf-gcc", "gcc-riscv64-unknown-elf"},
 	  {"picolibc", "/usr/lib/picolibc/riscv64-unknown-elf/picolibc.specs",
 	   "picolibc-riscv64-unknown-elf"}}},

@@ -19,9 +19,11 @@ static void serve(void)
 {
 	seL4_CPtr endpoint = sk_endpoint_new(), other = sk_slot_new();
 
-	if (self != 'a')
+	if (self != 'a') {
 		while (cluster_lookup(NAME, other) != CLUSTER_OK)
 			seL4_Wait(change, NULL);
+		printf("I stand by\n");
+	}
 	while (cluster_publish(NAME, endpoint) != CLUSTER_OK)
 		seL4_Wait(change, NULL); /* somebody else has it */
 	printf("I give the service\n");

@@ -11,6 +11,7 @@
 #include <skerry/link_port.h>
 #include <skerry/machine.h>
 #include <skerry/object.h>
+#include <skerry/thread.h>
 #include <skerry/vspace.h>
 
 #define SLOT 5
@@ -52,11 +53,30 @@ static const char *peer_of(unsigned port)
 	return strchr(link.port[port].name, '.') + 1;
 }
 
+static void compute(void *argument)
+{
+	(void)argument;
+	for (;;)
+		__asm__ volatile("");
+}
+
+static void work(void)
+{
+	static struct sk_thread thread;
+
+	sk_thread_new(&thread, "work", 1, 0);
+	sk_thread_start(&thread, compute, NULL);
+}
+
 static void hear(unsigned port, const char *line)
 {
 	static const char answer[] = "talks\nand listens\n\n";
 
-	if (!is_control(port))
+	if (!is_control(port) && strcmp(line, "echo") == 0)
+		link_write(&link, port, "echo\n", 5);
+	else if (!is_control(port) && strcmp(line, "work") == 0)
+		work();
+	else if (!is_control(port))
 		printf("%s says: %s\n", peer_of(port), line);
 	else if (strcmp(line, "status") == 0)
 		link_write(&link, port, answer, sizeof answer - 1);
