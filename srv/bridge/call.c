@@ -413,11 +413,10 @@ static bool third_result(struct bridge *b, struct operation *operation, const st
 /* The queue has one less outstanding. */
 static void queue_settle(struct bridge *b, unsigned peer, unsigned index)
 {
-	struct import *import = &b->imports.places[index];
-
 	b->queues[index].outstanding--;
 	if (index >= TABLE_PLACES)
 		return;
+	struct import *import = &b->imports.places[index];
 	if (import->ended)
 		b->peers[peer].untold = true;
 	else if (import->signalled)

@@ -40,7 +40,8 @@ static void take_event(const struct session_event *event)
 		seen.reason = event->reason;
 		seen.by_peer = event->by_peer;
 	} else if (wire_decode(event->message, event->size, &seen.last)) {
-		memcpy(seen.words, seen.last.words, seen.last.words ? seen.last.word_count * 8u : 0);
+		if (seen.last.words)
+			memcpy(seen.words, seen.last.words, seen.last.word_count * sizeof *seen.words);
 		seen.operations += seen.last.kind < WIRE_RESULT;
 	}
 }
