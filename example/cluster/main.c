@@ -68,7 +68,8 @@ static char *page(void)
 {
 	seL4_Word offset, size;
 
-	return sk_region_lookup("greeting", &offset, &size) == SK_REGION_OK ? sk_region_map(offset, size) : NULL;
+	return sk_region_lookup("greeting", &offset, &size) == SK_REGION_OK ? sk_region_map(offset, size)
+									    : NULL;
 }
 
 /* A signal says that the page has been written. */

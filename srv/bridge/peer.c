@@ -329,13 +329,12 @@ static void peer_add(struct bridge *b, unsigned port, const char *self, const ch
 	struct peer *peer = &b->peers[b->peer_count];
 	/* One that ended here is counted until its peer has heard of it, even if that sends it once more. */
 	uint32_t exports = b->export_share - b->export_share / 16;
-	struct session_config config = {.write = frame_write,
-					.context = peer,
-					.epoch = b->epoch,
-					.secret = bridge_random(b),
-					.credits = {.operations = b->worker_share,
-						    .bytes = SESSION_WINDOW,
-						    .exports = exports}};
+	struct session_config config = {
+		.write = frame_write,
+		.context = peer,
+		.epoch = b->epoch,
+		.secret = bridge_random(b),
+		.credits = {.operations = b->worker_share, .bytes = SESSION_WINDOW, .exports = exports}};
 
 	strncpy(config.self, self, sizeof config.self - 1);
 	strncpy(config.peer, name, sizeof config.peer - 1);
