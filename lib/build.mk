@@ -11,10 +11,12 @@
 #   $(eval $(call guest_program,faults,test/conform,test/conform/faults.c test/conform/harness.c))
 #   conform: $(BUILD)/test/conform/faults.elf
 
+# -fsanitize=undefined -fsanitize-undefined-trap-on-error: undefined behaviour is a fault.
+GUEST_SANITIZE ?=
 GUEST_CC      := riscv64-unknown-elf-gcc
 GUEST_ARCH    := -march=rv64gc -mabi=lp64d -mcmodel=medany
 GUEST_CFLAGS  := --specs=picolibc.specs $(GUEST_ARCH) -std=gnu11 -O2 -g $(WARN) -Wno-array-bounds -fno-strict-aliasing \
-                 -ffunction-sections -fdata-sections -MMD -MP -Ilib -Ilib/sel4 -Iabi -Iabi/riscv64
+                 -ffunction-sections -fdata-sections -MMD -MP -Ilib -Ilib/sel4 -Iabi -Iabi/riscv64 $(GUEST_SANITIZE)
 GUEST_LINK    := $(GUEST_CFLAGS) -nostartfiles -static -Tlib/crt/program.ld \
                  -Wl,--no-warn-rwx-segments -Wl,-z,max-page-size=4096
 

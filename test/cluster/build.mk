@@ -16,10 +16,22 @@ test-bridge: bridge-programs
 	@timeout -k 1 100 $(SKERRY) run --timeout 90s $(BUILD)/test/cluster/local.elf
 	@timeout -k 1 100 $(SKERRY) run --timeout 90s $(BUILD)/test/cluster/liar.elf
 
+# The same where undefined behaviour is a fault.
+TRAPPING := $(BUILD)/trapping
+TESTS += test-bridge-trapping
+test-bridge-trapping: $(BUILD)/skerry
+	@$(MAKE) -s BUILD=$(TRAPPING) GUEST_SANITIZE="-fsanitize=undefined -fsanitize-undefined-trap-on-error" \
+		$(TRAPPING)/test/cluster/local.elf $(TRAPPING)/test/cluster/liar.elf
+	@for program in local liar; do \
+		if timeout -k 1 100 $(SKERRY) run --timeout 90s $(TRAPPING)/test/cluster/$$program.elf >$(TRAPPING)/output 2>&1; \
+		then echo "ok bridge-trapping-$$program"; \
+		else echo "not ok bridge-trapping-$$program: see $(TRAPPING)/output"; exit 1; fi; \
+	done
+
 test-cluster: $(BUILD)/skerry $(BUILD)/example/cluster.elf
 	@test/cluster/example $(SKERRY) $(BUILD)/example/cluster.elf
 
-.PHONY: bridge-programs test-bridge test-cluster
+.PHONY: bridge-programs test-bridge test-bridge-trapping test-cluster
 
 # What of the bridge needs no kernel, in programs of the host: messages and frames, sessions.
 SESSION_TESTS := $(addprefix $(BUILD)/test/cluster/,wire tables session storm)
