@@ -13,6 +13,7 @@
 #include <skerry/check.h>
 #include <skerry/device.h>
 #include <skerry/object.h>
+#include <skerry/process.h>
 #include <skerry/region.h>
 #include <skerry/vspace.h>
 
@@ -117,6 +118,38 @@ static uint64_t read_blocks(uint64_t blocks)
 	return wrong;
 }
 
+/* --- a process that sees two pages of it ------------------------------------------------------------ */
+
+#define CHILD_READS  0x30000000ul
+#define CHILD_WRITES 0x30001000ul
+
+static void child(void *unused)
+{
+	(void)unused;
+	*(_Atomic uint64_t *)CHILD_WRITES = *(_Atomic uint64_t *)CHILD_READS + 1;
+	seL4_Signal(SK_PROCESS_FIRST_FREE);
+}
+
+static void process(void)
+{
+	static struct sk_process process;
+	seL4_CPtr done = sk_notification_new();
+	seL4_Word offset;
+	_Atomic uint64_t *page;
+
+	if (sk_region_create("process", 2 * SK_PAGE_BYTES, &offset) != SK_REGION_OK)
+		return;
+	page = sk_region_map(offset, 2 * SK_PAGE_BYTES);
+	*page = 41;
+	sk_process_new(&process, "child", 100, 0);
+	sk_process_give(&process, SK_PROCESS_FIRST_FREE, done, seL4_AllRights, 0);
+	sk_process_map(&process, sk_region_frame(offset), CHILD_READS, seL4_CanRead);
+	sk_process_map(&process, sk_region_frame(offset + SK_PAGE_BYTES), CHILD_WRITES, seL4_ReadWrite);
+	sk_process_start(&process, child, NULL);
+	seL4_Wait(done, NULL);
+	printf("a process wrote %" PRIu64 "\n", page[SK_PAGE_BYTES / sizeof *page]);
+}
+
 /* What the kernel lets nobody do with it: a device's frame is no IPC buffer, and becomes no other object. */
 static void refusals(void)
 {
@@ -162,6 +195,7 @@ int main(void)
 	if (region->share_size == region->size) {
 		printf("found %#" PRIx64 "\n", shared->magic);
 		shared->magic++;
+		process();
 		refusals();
 		return 0;
 	}
