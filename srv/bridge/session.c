@@ -194,7 +194,6 @@ static void take_hello(struct session *s, const struct wire_header *frame)
 static void take_bye(struct session *s, const struct wire_header *frame)
 {
 	const struct wire_bye *bye = (const void *)(frame + 1);
-
 	bool is_one = frame->length == sizeof *bye && frame->flags == 0 && bye->zero == 0;
 
 	if (is_one && s->live && frame->to == s->mine && frame->from == s->theirs) {

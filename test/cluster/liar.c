@@ -17,6 +17,9 @@ static struct {
 	unsigned reason, operations;
 	struct wire_message last; /* the last message that came */
 	uint64_t words[WIRE_WORDS];
+	uint32_t asked[8], exports[8]; /* numbers of the bridge's operations and exports, lately */
+	uint8_t objects[8];            /* what the exports are */
+	unsigned asks, offers, ends;
 } seen;
 
 static seL4_CPtr service, note;
@@ -37,12 +40,21 @@ static void take_event(const struct session_event *event)
 	} else if (event->kind == SESSION_ENDED) {
 		seen.up = false;
 		seen.ended = true;
+		seen.ends++;
 		seen.reason = event->reason;
 		seen.by_peer = event->by_peer;
 	} else if (wire_decode(event->message, event->size, &seen.last)) {
 		if (seen.last.words)
 			memcpy(seen.words, seen.last.words, seen.last.word_count * sizeof *seen.words);
 		seen.operations += seen.last.kind < WIRE_RESULT;
+		if (seen.last.kind < WIRE_RESULT)
+			seen.asked[seen.asks++ % 8] = seen.last.number;
+		for (unsigned i = 0; i < seen.last.cap_count; i++) {
+			if (seen.last.caps[i].kind != WIRE_MINE)
+				continue;
+			seen.objects[seen.offers % 8] = seen.last.caps[i].object;
+			seen.exports[seen.offers++ % 8] = seen.last.caps[i].number;
+		}
 	}
 }
 
@@ -78,7 +90,7 @@ static void connect(void)
 		wait(50);
 	memset(&seen.last, 0, sizeof seen.last);
 	seen.ended = false;
-	seen.operations = 0;
+	seen.operations = seen.asks = seen.offers = 0;
 }
 
 static void say_bytes(const void *message, size_t size)
@@ -310,6 +322,162 @@ static void results(void)
 	sk_thread_delete(&client.thread);
 }
 
+/* --- lies at random ----------------------------------------------------------------------------------- */
+
+#define LIES 4000
+
+static uint64_t dice_state = 1;
+
+static uint32_t dice(uint32_t below)
+{
+	dice_state = dice_state * 6364136223846793005 + 1442695040888963407;
+	return (uint32_t)(dice_state >> 33) % below;
+}
+
+static uint32_t some_export(void)
+{
+	return seen.offers && dice(12) ? seen.exports[dice(seen.offers < 8 ? seen.offers : 8)]
+				       : 1 + dice(dice(2) ? 5000 : 0x7fffffff);
+}
+
+static const char *some_name(unsigned count)
+{
+	static const char *const names[] = {"fake", "fake2", "a", "b", "c", "nothing", "service", "note"};
+
+	return names[dice(count)];
+}
+
+static struct wire_cap some_cap(void)
+{
+	struct wire_cap cap = {.kind = (uint8_t)dice(WIRE_CAP_KINDS)};
+
+	if (cap.kind == WIRE_ABSENT)
+		return cap;
+	cap.object = (uint8_t)(1 + dice(2));
+	cap.number = cap.kind == WIRE_MINE ? 2 * (1 + dice(40)) + cap.object : some_export();
+	if (cap.kind == WIRE_THIRD) {
+		cap.ticket = dice(9);
+		cap.node = some_name(8);
+	}
+	return cap;
+}
+
+/* What decodes; seldom what would be right. */
+static struct wire_message some_lie(void)
+{
+	static const uint8_t often[] = {WIRE_CALL,   WIRE_CALL,   WIRE_SEND,  WIRE_OPEN,
+					WIRE_RESULT, WIRE_RESULT, WIRE_RESULT};
+	static uint64_t words[WIRE_WORDS];
+	static uint32_t number;
+	unsigned which = dice(seen.offers && seen.offers < 8 ? seen.offers : 8);
+	struct wire_message m = {.kind = (uint8_t)(dice(2) ? often[dice(7)] : 1 + dice(WIRE_KINDS - 1))};
+
+	m.words = words;
+	if (m.kind == WIRE_RESULT && !seen.asks)
+		m.kind = dice(20) ? WIRE_OPEN : WIRE_REVOKED;
+	if (m.kind <= WIRE_SIGNAL && which < seen.offers && dice(20))
+		m.kind = seen.objects[which] == WIRE_NOTIFICATION ? WIRE_SIGNAL
+			 : dice(3)                                ? WIRE_CALL
+								  : WIRE_SEND;
+	if (m.kind < WIRE_RESULT)
+		m.number = dice(20) ? ++number : 1 + dice(100);
+	if (m.kind == WIRE_RESULT) {
+		m.number = dice(30) ? seen.asked[--seen.asks % 8] : 1 + dice(5000);
+		m.outcome = (uint8_t)(1 + (dice(3) ? 0 : dice(4)));
+	}
+	if (m.kind != WIRE_OPEN && m.kind != WIRE_RESULT && m.kind != WIRE_NAMED && m.kind != WIRE_UNNAMED)
+		m.export = m.kind <= WIRE_SIGNAL && which < seen.offers && dice(20) ? seen.exports[which]
+										    : some_export();
+	if (m.kind == WIRE_RELEASE)
+		m.count = 1 + dice(dice(4) ? 1 : 1000);
+	if (m.kind == WIRE_NAMED || m.kind == WIRE_UNNAMED)
+		m.stamp = dice(20) ? dice(100) : 1ull << 60;
+	if (m.kind == WIRE_CLAIM)
+		m.ticket = dice(9);
+	if (m.kind == WIRE_OPEN || m.kind == WIRE_GIVE || m.kind == WIRE_NAMED || m.kind == WIRE_UNNAMED)
+		m.name = some_name(m.kind == WIRE_OPEN ? 8 : 6); /* a later claim would win */
+	if (m.kind == WIRE_CALL || m.kind == WIRE_SEND || m.outcome == OUTCOME_DONE) {
+		m.label = dice(4) ? dice(20) : CLUSTER_LABEL;
+		m.word_count = (uint8_t)(dice(4) ? dice(6) : dice(WIRE_WORDS + 1));
+		m.cap_count = (uint8_t)(dice(2) ? dice(WIRE_CAPS + 1) : m.kind == WIRE_RESULT);
+	}
+	for (unsigned i = 0; i < m.cap_count; i++)
+		m.caps[i] = some_cap();
+	if (m.kind == WIRE_RESULT && m.outcome == OUTCOME_DONE && dice(6)) {
+		m.cap_count = 1;
+		m.caps[0] = (struct wire_cap){
+			.kind = WIRE_MINE, .object = WIRE_ENDPOINT, .number = 2 * dice(20) + 3};
+	}
+	return m;
+}
+
+static void say_lie(void)
+{
+	_Alignas(8) uint8_t bytes[WIRE_PAYLOAD_MAX];
+	struct wire_message lie = some_lie();
+	size_t size = wire_message_size(&lie);
+
+	wire_encode(&lie, bytes);
+	if (dice(30) == 0)
+		bytes[dice((uint32_t)size)] ^= (uint8_t)(1 + dice(255));
+	say_bytes(bytes, size);
+}
+
+/* A program of the node that calls what the liar offers. */
+static void believer(void *argument)
+{
+	seL4_CPtr slot = (seL4_CPtr)argument;
+
+	for (unsigned i = 0;; i++) {
+		if (cluster_lookup(i % 2 ? "fake" : "fake2", slot) == CLUSTER_OK) {
+			seL4_SetCap(0, i % 3 ? service : note);
+			seL4_Call(slot, INFO(i, i % 2, i % 8));
+			cluster_release(slot);
+		} else {
+			cluster_sleep(20000000);
+		}
+	}
+}
+
+static void random_lies(void)
+{
+	struct peer clients[3];
+	unsigned served = 0, ends = seen.ends;
+
+	section("lies at random", "doc/CLUSTER.md");
+	for (unsigned i = 0; i < 3; i++) {
+		peer_new(&clients[i], HIGH, 0);
+		peer_run(&clients[i], believer, (void *)sk_slot_new());
+	}
+	for (unsigned i = 0; i < LIES; i++) {
+		if (!seen.up) {
+			connect();
+			open_name(dice(2) ? "service" : "note");
+		}
+		say_lie();
+		if (dice(2) && poll(service).came) {
+			served++;
+			seL4_SetCap(0, dice(2) ? service : note);
+			seL4_Reply(INFO(dice(20), dice(2), dice(5)));
+		}
+		if (dice(10) == 0)
+			wait(5);
+	}
+	for (unsigned i = 0; i < 3; i++)
+		sk_thread_delete(&clients[i].thread);
+	session_end(&session, pipes_now(), WIRE_REASON_CLOSED);
+	pump();
+	printf("# %u lies: %u sessions, %u messages received\n", LIES, seen.ends - ends, served);
+	check("are told in many sessions", seen.ends - ends > 100 && served > 100);
+	while (poll(service).came)
+		;
+	wait(50);
+	struct cluster_counts left = counts();
+	equal("and nothing is left of them",
+	      left.exports + left.imports + left.references + left.workers_busy, 0);
+	equal("nor of those who believed them", left.calls_held + left.messages_held + left.replies, 0);
+}
+
 int main(void)
 {
 	struct session_config config = {
@@ -331,6 +499,7 @@ int main(void)
 	messages();
 	credit();
 	results();
+	random_lies();
 	honest();
 	return conform_end();
 }
