@@ -61,6 +61,15 @@ enum cluster_error cluster_withdraw(const char *name)
 	return put_name(name) ? request(CLUSTER_WITHDRAW, 0, CLUSTER_NAME_WORDS, NULL) : CLUSTER_INVALID;
 }
 
+/* Moving nothing there fails because there is nothing (slot 0 is empty in all of our CNodes), if not for
+ * another reason. */
+static bool is_empty(seL4_CPtr slot)
+{
+	return seL4_CNode_Move(seL4_CapInitThreadCNode, slot, SK_DEPTH, seL4_CapInitThreadCNode, 0,
+			       SK_DEPTH) == seL4_FailedLookup &&
+	       seL4_GetMR(0) == 1; /* that it was the source */
+}
+
 enum cluster_error cluster_lookup(const char *name, seL4_CPtr slot)
 {
 	seL4_IPCBuffer *buffer = seL4_GetIPCBuffer();
@@ -68,7 +77,7 @@ enum cluster_error cluster_lookup(const char *name, seL4_CPtr slot)
 	seL4_Word depth = buffer->receiveDepth;
 	seL4_MessageInfo_t answer = seL4_MessageInfo_new(0, 0, 0, 0);
 
-	if (!put_name(name))
+	if (!is_empty(slot) || !put_name(name))
 		return CLUSTER_INVALID;
 	seL4_SetCapReceivePath(seL4_CapInitThreadCNode, slot, SK_DEPTH);
 	enum cluster_error error = request(CLUSTER_LOOKUP, 0, CLUSTER_NAME_WORDS, &answer);

@@ -102,6 +102,12 @@ static void names(void)
 	equal("lookup of nothing", cluster_lookup("nothing", slot), CLUSTER_NOT_FOUND);
 	service_at_b = lookup_at(B, "service");
 	service_at_c = lookup_at(C, "service");
+	at(B);
+	seL4_Word before = counts_at(B).references;
+	equal("into a slot that is not empty", cluster_lookup("service", service_at_b), CLUSTER_INVALID);
+	equal("into one that is not there", cluster_lookup("service", 1ul << 40), CLUSTER_INVALID);
+	equal("which takes nothing", counts_at(B).references, before);
+	at(C);
 	is("looked up, an endpoint", service_at_b, TYPE_ENDPOINT);
 	equal("a proxy is not published", cluster_publish("proxy", service_at_c), CLUSTER_INVALID);
 }
