@@ -239,6 +239,42 @@ static void order_with_third(void)
 	equal("all released", counts_at(C).exports + counts_at(A).imports, 0);
 }
 
+/* A capability of C's that B gives to A, which C cannot reach, or to whom B's message never comes. */
+static void third_out_of_reach(void)
+{
+	seL4_CPtr of_c = sk_endpoint_new(), slot;
+
+	section("a third node out of reach", "doc/CLUSTER.md");
+	publish_at(C, "third", of_c);
+	seL4_CPtr at_b = lookup_at(B, "third");
+	pipes_part(A, C, true);
+	pipes_wait_ms(1100);
+	call(service_at_b, 1, at_b, 0, 0);
+	seL4_MessageInfo_t info = receive(&slot);
+	check("the message comes, the capability is absent",
+	      seL4_MessageInfo_get_label(info) == 1 && seL4_MessageInfo_get_extraCaps(info) == 0);
+	answer(0, 0);
+	check("and is answered", caller.done);
+	equal("nothing is left", counts_at(C).exports, 1); /* B's */
+	pipes_part(A, C, false);
+	pipes_wait_ms(1500);
+	service_at_c = lookup_at(C, "service");
+	pipes_part(A, B, true);
+	call(service_at_b, 1, at_b, 0, 0);
+	equal("given, but the message does not come: kept for who may claim it", counts_at(C).exports, 2);
+	pipes_wait_ms(1100);
+	check("the call is over", caller.done);
+	pipes_part(A, B, false);
+	pipes_wait_ms(5500);
+	equal("and forgotten after a while", counts_at(C).exports, 1);
+	service_at_b = lookup_at(B, "service");
+	at(B);
+	cluster_release(at_b);
+	at(C);
+	cluster_withdraw("third");
+	pipes_wait_ms(5);
+}
+
 /*
  * B's bridge receives from nobody, and a server of B answers A with a capability, which the bridge would have
  * to receive: what keeps it closed could be waiting for this very answer.
@@ -284,6 +320,7 @@ void capabilities(void)
 	that_do_not_travel();
 	third_node();
 	order_with_third();
+	third_out_of_reach();
 	answer_while_closed();
 	sk_thread_delete(&caller.peer.thread);
 }
