@@ -14,6 +14,7 @@
 #include "host/linux/internal.h"
 
 #define PATIENCE_NS    3000000000ull /* for a client, from its coming to its going */
+#define LOOK_NS        2000000 /* between two looks for a client: each is a call, and nodes have many turns */
 #define ASK_PATIENCE_S 30
 #define LINE_SIZE      128
 #define WAITING        4 /* clients that may wait for their turn */
@@ -21,7 +22,8 @@
 struct host_control {
 	int fd, client; /* client: -1 while there is none */
 	char path[sizeof((struct sockaddr_un *)0)->sun_path];
-	uint64_t until; /* host_clock_ns() at which the client is sent away */
+	uint64_t until;     /* host_clock_ns() at which the client is sent away */
+	uint64_t looked_at; /* … at which there was none */
 	char line[LINE_SIZE];
 	size_t length;
 	char *answer; /* NULL: was not asked, or has not been answered */
@@ -98,13 +100,18 @@ static void send_more(struct host_control *control)
 
 const char *host_control_request(struct host_control *control)
 {
+	uint64_t now = host_clock_ns();
+
 	if (control->client < 0) {
+		if (now - control->looked_at < LOOK_NS)
+			return NULL;
 		control->client = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		control->looked_at = now;
 		if (control->client < 0)
 			return NULL;
-		control->until = host_clock_ns() + PATIENCE_NS;
+		control->until = now + PATIENCE_NS;
 	}
-	if (host_clock_ns() > control->until)
+	if (now > control->until)
 		hang_up(control);
 	else if (control->answer)
 		send_more(control);
