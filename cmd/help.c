@@ -121,7 +121,7 @@ void help_node(void)
 	       "      --spin TIME        how long to look for what comes by shared memory before sleeping, "
 	       "while that "
 	       "is\n"
-	       "                         of use; 0: not at all [50us]\n"
+	       "                         of use; 0: not at all [20us]\n"
 	       "\n"
 	       "A URL is tcp://HOST:PORT (TLS 1.3), unix:PATH, or shm:PATH: shared memory, arranged at that "
 	       "socket.\n"

@@ -91,7 +91,7 @@ const char *node_option_parse(int option, const char *text, struct run_options *
 	default:
 		return time_parse(text, &links->spin_ns)
 			       ? NULL
-			       : wrong("--spin %s: not a time; write it as 50us, or 0 not to wait so", text);
+			       : wrong("--spin %s: not a time; write it as 20us, or 0 not to wait so", text);
 	}
 }
 

@@ -71,7 +71,7 @@ void host_thread_join(struct host_thread *thread);
 
 /* For one who waits without sleeping, between two looks: lets the other thread of a core go on. */
 void host_relax(void);
-unsigned host_processors(void); /* that we may use */
+unsigned host_processors(void); /* of this machine */
 
 /* --- time ------------------------------------------------------------------------------------ */
 

@@ -327,7 +327,7 @@ bool links_spin(struct links *links, uint64_t timeout_ns)
 		return false;
 	}
 	if (look_for(links, links->config.spin_ns)) {
-		links->spin_last = 0;
+		links->spin_last /= 2;
 		return true;
 	}
 	links->spin_last = links->spin_last < SPIN_SKIP_MAX ? 2 * links->spin_last + 1 : SPIN_SKIP_MAX;

@@ -1,11 +1,10 @@
 /* Threads of Linux. Signals are for the main thread. */
-#define _GNU_SOURCE
 #include "host/host.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct host_thread {
 	pthread_t id;
@@ -58,7 +57,7 @@ void host_relax(void)
 
 unsigned host_processors(void)
 {
-	cpu_set_t set;
+	long count = sysconf(_SC_NPROCESSORS_ONLN);
 
-	return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+	return count > 0 ? (unsigned)count : 1;
 }
