@@ -156,7 +156,7 @@ $(BUILD)/bench/ping: test/bench/run/ping.c
 	$(BENCH_CC) -std=gnu11 -O2 -g $(WARN) -o $@ $<
 
 BENCH_CLUSTER := $(BUILD)/bench/link_rtt.elf $(BUILD)/bench/ping $(BUILD)/test/cluster/cost.elf \
-                 $(BUILD)/test/node/service.elf
+                 $(BUILD)/test/node/service.elf $(BUILD)/test/sim/seeds $(BUILD)/test/sim/load.elf
 
 # --- memory that nodes share ----------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ WHAT = {"link": "a message of 80 bytes to another node and back, through the lin
 GOAL_TAKEOVER_S = 1.5
 GOAL_STREAM = 2
 TIMES_STREAMED = 15
+GOALS_SIM = {"calls": 100000, "faults": 1000}  # a minute
 
 
 class Pair:
@@ -160,7 +161,29 @@ def region(bench):
                   len(taken), statistics.median(taken)))
 
 
+def simulation(bench):
+    """Simulated clusters under load and in bad weather, with all that is checked of them (test/sim/seeds.c)."""
+    if not bench.wanted("cluster-sim-calls") and not bench.wanted("cluster-sim-faults"):
+        return
+    command = [os.path.join(bench.build, "test/sim/seeds"), os.path.join(bench.build, "test/sim/load.elf"), "1", "20"]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    said = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stdout.close()
+    found = re.search(r"^# (\d+) calls.* (\d+) faults", said, re.M)
+    if process.returncode != 0 or not found:
+        bench.failures.append("cluster-sim: " + said.strip())
+        return
+    seconds = usage.ru_utime + usage.ru_stime
+    for row, count, what in [("calls", found[1], "remote calls"), ("faults", found[2], "faults")]:
+        bench.add("cluster-sim-" + row, int(count) / seconds, None, GOALS_SIM[row] / 60, row + "/s",
+                  "simulated clusters of three nodes under load, %s for each second of processor time, checks "
+                  "included" % what)
+
+
 def take(bench):
+    simulation(bench)
     with tempfile.TemporaryDirectory() as folder:
         round_trips(bench, folder)
         if bench.wanted("cluster-takeover"):
