@@ -11,8 +11,11 @@ mutants:
 mutant-programs: $(BUILD)/skerry examples conform $(UNIT_TESTS) $(BUILD)/test/unit/determinism $(BUILD)/test/unit/fdt \
                  $(BUILD)/test/fuzz/syscall $(BUILD)/fuzz/guest-$(GUEST_FUZZ).elf
 
+node-programs: $(BUILD)/skerry $(BUILD)/test/unit/device $(BUILD)/test/unit/link $(BUILD)/test/link/node $(SIM_TESTS) \
+               $(BUILD)/test/link/ports.elf $(BUILD)/test/link/frames.elf $(BUILD)/test/sim/count.elf
+
 TESTS += test-mutants-current
 test-mutants-current:
 	@test/mutants/run --current
 
-.PHONY: mutants mutant-programs
+.PHONY: mutants mutant-programs node-programs

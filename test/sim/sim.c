@@ -182,7 +182,7 @@ static void test_determinism(void)
 	sim_faults_random(12, 4, 1500 * MS, others, 40);
 	CHECK(memcmp(faults, others, sizeof faults) != 0);
 	one = run_slices(4, 5, 1500 * MS, faults, 40, 10 * MS);
-	two = run_slices(4, 5, 1500 * MS, faults, 40, 1);
+	two = run_slices(4, 5, 1500 * MS, faults, 40, 7001);
 	CHECK(one.state == SIM_END && one.hash == two.hash);
 	CHECK(memcmp(&one.stats, &two.stats, sizeof one.stats) == 0);
 	CHECK(one.stats.crashes > 0 && one.stats.lost > 0 && one.stats.blocked > 0 &&
