@@ -186,6 +186,9 @@ static void partition(void)
 	}
 	poll(service);
 	seL4_CPtr caller = caller_save();
+	struct peer sender;
+	peer_new(&sender, HIGH, 0);
+	peer_trap(&sender, seL4_SysSend, service_at_c, INFO(0, 0, 0), 0, 0);
 	part(true);
 	seL4_Signal(note_at_b);
 	pipes_wait_ms(1100);
@@ -195,7 +198,8 @@ static void partition(void)
 	      clients[5].done && outcome_of(&clients[5]) == CLUSTER_NOT_DELIVERED);
 	check("proxies are gone", is_gone(service_at_b) && is_gone(service_at_c) && is_gone(note_at_b));
 	check("at home, so is the caller", is_gone(caller));
-	check("and what had not been received", !poll(service).came);
+	check("and what had not been received: calls and messages", !poll(service).came);
+	sk_thread_delete(&sender.thread);
 	check("members see it on both sides", !sees(B, A) && !sees(A, B) && sees(B, C) && sees(C, B));
 	check("watchers are told on both sides", signalled(watch) && signalled(home_watch));
 	check("signals are lost", !signalled(note));
