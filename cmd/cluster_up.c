@@ -81,8 +81,7 @@ static int mistake(const char *why, const char *word)
 	return STATUS_USAGE;
 }
 
-/* --- starting
- * ----------------------------------------------------------------------------------------------- */
+/* --- starting ------------------------------------------------------------------------------------------- */
 
 struct command {
 	const char *word[ARGUMENTS];
@@ -159,8 +158,7 @@ static bool start(unsigned which, const char *kind, const char *image, char **op
 	return member->program;
 }
 
-/* --- what they print
- * ------------------------------------------------------------------------------------------ */
+/* --- what they print ------------------------------------------------------------------------------------ */
 
 static void line_end(struct member *member)
 {
@@ -226,8 +224,7 @@ static void turn(struct member *member)
 		ended(member);
 }
 
-/* --- while they run
- * ------------------------------------------------------------------------------------------ */
+/* --- while they run ------------------------------------------------------------------------------------- */
 
 static struct {
 	char bytes[1024];
@@ -383,8 +380,7 @@ int command_cluster_up(int argc, char **argv)
 	return host_signal() ? STATUS_SIGNAL + host_signal() : cluster.status;
 }
 
-/* --- looking
- * ---------------------------------------------------------------------------------------------------- */
+/* --- looking -------------------------------------------------------------------------------------------- */
 
 int command_cluster_status(int argc, char **argv)
 {
@@ -399,7 +395,7 @@ int command_cluster_status(int argc, char **argv)
 		cluster.path = argv[2];
 	else if (argc != 1)
 		return mistake("status takes --dir DIR only", "");
-	for (char name = 'a'; name < 'a' + NODES_MAX; name++) {
+	for (int name = 'a'; name < 'a' + NODES_MAX; name++) {
 		snprintf(path, sizeof path, "%s/%c.control", cluster.path, name);
 		if (!host_is_control(path))
 			continue;

@@ -37,8 +37,7 @@ static struct {
 
 static const char *kind_names[] = {[LINK_TCP] = "tcp", [LINK_UNIX] = "unix", [LINK_SHM] = "shm"};
 
-/* --- the control port
- * --------------------------------------------------------------------------------------- */
+/* --- the control port ----------------------------------------------------------------------------------- */
 
 /* The answer ends with an empty line. What nobody asked for is not listened to. */
 static void hear(const char *bytes, size_t size)
@@ -127,8 +126,7 @@ char *ports_status(size_t *size)
 	return fclose(out) == 0 ? text : NULL;
 }
 
-/* --- between board and links
- * -------------------------------------------------------------------------------- */
+/* --- between board and links ---------------------------------------------------------------------------- */
 
 static bool port_send(void *context, unsigned port, const void *bytes, size_t size)
 {

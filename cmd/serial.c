@@ -46,8 +46,7 @@ const char *serial_port(const struct run_options *options, unsigned port, char n
 	return name;
 }
 
-/* --- QEMU's side
- * ---------------------------------------------------------------------------------------------- */
+/* --- QEMU's side ---------------------------------------------------------------------------------------- */
 
 static void disconnect(struct end *end)
 {
@@ -105,8 +104,7 @@ static void hear(unsigned port)
 	}
 }
 
-/* --- the links' side
- * ------------------------------------------------------------------------------------------ */
+/* --- the links' side ------------------------------------------------------------------------------------ */
 
 static void on_open(void *context, unsigned peer, bool open)
 {
@@ -138,8 +136,7 @@ static void on_say(void *context, const char *line)
 	complain("%s", line);
 }
 
-/* --- both
- * ----------------------------------------------------------------------------------------------------- */
+/* --- both ----------------------------------------------------------------------------------------------- */
 
 bool serial_begin(struct run_options *options, const char *folder)
 {

@@ -96,8 +96,7 @@ static bool say_to(struct connection *connection, const char *line, size_t size)
 	return connection_write(connection, line, size) == (int)size;
 }
 
-/* --- the end
- * ------------------------------------------------------------------------------------------------ */
+/* --- the end -------------------------------------------------------------------------------------------- */
 
 void connection_close(struct links *links, struct connection *connection)
 {

@@ -137,8 +137,7 @@ static bool is_due(const struct links *links, const struct dial *dial)
 	return !dial->connection && (dial->peer < 0 || !links->up[dial->peer]);
 }
 
-/* --- the whole
- * ---------------------------------------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------------------------------------------ */
 
 static bool listen_to(struct listener *listener, const struct link_url *url, char *error, size_t error_size)
 {

@@ -26,8 +26,7 @@ void tls_library(void)
 	OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 }
 
-/* --- the socket as OpenSSL sees it
- * -------------------------------------------------------------------------- */
+/* --- the socket as OpenSSL sees it ---------------------------------------------------------------------- */
 
 static int moved(BIO *bio, int count, size_t *done, int retry)
 {
@@ -68,8 +67,7 @@ static BIO_METHOD *method_create(void)
 	return method;
 }
 
-/* --- what a node shows
- * --------------------------------------------------------------------------------------- */
+/* --- what a node shows ---------------------------------------------------------------------------------- */
 
 /* It is the key that counts; the rest is there because a certificate has to have it. */
 static X509 *certificate_make(EVP_PKEY *key)
@@ -139,8 +137,7 @@ void tls_context_destroy(struct tls_context *context)
 	free(context);
 }
 
-/* --- one connection
- * -------------------------------------------------------------------------------------------- */
+/* --- one connection ------------------------------------------------------------------------------------- */
 
 struct tls *tls_create(struct tls_context *context, struct host_socket *socket, bool dialed)
 {

@@ -106,8 +106,7 @@ unsigned shared_poll(const struct host_shared *shared, struct pollfd fds[POLL_MA
 	return 1;
 }
 
-/* --- through a socket
- * ----------------------------------------------------------------------------------------- */
+/* --- through a socket ----------------------------------------------------------------------------------- */
 
 /* A message with room for the descriptors. */
 struct carrier {

@@ -230,8 +230,7 @@ const char *host_socket_name(struct host_socket *socket)
 	return socket->name;
 }
 
-/* --- TCP: listening
- * ------------------------------------------------------------------------------------------ */
+/* --- TCP: listening ------------------------------------------------------------------------------------- */
 
 struct host_socket *host_socket_listen(const char *host, uint16_t port)
 {
@@ -277,8 +276,7 @@ struct host_socket *host_socket_accept(struct host_socket *listener)
 	return made;
 }
 
-/* --- TCP: dialing
- * -------------------------------------------------------------------------------------------- */
+/* --- TCP: dialing --------------------------------------------------------------------------------------- */
 
 struct host_socket *host_socket_dial(const char *host, uint16_t port)
 {

@@ -2,16 +2,15 @@
  * Tests of the link layer (cluster/link): several nodes' links in one process, and others who connect to
  * them. Prints `ok NAME` or `not ok NAME: why`.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cluster/link/greeting.h"
 #include "cluster/link/identity.h"
 #include "cluster/link/link.h"
+#include "test/node/check.h"
 #include "cluster/link/ring.h"
 
 #define NODES      4
@@ -21,21 +20,6 @@
 /* --- what a test needs ------------------------------------------------------------------------------- */
 
 static char folder[] = "/tmp/skerry-link-XXXXXX";
-static char failure[512];
-
-/* The first thing that is wrong is told. */
-static void need(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void need(bool good, const char *format, ...)
-{
-	va_list args;
-
-	if (good || *failure)
-		return;
-	va_start(args, format);
-	vsnprintf(failure, sizeof failure, format, args);
-	va_end(args);
-}
 
 static struct node {
 	struct links_config config;
@@ -165,7 +149,7 @@ static void turn_all(void)
 #define until(condition)                                                                                     \
 	do {                                                                                                 \
 		uint64_t end = host_clock_ns() + PATIENCE_S * 1000000000ull;                                 \
-		while (!*failure && !(condition) && host_clock_ns() < end)                                   \
+		while (!check_failed() && !(condition) && host_clock_ns() < end)                             \
 			turn_all();                                                                          \
 		need(condition, "never came true: %s", #condition);                                          \
 	} while (0)
@@ -192,7 +176,7 @@ static void stream(struct node *from, unsigned peer, struct node *to, size_t siz
 	uint64_t end = host_clock_ns() + PATIENCE_S * 1000000000ull;
 
 	to->got = 0;
-	while (to->got < size && !*failure && host_clock_ns() < end) {
+	while (to->got < size && !check_failed() && host_clock_ns() < end) {
 		part = (sent * 7919 + 1) % (sizeof piece) + 1;
 		if (part > size - sent)
 			part = size - sent;
@@ -204,74 +188,6 @@ static void stream(struct node *from, unsigned peer, struct node *to, size_t siz
 	}
 	need(to->got == size && !to->disorder, "%zu of %zu bytes came, %s", to->got, size,
 	     to->disorder ? "in disorder" : "in order");
-}
-
-/* --- what is written ---------------------------------------------------------------------------------- */
-
-static void urls(void)
-{
-	static const struct {
-		const char *text, *host;
-		unsigned port;
-	} good[] = {{"tcp://h:1", "h", 1},
-		    {"tcp://[::1]:65535", "::1", 65535},
-		    {"tcp://0.0.0.0:0", "0.0.0.0", 0}};
-	static const char *const bad[] = {"",           "tcp:/h:1",  "tcp://h",       "tcp://:1",
-					  "tcp://h:",   "tcp://h:x", "tcp://h:65536", "tcp://::1:80",
-					  "unix:",      "shm:",      "udp://h:1",     "tcp://h:1 ",
-					  "tcp://h:-1", "tcp://[]:1"};
-	struct link_url parsed;
-
-	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
-		need(!link_url_parse(good[i].text, &parsed) && strcmp(parsed.host, good[i].host) == 0 &&
-			     parsed.port == good[i].port,
-		     "%s", good[i].text);
-	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-		need(link_url_parse(bad[i], &parsed), "%s was taken", bad[i]);
-	need(!link_url_parse("shm:/x", &parsed) && parsed.kind == LINK_SHM && strcmp(parsed.path, "/x") == 0,
-	     "shm");
-}
-
-static void keys(void)
-{
-	uint8_t key[LINK_KEY_SIZE], again[LINK_KEY_SIZE];
-	char text[LINK_KEY_TEXT];
-
-	for (unsigned i = 0; i < sizeof key; i++)
-		key[i] = (uint8_t)(i * 37);
-	link_key_text(key, text);
-	need(link_key_parse(text, again) && memcmp(key, again, sizeof key) == 0, "another key: %s", text);
-	text[63] = 'g';
-	need(!link_key_parse(text, again), "a g");
-	text[63] = 0;
-	need(!link_key_parse(text, again), "too short");
-	need(!link_key_parse("", again), "nothing");
-}
-
-static void greetings(void)
-{
-	static const char *const bad[] = {"",
-					  "skerry",
-					  "skerry 1 unix ",
-					  "skerry 2 unix a",
-					  "skerry 1 tcp a",
-					  "skerry 1 unix A",
-					  "skerry 1 unix a b",
-					  "SKERRY 1 unix a",
-					  "skerry 1 unix 1",
-					  "skerry 1 unix abcdefghijklmnop"};
-	char line[GREETING_LINE], name[LINK_NAME_SIZE], reason[GREETING_LINE];
-	size_t size = greeting_make(LINK_UNIX, "node-1", line);
-
-	need(line[size - 1] == '\n' && !greeting_parse(line, size - 1, LINK_UNIX, name) &&
-		     strcmp(name, "node-1") == 0,
-	     "our own: %s", line);
-	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-		need(greeting_parse(bad[i], strlen(bad[i]), LINK_UNIX, name), "'%s' was taken", bad[i]);
-	need(greeting_answer("ok", 2, reason), "ok");
-	need(!greeting_answer("no \x1b[2J", 7, reason) && strcmp(reason, "?[2J") == 0, "printed as it is: %s",
-	     reason);
-	need(!greeting_answer("okay", 4, reason), "okay");
 }
 
 /* --- links on this machine -------------------------------------------------------------------------------
@@ -569,8 +485,7 @@ static bool is_sent_away(struct host_socket *socket, const void *bytes, size_t s
 	return got == HOST_INPUT_END;
 }
 
-/* --- shared memory
- * -------------------------------------------------------------------------------------------- */
+/* --- shared memory -------------------------------------------------------------------------------------- */
 
 /* Would the node sleep now? Then `event` is what would wake it. */
 static bool sleeps(struct node *self, struct host_event event[8], unsigned *count)
@@ -632,34 +547,6 @@ static void shm_no_memory(void)
 			     has(answer, why[i]),
 		     "it says: %s", answer);
 	need(node[0].ups[0] == 0, "and yet they are joined");
-}
-
-/* The other side of a ring writes what it likes. */
-static void ring_liar(void)
-{
-	struct ring_memory *memory = calloc(1, sizeof *memory);
-	struct ring ring, other;
-	uint8_t bytes[1000];
-
-	ring_begin(&ring, memory, true);
-	ring_begin(&other, memory, false);
-	need(ring_write(&other, "abc", 3) == 3 && ring_read(&ring, bytes, sizeof bytes) == 3,
-	     "not what was written");
-	for (uint64_t lie = RING_SIZE + 1; lie < 1ull << 32; lie = lie * 3 + 1) {
-		ring.in->written = ring.read + (uint32_t)lie;
-		ring.out->read = ring.written - (uint32_t)lie;
-		need(ring_read(&ring, bytes, sizeof bytes) == -1, "it is believed: %llu waits",
-		     (unsigned long long)lie);
-		need(ring_write(&ring, bytes, sizeof bytes) == -1, "it is believed: %llu is read",
-		     (unsigned long long)lie);
-	}
-	ring.in->written = ring.read + RING_SIZE;
-	need(ring_read(&ring, bytes, sizeof bytes) == sizeof bytes, "a full ring is no lie");
-	/* The reader takes back what it has read: at most the whole ring is written again. */
-	ring.out->read = ring.written;
-	for (unsigned i = 0; i < 2 * RING_SIZE / sizeof bytes; i++)
-		need(ring_write(&ring, bytes, sizeof bytes) >= 0, "what is free");
-	free(memory);
 }
 
 static void garbage(void)
@@ -736,15 +623,22 @@ static void in_use(void)
 	need(!links_create(&node[2].config, error, sizeof error) && has(error, "No such file"), "%s", error);
 }
 
+static void begin(void)
+{
+	for (unsigned i = 0; i < NODES; i++)
+		describe(i);
+}
+
+static void end(void)
+{
+	for (unsigned i = 0; i < NODES; i++)
+		stop(&node[i]);
+	identities_free();
+}
+
 int main(void)
 {
-	static const struct {
-		const char *name;
-		void (*run)(void);
-	} tests[] = {
-		{"urls", urls},
-		{"keys", keys},
-		{"greetings", greetings},
+	static const struct check tests[] = {
 		{"unix-stream", unix_stream},
 		{"unix-slow-reader", unix_slow_reader},
 		{"unix-comes-again", unix_comes_again},
@@ -753,7 +647,6 @@ int main(void)
 		{"shm-comes-again", shm_comes_again},
 		{"shm-bells", shm_bells},
 		{"shm-no-memory", shm_no_memory},
-		{"ring-liar", ring_liar},
 		{"both-join", both_join},
 		{"three", three},
 		{"tcp-stream", tcp_stream},
@@ -769,23 +662,9 @@ int main(void)
 		{"nobody-there", nobody_there},
 		{"in-use", in_use},
 	};
-	bool failed = !mkdtemp(folder);
+	bool failed =
+		!mkdtemp(folder) || !check_all("link", tests, sizeof tests / sizeof tests[0], begin, end);
 
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
-		*failure = 0;
-		for (unsigned k = 0; k < NODES; k++)
-			describe(k);
-		tests[i].run();
-		for (unsigned k = 0; k < NODES; k++)
-			stop(&node[k]);
-		identities_free();
-		if (*failure)
-			printf("not ok link-%s: %s\n", tests[i].name, failure);
-		else
-			printf("ok link-%s\n", tests[i].name);
-		fflush(stdout);
-		failed |= *failure != 0;
-	}
 	rmdir(folder);
 	return failed;
 }
