@@ -13,22 +13,25 @@
 
 #include "vm/vm.h"
 
-#define RAM_BASE   UINT64_C(0x80000000)
-#define PAGE       UINT64_C(4096)
-#define PAGES      16
-#define RAM_SIZE   (PAGES * PAGE)
-#define TABLES     3 /* pages 0 to 2, one of each level */
-#define CODE_PAGE  4
-#define CODE_MAX   (3 * PAGE)
-#define USER       UINT64_C(0x10000) /* page 0 of memory is mapped here */
-#define DEVICE     UINT64_C(0x10000000)
-#define USER_DEV   UINT64_C(0x30000)
-#define BUDGET     600
-#define STOPS      64
-#define TABLES_MAX 16
-#define HEADER     35 /* bytes before the table entries */
+#define RAM_BASE    UINT64_C(0x80000000)
+#define PAGE        UINT64_C(4096)
+#define PAGES       16
+#define RAM_SIZE    (PAGES * PAGE)
+#define REGION      UINT64_C(0x40000000)
+#define REGION_SIZE (2 * PAGE)
+#define TABLES      3 /* pages 0 to 2, one of each level */
+#define CODE_PAGE   4
+#define CODE_MAX    (3 * PAGE)
+#define USER        UINT64_C(0x10000) /* page 0 of memory is mapped here */
+#define DEVICE      UINT64_C(0x10000000)
+#define USER_REGION (USER + RAM_SIZE) /* behind memory */
+#define USER_DEV    UINT64_C(0x30000)
+#define BUDGET      600
+#define STOPS       64
+#define TABLES_MAX  16
+#define HEADER      35 /* bytes before the table entries */
 
-#define PTE_ALL    UINT64_C(0xdf)
+#define PTE_ALL     UINT64_C(0xdf)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
@@ -50,8 +53,8 @@ struct machine {
 	bool fpu;
 };
 
-/* Memory of the guest with as much on both sides that nobody may touch. */
-static uint8_t *ram;
+/* Memory of the guest, and the region, each with as much as memory on both sides that nobody may touch. */
+static uint8_t *ram, *region;
 
 static void see(struct machine *m, uint64_t value)
 {
@@ -63,7 +66,7 @@ static bool bus_load(void *context, uint64_t paddr, unsigned size, uint64_t *val
 {
 	struct machine *m = context;
 
-	if (paddr - RAM_BASE < RAM_SIZE || paddr % size)
+	if (paddr - RAM_BASE < RAM_SIZE || paddr - REGION < REGION_SIZE || paddr % size)
 		abort();
 	if (paddr - DEVICE >= PAGE)
 		return false;
@@ -76,7 +79,7 @@ static bool bus_store(void *context, uint64_t paddr, unsigned size, uint64_t val
 {
 	struct machine *m = context;
 
-	if (paddr - RAM_BASE < RAM_SIZE || paddr % size)
+	if (paddr - RAM_BASE < RAM_SIZE || paddr - REGION < REGION_SIZE || paddr % size)
 		abort();
 	if (paddr - DEVICE >= PAGE)
 		return false;
@@ -111,13 +114,16 @@ static void tables_make(const struct program *program)
 	*table_entry(1, 0) = pte(RAM_BASE + 2 * PAGE, 1);
 	for (unsigned i = TABLES; i < PAGES; i++)
 		*table_entry(2, USER / PAGE + i) = pte(RAM_BASE + i * PAGE, PTE_ALL);
+	for (uint64_t at = 0; at < REGION_SIZE; at += PAGE)
+		*table_entry(2, (unsigned)((USER_REGION + at) / PAGE)) = pte(REGION + at, PTE_ALL);
 	*table_entry(2, USER_DEV / PAGE) = pte(DEVICE, PTE_ALL);
 	for (unsigned i = 0; i < program->entries; i++) {
 		const uint8_t *bytes = program->entry + 4 * i;
 		unsigned table = bytes[0] % 4 < 2 ? 2 : bytes[0] % 4 - 2, index = bytes[0] / 4;
-		/* Pages of memory, the two on each side of it, the device; far away. */
+		/* Pages of memory, the two on each side of it, the device, the region's; far away. */
 		uint64_t page = bytes[1] < 128   ? RAM_BASE / PAGE + bytes[1] % (PAGES + 4) - 2
-				: bytes[1] < 192 ? DEVICE / PAGE
+				: bytes[1] < 160 ? DEVICE / PAGE
+				: bytes[1] < 192 ? REGION / PAGE + bytes[1] % 4 - 1
 						 : (uint64_t)bytes[1] << 36;
 
 		*table_entry(table, table == 2 ? index : index % 4) = page << 10 | bytes[2] |
@@ -144,7 +150,7 @@ static uint64_t register_value(const struct program *program, uint8_t byte)
 					 0x200000,
 					 0x1ffff8,
 					 UINT64_C(0x40000000)};
-	uint64_t page = USER + byte % PAGES * PAGE;
+	uint64_t page = USER + byte % (PAGES + REGION_SIZE / PAGE) * PAGE;
 
 	switch (byte / 32) {
 	case 0:
@@ -166,12 +172,16 @@ static void machine_make(struct machine *m, const struct program *program, enum 
 	struct vm_config config = {.ram = ram,
 				   .ram_base = RAM_BASE,
 				   .ram_size = RAM_SIZE,
+				   .region = region,
+				   .region_base = REGION,
+				   .region_size = REGION_SIZE,
 				   .harts = 1,
 				   .tier = tier,
 				   .bus = {m, bus_load, bus_store, bus_counter}};
 
 	memset(m, 0, sizeof *m);
 	memset(ram, 0, RAM_SIZE);
+	memset(region, 0, REGION_SIZE);
 	tables_make(program);
 	memcpy(ram + program->place, program->code, program->code_size);
 	m->vm = vm_create(&config);
@@ -249,6 +259,17 @@ static void after_exception(struct machine *m, const struct program *program)
 	}
 }
 
+static void see_memory(struct machine *m, const uint8_t *memory, uint64_t size)
+{
+	for (uint64_t i = 0; i < size; i += 8) {
+		uint64_t value;
+
+		memcpy(&value, memory + i, 8);
+		if (value)
+			see(m, value + i);
+	}
+}
+
 /* In pieces of so many instructions; `anew`: nothing that was decoded or translated is kept from one to the
  * next. */
 static void run(struct machine *m, const struct program *program, uint64_t piece, bool anew)
@@ -277,13 +298,8 @@ static void run(struct machine *m, const struct program *program, uint64_t piece
 	for (unsigned i = 0; i < sizeof m->regs / 8; i++)
 		see(m, ((const uint64_t *)&m->regs)[i]);
 	see(m, m->hart->instret);
-	for (uint64_t i = 0; i < RAM_SIZE; i += 8) {
-		uint64_t value;
-
-		memcpy(&value, ram + i, 8);
-		if (value)
-			see(m, value + i);
-	}
+	see_memory(m, ram, RAM_SIZE);
+	see_memory(m, region, REGION_SIZE);
 }
 
 static bool tables_changed(const struct program *program)
@@ -414,9 +430,11 @@ static uint64_t outcome(const struct program *program, enum vm_tier tier, uint64
 
 static void make_memory(void)
 {
-	uint8_t *memory = mmap(NULL, 3 * RAM_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *memory = mmap(NULL, 5 * RAM_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (memory == MAP_FAILED || mprotect(memory + RAM_SIZE, RAM_SIZE, PROT_READ | PROT_WRITE))
+	region = memory + 3 * RAM_SIZE;
+	if (memory == MAP_FAILED || mprotect(memory + RAM_SIZE, RAM_SIZE, PROT_READ | PROT_WRITE) ||
+	    mprotect(region, REGION_SIZE, PROT_READ | PROT_WRITE))
 		abort();
 	ram = memory + RAM_SIZE;
 }
