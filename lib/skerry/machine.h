@@ -10,6 +10,8 @@
 #define SK_UART_IRQ       10
 #define SK_RTC_IRQ        11
 
+#define SK_TIMEBASE_HZ    10000000ul /* of rdtime */
+
 /* The device tree that came with the boot information, or null. */
 const void *sk_device_tree(void);
 

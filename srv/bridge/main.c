@@ -119,8 +119,9 @@ static void alarm_set(struct bridge *b)
 	else if (b->probe_at == UINT64_MAX && is_probing(b))
 		b->probe_at = b->now + BRIDGE_PROBE_NS;
 	at = b->probe_at < at ? b->probe_at : at;
-	if (at >= b->alarm_at)
-		return; /* what comes early is seen to have come early */
+	if (at >= b->alarm_at && b->alarm_at > b->now)
+		return; /* what comes early is seen to have come early; what is late, for its clock was set,
+			   does not count */
 	b->alarm_at = at;
 	b->ports.alarm(b->ports.context, b->told + (at > b->now ? at - b->now : 0));
 }
