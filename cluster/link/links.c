@@ -68,25 +68,6 @@ void links_tell(struct links *links, const char *format, ...)
 /* --- connections ------------------------------------------------------------------------------------------
  */
 
-/* NULL, and the socket is closed: there are too many. */
-static struct connection *connection_new(struct links *links, const struct link_url *url,
-					 struct host_socket *socket)
-{
-	struct connection *made = NULL;
-
-	for (unsigned i = 0; i < CONNECTIONS && !made; i++)
-		if (!links->connection[i])
-			made = links->connection[i] = calloc(1, sizeof *made);
-	if (!made) {
-		host_socket_close(socket);
-		return NULL;
-	}
-	made->url = url;
-	made->socket = socket;
-	made->until = host_clock_ns() + PATIENCE_NS;
-	return made;
-}
-
 static void connection_free(struct connection *connection)
 {
 	tls_destroy(connection->tls);
@@ -94,6 +75,54 @@ static void connection_free(struct connection *connection)
 		host_shared_release(connection->shared);
 	host_socket_close(connection->socket);
 	free(connection);
+}
+
+/* Of those who came and have not said yet who they are the one that has been there longest; NULL: none. */
+static struct connection **oldest_stranger(struct links *links)
+{
+	struct connection **oldest = NULL;
+
+	for (unsigned i = 0; i < CONNECTIONS; i++) {
+		struct connection *each = links->connection[i];
+
+		if (each && !each->dial && each->state < CONNECTION_AGREEING &&
+		    (!oldest || each->until < (*oldest)->until))
+			oldest = &links->connection[i];
+	}
+	return oldest;
+}
+
+/* Where there is room for another one; if need be a stranger has to go. */
+static struct connection **place_for_one(struct links *links)
+{
+	struct connection **place;
+
+	for (unsigned i = 0; i < CONNECTIONS; i++)
+		if (!links->connection[i])
+			return &links->connection[i];
+	place = oldest_stranger(links);
+	if (place) {
+		connection_free(*place);
+		*place = NULL;
+	}
+	return place;
+}
+
+/* NULL, and the socket is closed: there are too many. */
+static struct connection *connection_new(struct links *links, const struct link_url *url,
+					 struct host_socket *socket)
+{
+	struct connection **place = place_for_one(links), *made = place ? calloc(1, sizeof *made) : NULL;
+
+	if (!made) {
+		host_socket_close(socket);
+		return NULL;
+	}
+	*place = made;
+	made->url = url;
+	made->socket = socket;
+	made->until = host_clock_ns() + PATIENCE_NS;
+	return made;
 }
 
 static void accept_all(struct links *links, struct listener *listener)
