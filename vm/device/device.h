@@ -77,6 +77,7 @@ struct board {
 	struct board_config config;
 	struct board_state state;
 	uint8_t *chunk; /* what the link device has in its hands; NULL without it */
+	bool working;   /* derived: there may be a virtqueue with work */
 };
 
 /* As after power on. */

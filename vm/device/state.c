@@ -244,6 +244,7 @@ const char *board_restore(struct board *board, const uint8_t bytes[BOARD_STATE_M
 	const char *why;
 
 	memset(&board->state, 0, sizeof board->state);
+	board->working = true;
 	why = each_field(board, &board->state, restore_field, &cursor);
 	if (!why && names && board->state.link.names != names)
 		why = "names of the link device's ports";

@@ -312,12 +312,16 @@ void virtio_serve(struct board *board, unsigned slot, unsigned q)
 	while (steps < STEPS && device->step(board, slot, q))
 		steps++;
 	queue->work = steps == STEPS;
-	if (queue->work)
-		board->config.changed(board->config.machine);
+	if (!queue->work)
+		return;
+	board->working = true;
+	board->config.changed(board->config.machine);
 }
 
 bool virtio_has_work(const struct board *board)
 {
+	if (!board->working)
+		return false;
 	for (unsigned slot = 0; slot < VIRTIO_SLOTS; slot++)
 		for (unsigned q = 0; q < virtio_queues_max(slot); q++)
 			if (queue_of(board, slot, q)->work)
@@ -327,6 +331,9 @@ bool virtio_has_work(const struct board *board)
 
 void virtio_advance(struct board *board)
 {
+	if (!board->working)
+		return;
+	board->working = false;
 	for (unsigned slot = 0; slot < VIRTIO_SLOTS; slot++)
 		for (unsigned q = 0; q < virtio_queues_max(slot); q++)
 			if (queue_of(board, slot, q)->work)
