@@ -149,7 +149,8 @@ static bool send_ack(struct session *s)
 /* The oldest frame, again. */
 static bool send_oldest(struct session *s)
 {
-	struct wire_header *frame = frame_at(s, &s->head);
+	size_t at = s->head;
+	struct wire_header *frame = frame_at(s, &at);
 
 	put_ack(s, frame);
 	if (!write_frame(s, frame))

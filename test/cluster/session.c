@@ -267,6 +267,29 @@ static void test_missed(void)
 	expect(b->session.stashed == 0 && b->session.stash_used == 0, "something is kept");
 }
 
+/* The frame that is missed is the first one behind the end of the ring, and then the ring is filled. */
+static void test_missed_at_the_end(void)
+{
+	join();
+	for (unsigned i = 0; i < 15; i++)
+		expect(world_send(w, 0, WIRE_PAYLOAD_MAX), "cannot send");
+	world_run(w, MS / 5);
+	expect(a->session.waiting == 3 * WIRE_FRAME_MAX, "not all but three are acknowledged");
+	w->faults.loss = 1000;
+	expect(world_send(w, 0, WIRE_PAYLOAD_MAX), "cannot send behind the end");
+	w->faults.loss = 0;
+	expect(world_send(w, 0, WIRE_PAYLOAD_MAX), "cannot send after that");
+	world_run(w, MS / 9);
+	expect(a->session.counters.resent == 1, "it was not missed");
+	w->faults.cut[0] = true;
+	for (unsigned i = 0; i < 13; i++)
+		expect(world_send(w, 0, WIRE_PAYLOAD_MAX), "cannot send with room");
+	expect(world_send(w, 0, 1024), "cannot send the last");
+	w->faults.cut[0] = false;
+	world_run(w, 300 * MS);
+	expect(b->got == 31 && a->ups == 1, "not everything arrived");
+}
+
 /* Much in one direction is acknowledged before a deadline. */
 static void test_stream(void)
 {
@@ -495,6 +518,7 @@ static void test_ack_too_early(void)
 	frame->header.ack = 1;
 	arrive(a, frame);
 	w->faults.full = 0;
+	world_ready(w, 0);
 	expect_breach(WIRE_REASON_BAD_ACK);
 }
 
@@ -749,6 +773,7 @@ static const struct {
 	{"slow-port", test_slow_port},
 	{"far-away", test_far_away},
 	{"missed", test_missed},
+	{"missed-at-the-end", test_missed_at_the_end},
 	{"stream", test_stream},
 	{"wrap", test_wrap},
 	{"bytes", test_bytes},
