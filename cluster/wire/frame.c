@@ -5,8 +5,9 @@
 
 /*
  * Of a frame, eight bytes at a time; its first word is magic, version, type and the checksum itself, which
- * counts as 0. Each step can be undone, so that a wrong word makes another sum; that its lower half is the
- * same is one of 2^32 cases.
+ * counts as 0. Each step can be undone, so that a wrong word makes another sum. A step moves differences
+ * upwards only, and from the upper half to the lower: the last one sees to it that those of the last words
+ * reach all bits of what is returned.
  */
 static uint32_t frame_sum(const struct wire_header *frame)
 {
@@ -18,7 +19,8 @@ static uint32_t frame_sum(const struct wire_header *frame)
 		sum = (sum ^ words[i]) * SUM_FACTOR;
 		sum ^= sum >> 32;
 	}
-	return (uint32_t)sum;
+	sum = (sum ^ sum >> 29) * SUM_FACTOR;
+	return (uint32_t)(sum ^ sum >> 32);
 }
 
 void wire_seal(struct wire_header *frame)

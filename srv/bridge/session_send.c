@@ -12,12 +12,11 @@ static size_t frame_size(const struct wire_header *frame)
 	return WIRE_HEADER + frame->length;
 }
 
-/* The frame at `*at`, which is moved to where it lies. */
-static struct wire_header *frame_at(struct session *s, size_t *at)
+static struct wire_header *frame_at_cursor(struct session *s)
 {
-	if (s->wrapped && *at == s->wrap)
-		*at = 0;
-	return (struct wire_header *)(s->ring + *at);
+	if (s->wrapped && s->cursor == s->wrap)
+		s->cursor = 0;
+	return (struct wire_header *)(s->ring + s->cursor);
 }
 
 void session_send_reset(struct session *s)
@@ -149,8 +148,7 @@ static bool send_ack(struct session *s)
 /* The oldest frame, again. */
 static bool send_oldest(struct session *s)
 {
-	size_t at = s->head;
-	struct wire_header *frame = frame_at(s, &at);
+	struct wire_header *frame = (struct wire_header *)(s->ring + s->head);
 
 	put_ack(s, frame);
 	if (!write_frame(s, frame))
@@ -164,7 +162,7 @@ static bool send_oldest(struct session *s)
 /* The frame at the cursor. */
 static bool send_data(struct session *s)
 {
-	struct wire_header *frame = frame_at(s, &s->cursor);
+	struct wire_header *frame = frame_at_cursor(s);
 
 	put_ack(s, frame);
 	if (!write_frame(s, frame))
@@ -229,13 +227,16 @@ void session_send_late(struct session *s)
 /* The oldest frame is acknowledged. */
 static void drop_oldest(struct session *s)
 {
-	struct wire_header *frame = frame_at(s, &s->head);
+	size_t size = frame_size((struct wire_header *)(s->ring + s->head));
 
-	if (s->wrapped && s->head == 0)
-		s->wrapped = false;
-	s->waiting -= frame_size(frame);
-	s->head += frame_size(frame);
+	s->waiting -= size;
+	s->head += size;
 	s->acked++;
+	if (s->wrapped && s->head == s->wrap) {
+		s->wrapped = false;
+		s->cursor = s->cursor == s->wrap ? 0 : s->cursor;
+		s->head = 0;
+	}
 }
 
 bool session_take_ack(struct session *s, uint32_t ack, bool gap)

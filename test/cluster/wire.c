@@ -353,7 +353,8 @@ static uint32_t plain_sum(const uint8_t *bytes, size_t size)
 		sum *= 0x9e3779b97f4a7c15;
 		sum ^= sum >> 32;
 	}
-	return (uint32_t)sum;
+	sum = (sum ^ sum >> 29) * 0x9e3779b97f4a7c15;
+	return (uint32_t)(sum ^ sum >> 32);
 }
 
 static void test_checksum(void)
@@ -392,6 +393,30 @@ static void test_frame_parts(void)
 	}
 	check("frame-parts", parts_good, "the beginning of a frame was refused or taken for one");
 	check("frame-bits", bits_good, "a wrong bit was not seen");
+}
+
+/* One wrong byte makes a checksum that differs in more than one byte: with another wrong byte, in the
+   checksum, it is still not right. */
+static void test_frame_bytes(void)
+{
+	const size_t size = WIRE_HEADER + 40;
+	struct wire_header *frame = (void *)frame_make(40);
+	uint8_t *at = (void *)frame;
+	uint32_t sum = frame->sum;
+	unsigned weak = 0;
+
+	for (size_t place = 16; place < size; place++)
+		for (unsigned wrong = 1; wrong < 256; wrong++) {
+			uint32_t difference;
+
+			at[place] ^= (uint8_t)wrong;
+			wire_seal(frame);
+			at[place] ^= (uint8_t)wrong;
+			difference = frame->sum ^ sum;
+			for (unsigned i = 0; i < 4; i++)
+				weak += (difference & ~(0xffu << 8 * i)) == 0;
+		}
+	check("frame-bytes", weak == 0, "two wrong bytes would not be seen");
 }
 
 /* Lengths that cannot be, with a checksum that would be right. */
@@ -450,6 +475,7 @@ int main(void)
 	test_fields();
 	test_checksum();
 	test_frame_parts();
+	test_frame_bytes();
 	test_frame_lengths();
 	test_frame_version();
 	test_texts();
