@@ -504,7 +504,7 @@ static void test_bad_control(void)
 	CHECK((load(VIRTIO_MMIO_STATUS) & 0x40) == 0);
 }
 
-/* A used ring on top of the available one: chains without room that seem to come without end. */
+/* A used ring on top of the available one: chains without room, of which more and more seem to come. */
 static void test_overlapping_rings(void)
 {
 	unsigned q = queue_of(1, false);

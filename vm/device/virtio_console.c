@@ -74,13 +74,10 @@ size_t virtio_console_input(struct board *board, const uint8_t *bytes, size_t si
 	unsigned slot = virtio_find(board, &virtio_console);
 	struct virtio_chain chain;
 	size_t taken = 0, part;
-	unsigned chains = 0;
 
 	if (slot == VIRTIO_SLOTS)
 		return 0;
-	/* Rings that overlap could make it endless. */
-	while (taken < size && chains++ < VIRTIO_QUEUE_MAX &&
-	       virtio_pop(board, slot, QUEUE_RECEIVE, &chain)) {
+	while (taken < size && virtio_pop(board, slot, QUEUE_RECEIVE, &chain)) {
 		part = size - taken < chain.write_size ? size - taken : (size_t)chain.write_size;
 		if (!virtio_copy_in(board, &chain, 0, bytes + taken, part))
 			part = 0;

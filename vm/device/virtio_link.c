@@ -219,10 +219,8 @@ size_t board_port_input(struct board *board, unsigned port, const void *bytes, s
 {
 	struct virtio_chain chain;
 	size_t taken = 0, part;
-	unsigned chains = 0;
 
-	/* Rings that overlap could make it endless. */
-	while (taken < size && chains++ < VIRTIO_QUEUE_MAX && board_port_is_open(board, port) &&
+	while (taken < size && board_port_is_open(board, port) &&
 	       virtio_pop(board, LINK_SLOT, queue_receive(port), &chain)) {
 		part = size - taken < chain.write_size ? size - taken : (size_t)chain.write_size;
 		if (!virtio_copy_in(board, &chain, 0, (const uint8_t *)bytes + taken, part))
