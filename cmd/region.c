@@ -12,7 +12,7 @@ bool region_begin(struct run *run, struct board_config *board)
 	size = options->region_size;
 	memory = host_memory_share(
 		options->region, size,
-		"skerry: the region is gone: its file was made shorter, or its disk is full");
+		"skerry: the region is gone: its file was made shorter, or its disk is full\n");
 	if (!memory) {
 		complain("cannot share region %s: %s", options->region, host_error());
 		run->status = STATUS_NO_BOOT;
