@@ -22,7 +22,7 @@ test-sanitized:
 	@env -u SEL4TEST_IMAGE $(MAKE) -s BUILD=$(BUILD)/sanitized SANITIZE=$(SANITIZERS) CHECK=1 FUZZ_WORLDS=20 SNAPSHOT_FUZZ=300 SIM_FIXED=1 SIM_LARGE=0 SIM_FRESH=1 \
 		GUEST_FUZZ=1001-4-1000-50-0-0 \
 		test-examples test-conform test-unit test-fuzz test-fuzz-guest test-cli test-device test-snapshot test-gdb \
-		test-trace test-control test-session test-link test-sim test-seeds test-region
+		test-trace test-control test-session test-link test-node-link test-node test-sim test-seeds test-region
 
 test: all
 	@test/run $(TESTS)

@@ -319,6 +319,14 @@ unsigned links_events(struct links *links, struct host_event *event, unsigned ro
 	return list.count;
 }
 
+static bool has_rings(const struct links *links)
+{
+	for (unsigned i = 0; i < links->config.peers; i++)
+		if (link_of(links, i) && links->up[i]->shared)
+			return true;
+	return false;
+}
+
 static bool ring_has_come(const struct links *links)
 {
 	for (unsigned i = 0; i < links->config.peers; i++)
@@ -348,7 +356,7 @@ static bool look_for(struct links *links, uint64_t limit)
  * more often. */
 bool links_spin(struct links *links, uint64_t timeout_ns)
 {
-	if (timeout_ns < links->config.spin_ns || links->config.spin_ns == 0)
+	if (timeout_ns < links->config.spin_ns || links->config.spin_ns == 0 || !has_rings(links))
 		return false;
 	if (links->spin_skip > 0) {
 		links->spin_skip--;
