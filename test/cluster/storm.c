@@ -25,7 +25,7 @@ static unsigned dose(struct world *w, unsigned most)
 
 /* Things that happen to nodes and cables, with chances for each moment. */
 struct events {
-	unsigned crash, cut, port, end, jump, send;
+	unsigned crash, cut, port, end, jump, send, large;
 };
 
 static void plan(struct world *w, struct events *events)
@@ -45,7 +45,8 @@ static void plan(struct world *w, struct events *events)
 				  .port = dose(w, 30),
 				  .end = dose(w, 20),
 				  .jump = dose(w, 20),
-				  .send = 100 + (unsigned)world_random(w, 900)};
+				  .send = 100 + (unsigned)world_random(w, 900),
+				  .large = 20 + dose(w, 900)};
 }
 
 static void jump_clock(struct world *w, unsigned side)
@@ -59,9 +60,9 @@ static void jump_clock(struct world *w, unsigned side)
 	world_tick(w, side);
 }
 
-static size_t some_size(struct world *w)
+static size_t some_size(struct world *w, unsigned large)
 {
-	return 32 + 8 * world_random(w, world_chance(w, 800) ? 16 : (WIRE_PAYLOAD_MAX - 32) / 8 + 1);
+	return 32 + 8 * world_random(w, world_chance(w, large) ? (WIRE_PAYLOAD_MAX - 32) / 8 + 1 : 16);
 }
 
 static void happen(struct world *w, const struct events *events)
@@ -80,7 +81,7 @@ static void happen(struct world *w, const struct events *events)
 		jump_clock(w, side);
 	if (world_chance(w, events->send))
 		for (uint64_t i = world_random(w, world_chance(w, 900) ? 4 : 64); i > 0; i--)
-			(void)world_send(w, side, some_size(w));
+			(void)world_send(w, side, some_size(w, events->large));
 }
 
 /* Nothing is wrong any more. */
