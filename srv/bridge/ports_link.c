@@ -157,6 +157,8 @@ enum cluster_error cluster_start(const struct cluster_options *options)
 	seL4_Word priority = options && options->priority ? options->priority : DEFAULT_PRIORITY;
 	unsigned workers = options && options->workers ? options->workers : DEFAULT_WORKERS;
 
+	if (node.endpoint)
+		return CLUSTER_EXISTS;
 	if (!has_links())
 		return CLUSTER_ABSENT;
 	seL4_CPtr frames = link_memory_new();

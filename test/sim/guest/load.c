@@ -535,6 +535,8 @@ int main(void)
 	sk_must(seL4_TCB_SetPriority(seL4_CapInitThreadTCB, seL4_CapInitThreadTCB, PRIORITY));
 	if (cluster_start(NULL))
 		return 1;
+	if (cluster_start(NULL) != CLUSTER_EXISTS)
+		sk_panic("the bridge was started twice");
 	members_wait();
 	say("E %" PRIx32, epoch);
 	service = sk_endpoint_new();
