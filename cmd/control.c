@@ -1,6 +1,6 @@
 /*
- * Looking into a run. A request is one line, "ps FORMAT", "caps FORMAT" or, of a node, "status"; the answer is a line
- * that begins with "ok", and what was asked for, or a line that says why not.
+ * Looking into a run. A request is one line, "ps FORMAT", "caps FORMAT" or, of a node, "status"; the answer
+ * is a line that begins with "ok", and what was asked for, or a line that says why not.
  */
 #define _GNU_SOURCE
 #include "cmd/control.h"
@@ -17,6 +17,7 @@
 #include "port/vm/snapshot.h"
 
 #define SLEEP_NS 50000000ull /* while nothing runs, this often it is looked whether somebody asks */
+#define LOOK_NS  1000000ull
 #define OK       "ok\n"
 
 static struct host_control *control;
@@ -81,15 +82,28 @@ static void status_turn(void)
 	host_control_answer(control, bytes, size);
 }
 
+/* Asking the system costs something, and a node that talks to others has many turns in a millisecond. */
+static bool is_time_to_look(void)
+{
+	static uint64_t looked_ns;
+	uint64_t now = control ? host_clock_ns() : 0;
+
+	if (!control || now - looked_ns < LOOK_NS)
+		return false;
+	looked_ns = now;
+	return true;
+}
+
 void control_turn(struct node *node)
 {
-	const char *line = control ? host_control_request(control) : NULL;
+	bool looks = is_time_to_look();
+	const char *line = looks ? host_control_request(control) : NULL;
 	char what[8], format[8], *bytes = NULL;
 	size_t size = 0;
 	bool good;
 	FILE *out;
 
-	if (status_asked)
+	if (looks && status_asked)
 		status_turn();
 	if (!line)
 		return;
