@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "test/insn/cases.h"
+#include "vm/internal.h"
 
 /* What a load, a store and a fetch say of DATA mapped by `pte`: 0 is none. */
 static bool rights(struct machine *m, uint64_t pte, unsigned load, unsigned store, unsigned fetch)
@@ -188,6 +189,50 @@ static bool much_code(struct machine *m)
 	return true;
 }
 
+/* --- code whose page goes and comes back --- */
+
+/* Two blocks, of which each adds so much to x5. */
+static uint64_t two_blocks(struct machine *m, uint32_t adds)
+{
+	uint64_t page = page_new(m);
+
+	memcpy(host_of(m, page), (const uint32_t[]){ADDI(5, 5, adds), JAL(0, 8), 0, ADDI(5, 5, adds), ECALL},
+	       20);
+	return page;
+}
+
+static bool adds(struct machine *m, uint64_t value)
+{
+	m->regs.x[5] = 0;
+	EXPECT("stop", go(m, DATA, MANY), VM_STOP_ECALL);
+	EXPECT("x5", m->regs.x[5], value);
+	return true;
+}
+
+/* The second block comes from another frame, since nothing was flushed: with the next flush that is over. */
+static bool code_waits_for_its_frame(struct machine *m)
+{
+	uint64_t page[2] = {two_blocks(m, 1), two_blocks(m, 2)};
+	const uint64_t beside = DATA + (TLB_SIZE << 12); /* in the same place of the TLB */
+	const uint32_t ecall = ECALL;
+
+	map_new(m, beside, 1);
+	poke(m, beside + 64, &ecall, 4);
+	for (unsigned i = 0; i < 200; i++) {
+		map(m, DATA, page[i & 1], PTE_ALL);
+		EXPECT("stop", go(m, DATA, 2), VM_STOP_BUDGET);
+		*pte_of(m, m->root, DATA) = page[~i & 1] >> 12 << 10 | PTE_ALL;
+		EXPECT("stop", go(m, beside + 64, MANY), VM_STOP_ECALL);
+		EXPECT("stop", go(m, DATA, MANY), VM_STOP_ECALL);
+		for (unsigned k = 0; k < 4; k++) {
+			map(m, DATA, page[k & 1], PTE_ALL);
+			if (!adds(m, k & 1 ? 4 : 2))
+				return false;
+		}
+	}
+	return true;
+}
+
 const struct vm_case page_cases[] = {
 	CASE(page_rights),
 	CASE(table_entries),
@@ -195,5 +240,6 @@ const struct vm_case page_cases[] = {
 	CASE(flushes),
 	CASE(many_spaces),
 	CASE(much_code),
+	CASE(code_waits_for_its_frame),
 	{0},
 };
