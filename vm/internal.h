@@ -290,7 +290,8 @@ struct vm {
 	struct block **hash;
 	uint8_t *arena;
 	size_t arena_used;
-	/* Counts kills, and loads from devices, which may write to memory: whoever was in a block must leave it.
+	/* Counts kills, and loads from devices, which may write to memory: whoever was in a block must leave
+	 * it.
 	 */
 	uint64_t epoch;
 	uint64_t flushes;                    /* counts losses of the whole arena: pointers into it are void */
@@ -390,10 +391,11 @@ void vm_jit_destroy(struct vm *vm);
 unsigned vm_jit_first(const struct vm *vm, int32_t *heat);
 /* The code at `pc`, or what leads back to C; for jump_entry.native. */
 const uint8_t *vm_jit_entry(const struct hart *h, struct block *block, uint64_t pc);
-/* Takes code out of use: of a block, of a space, of one page of a space, all. */
+/* Takes code out of use: of a block, of a space, all; and of one page of a space, until it is mapped as
+ * before. */
 void vm_jit_kill_block(struct vm *vm, struct block *block);
 void vm_jit_kill_space(struct space *space);
-void vm_jit_kill_page(struct space *space, uint64_t vaddr);
+void vm_jit_part_page(struct space *space, uint64_t vaddr);
 void vm_jit_flush(struct vm *vm);
 
 /* --- interp/interp.c --- */

@@ -170,6 +170,26 @@ static bool code_that_comes_and_goes(struct machine *m)
 	return true;
 }
 
+/* Code that is mapped at one address after the other is not compiled for each. */
+static bool code_that_moves(struct machine *m)
+{
+	enum { ROUNDS = 1000 };
+	uint64_t page = page_new(m);
+	struct vm_stats before = stats_of(m);
+
+	if (machine_tier != VM_TIER_AUTO)
+		return true;
+	memcpy(host_of(m, page), (const uint32_t[]){ADDI(5, 5, 1), ECALL}, 8);
+	for (uint64_t va = DATA; va < DATA + ROUNDS * 4096; va += 4096) {
+		map(m, va, page, PTE_ALL);
+		EXPECT("stop", go(m, va, MANY), VM_STOP_ECALL);
+		map(m, va, 0, 0);
+	}
+	EXPECT("compiled too often", stats_of(m).blocks_compiled - before.blocks_compiled > ROUNDS / 10,
+	       false);
+	return true;
+}
+
 /* A loop of two blocks, of which the second waits to be compiled because another space has lost it. */
 static bool blocks_that_wait_in_one_space(struct machine *m)
 {
@@ -186,7 +206,7 @@ static bool blocks_that_wait_in_one_space(struct machine *m)
 		m->regs.x[5] = 1;
 		EXPECT("stop", go(m, CODE + 4096, MANY), VM_STOP_ECALL);
 	}
-	vm_flush_page(m->vm, 2, CODE + 4096);
+	vm_flush_asid(m->vm, 2);
 	vm_hart_set_space(m->hart, m->root, 1);
 	before = m->hart->instret;
 	m->regs.x[5] = 10000;
@@ -251,6 +271,7 @@ const struct vm_case bounds_cases[] = {
 	CASE(longest_blocks),
 	CASE(longest_regions),
 	CASE(code_that_comes_and_goes),
+	CASE(code_that_moves),
 	CASE(blocks_that_wait_in_one_space),
 	{0},
 };

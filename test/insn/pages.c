@@ -209,6 +209,27 @@ static bool adds(struct machine *m, uint64_t value)
 	return true;
 }
 
+static bool code_waits_for_its_page(struct machine *m)
+{
+	uint64_t page = two_blocks(m, 1);
+	struct vm_stats before, after;
+
+	vm_get_stats(m->vm, &before);
+	for (unsigned i = 0; i < 200; i++) {
+		map(m, DATA, page, PTE_ALL);
+		if (!adds(m, 2))
+			return false;
+		map(m, DATA, 0, 0);
+		EXPECT_FAULT(m, DATA, VM_CAUSE_FETCH_PAGE, DATA, DATA, 0);
+	}
+	vm_get_stats(m->vm, &after);
+	EXPECT("compiled again", after.blocks_compiled - before.blocks_compiled > 2, false);
+	memcpy(host_of(m, page), (const uint32_t[]){LI(5, 7)}, 4);
+	vm_written(m->vm, page, 4);
+	map(m, DATA, page, PTE_ALL);
+	return adds(m, 8);
+}
+
 /* The second block comes from another frame, since nothing was flushed: with the next flush that is over. */
 static bool code_waits_for_its_frame(struct machine *m)
 {
@@ -240,6 +261,7 @@ const struct vm_case page_cases[] = {
 	CASE(flushes),
 	CASE(many_spaces),
 	CASE(much_code),
+	CASE(code_waits_for_its_page),
 	CASE(code_waits_for_its_frame),
 	{0},
 };

@@ -83,9 +83,33 @@ unsigned vm_jit_first(const struct vm *vm, int32_t *heat)
 
 /* --- out of use --- */
 
+static bool in_one_page(uint64_t a, uint64_t b)
+{
+	return ((a ^ b) & PAGE_MASK) == 0;
+}
+
 static struct jump_entry *jump_entry(struct space *space, uint64_t pc)
 {
 	return &space->jump[(pc >> 1) % JUMP_SIZE];
+}
+
+/* Nobody goes there by a link any more, but maybe those from its own page. */
+static void unlink_all(struct jit *jit, struct code *code, bool but_in_page)
+{
+	struct link_site **place = &code->incoming;
+
+	vm_jit_kill_regions(jit, code);
+	while (*place) {
+		struct link_site *link = *place;
+
+		if (but_in_page && link->in_page) {
+			place = &link->next;
+			continue;
+		}
+		vm_translator_aim(link, link->unlinked);
+		link->to = NULL;
+		*place = link->next;
+	}
 }
 
 static void kill(struct jit *jit, struct code *code)
@@ -94,13 +118,8 @@ static void kill(struct jit *jit, struct code *code)
 
 	if (!code->entry)
 		return;
-	vm_jit_kill_regions(jit, code);
+	unlink_all(jit, code, false);
 	code->entry = NULL;
-	for (struct link_site *link = code->incoming; link; link = link->next) {
-		vm_translator_aim(link, link->unlinked);
-		link->to = NULL;
-	}
-	code->incoming = NULL;
 	if (entry->pc == code->pc && !code->careful)
 		entry->native = jit->find;
 }
@@ -165,19 +184,40 @@ void vm_jit_kill_space(struct space *space)
 			lose(code);
 }
 
-void vm_jit_kill_page(struct space *space, uint64_t vaddr)
+/* The code stays: it may be found again when the page is mapped as it was. */
+void vm_jit_part_page(struct space *space, uint64_t vaddr)
 {
 	struct code **place = codes_of(space, vaddr);
 
 	while (*place) {
 		struct code *code = *place;
 
-		if (((code->pc ^ vaddr) & PAGE_MASK) == 0)
-			lose(code);
+		if (code->entry && in_one_page(code->pc, vaddr)) {
+			unlink_all(space->hart->vm->jit, code, true);
+			code->parted = true;
+		}
 		if (code->entry)
 			place = &code->space_next;
 		else
 			*place = code->space_next;
+	}
+}
+
+/*
+ * Code that waits for its page is given up when the frame is mapped elsewhere, or the page to another frame:
+ * so links that were kept are within one frame.
+ */
+static void lose_waiting(struct space *space, struct block *block, uint64_t pc)
+{
+	for (struct code *code = block->codes; code; code = code->block_next)
+		if (code->space == space && code->parted && code->pc != pc)
+			lose(code);
+	for (struct code *code = *codes_of(space, pc); code; code = code->space_next) {
+		if (!code->entry || !in_one_page(code->pc, pc))
+			continue;
+		if (in_one_page(code->block->paddr, block->paddr))
+			return;
+		lose(code);
 	}
 }
 
@@ -210,11 +250,13 @@ static struct code *find(struct block *block, const struct space *space, uint64_
 		if (!code->entry)
 			*place = code->block_next;
 		else if (code->space == space && code->pc == pc && code->careful == careful)
-			return code;
+			break;
 		else
 			place = &code->block_next;
 	}
-	return NULL;
+	if (*place)
+		(*place)->parted = false;
+	return *place;
 }
 
 const uint8_t *vm_jit_entry(const struct hart *h, struct block *block, uint64_t pc)
@@ -259,6 +301,7 @@ static struct code *make(struct hart *h, struct block *block, uint64_t pc, bool 
 	code->block = block;
 	code->space = space;
 	code->pc = pc;
+	lose_waiting(space, block, pc);
 	code->careful = careful;
 	code->born = h->slice_end - (uint64_t)h->budget;
 	code->made = made_so_far(vm);
@@ -267,6 +310,8 @@ static struct code *make(struct hart *h, struct block *block, uint64_t pc, bool 
 		vm_compile(jit, code);
 		vm_keep_store(jit, 1, before);
 	}
+	for (unsigned i = 0; i < code->link_count; i++)
+		code->links[i].in_page = in_one_page(code->links[i].pc, pc);
 	code->bytes = (uint32_t)(jit->used - before);
 	code->block_next = block->codes;
 	block->codes = code;

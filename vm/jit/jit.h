@@ -4,9 +4,9 @@
  * Code is made for one block in one address space (struct space) at one virtual address, so that addresses
  * are constants in it and jumps to other code are direct, also across pages. Each such jump is a link: at
  * first it leaves to C, which finds the code at its target and makes the jump go there (jit.c). Whatever
- * changes that a page is mapped, or what is in it, kills the code made of it: the links to it are taken back,
- * and nobody finds it any more. Its bytes stay as they are until the whole cache is dropped, which happens
- * only while no code runs.
+ * changes what is in a page kills the code made of it: the links to it are taken back, and nobody finds it
+ * any more. Its bytes stay as they are until the whole cache is dropped, which happens only while no code
+ * runs. Where only the mapping changes, code waits until the page is as it was.
  *
  * Registers of the guest are in those of the host while code runs, all others where the thread has them; at
  * the start of every block all of them are where they always are. Whatever code does not do itself (misses of
@@ -38,6 +38,7 @@ struct link_site {
 	uint8_t *field;          /* the distance in the jump, in the writable view */
 	const uint8_t *unlinked; /* where it goes while it is not linked, in the writable view */
 	bool careful;
+	bool in_page; /* of a block's own code, to the page in which that is */
 	bool outside; /* of a call or behind it: of no loop that can be compiled as one */
 } __attribute__((aligned(RECORD_ALIGN)));
 
@@ -55,6 +56,7 @@ struct code {
 	bool careful;        /* each access looks at the TLB: see struct groups */
 	int16_t samples;     /* how often budgets ended here, to find what is hot; negative: of no use yet */
 	uint8_t tries;       /* to make it the first of a region */
+	bool parted;         /* its page has been unmapped, and nobody has looked for it since */
 	bool left_soon;      /* as a loop it did not go round often enough */
 	uint64_t born, made; /* instret of its hart, and how many blocks had been compiled before it */
 	struct region *region;   /* that begins here, or NULL */

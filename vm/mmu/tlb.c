@@ -148,7 +148,7 @@ static void space_flush_page(struct space *space, uint64_t vaddr)
 	for (unsigned access = 0; access < 3; access++)
 		entry_clear(&space->tlb[access][page % TLB_SIZE], page % TLB_SIZE);
 	if (space->code_pages & bit)
-		vm_jit_kill_page(space, vaddr);
+		vm_jit_part_page(space, vaddr);
 	if (space->jump_pages & bit) {
 		memset(space->jump, 0xff, sizeof(space->jump));
 		space->jump_pages = 0;
