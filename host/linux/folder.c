@@ -4,11 +4,14 @@
 #include "host/host.h"
 #include "host/linux/internal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -115,14 +118,40 @@ void *host_folder_load(struct host_folder *folder, const char *name, uint64_t *s
 	return NULL;
 }
 
+/* A file is written under another name first, which says by whom: another run may do the same. */
+#define WRITTEN ".%.40s."
+
+/* Deletes what processes that are no more left half written of that file. */
+static void delete_left(struct host_folder *folder, const char *name)
+{
+	int fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *listing = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *entry;
+	char start[48], *end;
+	size_t length = (size_t)snprintf(start, sizeof start, WRITTEN, name);
+
+	if (!listing && fd >= 0)
+		close(fd);
+	while (listing && (entry = readdir(listing))) {
+		long pid = strncmp(entry->d_name, start, length) == 0
+				   ? strtol(entry->d_name + length, &end, 10)
+				   : 0;
+
+		if (pid > 0 && *end == 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH)
+			unlinkat(folder->fd, entry->d_name, 0);
+	}
+	if (listing)
+		closedir(listing);
+}
+
 bool host_folder_save(struct host_folder *folder, const char *name, const void *bytes, uint64_t size)
 {
 	char other[64];
 	bool good;
 	int fd, error;
 
-	/* Another run may do the same. */
-	snprintf(other, sizeof other, ".%.40s.%ld", name, (long)getpid());
+	delete_left(folder, name);
+	snprintf(other, sizeof other, WRITTEN "%ld", name, (long)getpid());
 	unlinkat(folder->fd, other, 0);
 	fd = openat(folder->fd, other, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)

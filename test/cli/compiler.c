@@ -251,6 +251,25 @@ static void test_code_cache_of_two(void)
 	finish("code-cache-of-two");
 }
 
+/* What a run that was killed while it wrote has left goes with the next file; that of a run that goes on
+ * stays. */
+static void test_code_cache_left(void)
+{
+	char line[256];
+
+	run_kept();
+	snprintf(line, sizeof line,
+		 "cd cache && f=$(ls *.code) && touch .$f.%ld .$f.%ld .$f.x .other.code.%ld && rm $f",
+		 (long)process.pid, (long)getpid(), (long)process.pid);
+	want(system(line) == 0, "cannot make the files");
+	snprintf(line, sizeof line,
+		 "cd cache && f=$(ls *.code) && test ! -e .$f.%ld && rm .$f.%ld .$f.x .other.code.%ld",
+		 (long)process.pid, (long)getpid(), (long)process.pid);
+	run_kept();
+	want(system(line) == 0, "what a dead process wrote is left, or another file is gone");
+	finish("code-cache-left");
+}
+
 static void test_code_cache_folder(void)
 {
 	want(system("mkdir open && chmod 777 open") == 0, "no folder");
@@ -274,6 +293,7 @@ void test_compiler(void)
 	test_code_cache();
 	test_code_cache_mutations();
 	test_code_cache_of_two();
+	test_code_cache_left();
 	test_code_cache_folder();
 }
 
