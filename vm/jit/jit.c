@@ -153,7 +153,7 @@ static uint64_t made_so_far(const struct vm *vm)
  * for longer before it is compiled again.
  */
 #define PAYS        3000
-#define CHILLED_MAX 6
+#define CHILLED_MAX 5
 
 static void lose(struct code *code)
 {
@@ -172,7 +172,7 @@ static void lose(struct code *code)
 		block->chilled += block->chilled < CHILLED_MAX;
 	if (block->chilled == 0)
 		return;
-	block->ops[0].imm = HEAT << block->chilled;
+	block->ops[0].imm = HEAT << 2 * block->chilled;
 	block->ops[0].handler.label = vm_handler(INTERNAL_WARM);
 }
 
