@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "host/linux/internal.h"
@@ -23,6 +24,7 @@
 #define WAITING      16   /* connections that may wait to be accepted */
 #define ALIVE_AFTER  1    /* s of silence, after which TCP asks the other side every so often */
 #define GONE_MS      3000 /* without an acknowledgement from there: a cable was cut, the host is down */
+#define DYING_MS     300  /* how long it may take a process that was killed to be gone */
 #define NAME_MAX_TCP 64
 
 struct lookup {
@@ -94,13 +96,26 @@ static bool is_stale(const struct sockaddr_un *address)
 	return stale;
 }
 
+/* The same, but that process may still be dying. */
+static bool becomes_stale(const struct sockaddr_un *address)
+{
+	const struct timespec step = {.tv_nsec = DYING_MS * 1000000l / 10};
+
+	for (unsigned i = 0; i < 10; i++) {
+		if (is_stale(address))
+			return true;
+		nanosleep(&step, NULL);
+	}
+	return is_stale(address);
+}
+
 static bool bind_private(int fd, const struct sockaddr_un *address)
 {
 	mode_t old = umask(0177);
 	bool good = bind(fd, (const struct sockaddr *)address, sizeof *address) == 0;
 	int error = errno;
 
-	if (!good && error == EADDRINUSE && is_stale(address)) {
+	if (!good && error == EADDRINUSE && becomes_stale(address)) {
 		unlink(address->sun_path);
 		good = bind(fd, (const struct sockaddr *)address, sizeof *address) == 0;
 		error = errno;
