@@ -11,7 +11,7 @@ struct part {
 	const char *what, *find, *package;
 };
 
-#define PARTS_MAX 10
+#define PARTS_MAX 12 /* with an empty one at the end */
 
 struct purpose {
 	const char *name;
@@ -41,6 +41,7 @@ static const struct purpose purposes[] = {
 	{"test, bench",
 	 false,
 	 {{"Python", "python3", "python3"},
+	  {"ip", "ip", "iproute2"},
 	  {"QEMU for programs", "qemu-riscv64", "qemu-user"},
 	  {"QEMU", "qemu-system-riscv64", "qemu-system-misc"},
 	  {"OpenSBI", "/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin", "opensbi"},

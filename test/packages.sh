@@ -34,4 +34,4 @@ install_packages() {
 
 build_packages=(gcc libc6-dev make libelf-dev libdw-dev libfdt-dev libzstd-dev libcapstone-dev libssl-dev gcc-riscv64-unknown-elf
 	picolibc-riscv64-unknown-elf)
-test_packages=(clang libclang-rt-dev python3 protobuf-compiler qemu-user qemu-system-misc opensbi gdb-multiarch)
+test_packages=(clang libclang-rt-dev iproute2 python3 protobuf-compiler qemu-user qemu-system-misc opensbi gdb-multiarch)

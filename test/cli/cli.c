@@ -91,9 +91,10 @@ static void test_usage(void)
 
 static void test_help(void)
 {
-	static const char *const lines[] = {"--help",        "help",           "run --help", "help run",
-					    "--version",     "inspect --help", "run -h",     "debug --help",
-					    "doctor --help", "disasm --help"};
+	static const char *const lines[] = {
+		"--help",         "help",        "run --help",   "help run",       "--version",
+		"inspect --help", "run -h",      "debug --help", "doctor --help",  "disasm --help",
+		"node --help",    "link --help", "key --help",   "cluster --help", "cluster up --help"};
 
 	for (unsigned i = 0; i < sizeof lines / sizeof lines[0]; i++) {
 		run(lines[i]);
@@ -105,6 +106,14 @@ static void test_help(void)
 	want_status(125);
 	want_one_line("No space left");
 	finish("help-and-version");
+}
+
+static void test_doctor(void)
+{
+	run("doctor");
+	want_status(0); /* here it was built, after all */
+	want(process.size[0] > 100 && process.size[1] == 0, "nothing printed");
+	finish("doctor");
 }
 
 /* --- images that cannot boot ------------------------------------------------------------------------ */
@@ -442,6 +451,7 @@ int main(int argc, char **argv)
 	test_refused_paths();
 	test_usage();
 	test_help();
+	test_doctor();
 	test_refused_architectures();
 	test_refused_files();
 	test_refused_layouts();
