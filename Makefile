@@ -105,7 +105,7 @@ include test/build.mk
 
 # --- the rest ----------------------------------------------------------------------------------
 
-LINT_SRC := $(KERNEL_SRC) $(SESSION_SRC) $(wildcard port/vm/*.c vm/*.c vm/decode/*.c vm/mmu/*.c vm/device/*.c cmd/*.c host/linux/*.c cluster/link/*.c)
+LINT_SRC := $(KERNEL_SRC) $(SESSION_SRC) $(wildcard port/vm/*.c vm/*.c vm/decode/*.c vm/mmu/*.c vm/device/*.c cmd/*.c host/linux/*.c cluster/link/*.c cluster/sim/*.c)
 
 lint:
 	clang-format --dry-run -Werror $(wildcard kernel/*/*.[ch] port/*.h port/*/*.[ch])

@@ -27,8 +27,6 @@ unsigned member_peer(const struct member *member, unsigned port)
 	return port <= member->index ? port - 1 : port;
 }
 
-void sim_event(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
 void sim_event(struct sim *sim, const char *format, ...)
 {
 	char line[128];
@@ -176,7 +174,7 @@ void member_set_open(struct member *member, unsigned port, bool open)
 void sim_tell(struct sim *sim, unsigned node, const char *text)
 {
 	struct member *member = &sim->member[node];
-	size_t size = strlen(text);
+	size_t size = strlen(text); /* without its end */
 	struct piece *piece = malloc(sizeof *piece + size);
 
 	if (!piece)

@@ -74,6 +74,7 @@ static size_t next_message(const struct board *board, unsigned *port, uint8_t *t
 		[LINK_TELL_OPEN] = VIRTIO_CONSOLE_PORT_OPEN,
 	};
 	struct virtio_console_control message;
+	const char *text;
 	size_t name;
 
 	for (*port = 0; *port < board->config.ports; ++*port)
@@ -88,10 +89,9 @@ static size_t next_message(const struct board *board, unsigned *port, uint8_t *t
 	memcpy(bytes, &message, sizeof message);
 	if (*tell != LINK_TELL_NAME)
 		return sizeof message;
-	name = 0;
-	if (board->config.port_name[*port])
-		name = strnlen(board->config.port_name[*port], NAME_MAX_SIZE - 1);
-	memcpy(bytes + sizeof message, board->config.port_name[*port], name);
+	text = board->config.port_name[*port] ? board->config.port_name[*port] : "";
+	name = strnlen(text, NAME_MAX_SIZE - 1);
+	memcpy(bytes + sizeof message, text, name);
 	bytes[sizeof message + name] = 0;
 	return sizeof message + name + 1;
 }

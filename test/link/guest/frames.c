@@ -1,6 +1,6 @@
 /*
- * A root server whose virtio console prints one character from a page: as long as there is a capability to that
- * page, and not when it is something else. Run by test/link/build.mk, which knows what must be printed.
+ * A root server whose virtio console prints one character from a page: as long as there is a capability to
+ * that page, and not when it is something else. Run by test/link/build.mk, which knows what must be printed.
  */
 #include <stdint.h>
 #include <string.h>
@@ -67,7 +67,8 @@ static uint64_t frame_make(char text)
 	char *at = sk_address_new(1);
 
 	sk_must(seL4_Untyped_Retype(untyped, seL4_RISCV_4K_Page, 0, ROOT, 0, 0, frame, 1));
-	sk_must(sk_map(seL4_CapInitThreadVSpace, frame, (seL4_Word)at, seL4_ReadWrite, seL4_RISCV_ExecuteNever));
+	sk_must(sk_map(seL4_CapInitThreadVSpace, frame, (seL4_Word)at, seL4_ReadWrite,
+		       seL4_RISCV_ExecuteNever));
 	*at = text;
 	return paddr_of(frame);
 }
