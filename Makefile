@@ -45,7 +45,7 @@ JIT        := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),x86_64,none)
 
 KERNEL_SRC := $(wildcard kernel/*/*.c) $(wildcard port/isa-riscv64/*.c)
 VM_SRC     := $(wildcard vm/*.c vm/*/*.c vm/jit/$(JIT)/*.c)
-HOST_SRC   := $(wildcard port/vm/*.c host/linux/*.c cluster/link/*.c cluster/sim/*.c cmd/*.c)
+HOST_SRC   := $(wildcard port/vm/*.c host/linux/*.c cluster/link/*.c cluster/sim/*.c cluster/wire/*.c cmd/*.c)
 SKERRY_SRC := $(KERNEL_SRC) $(VM_SRC) $(HOST_SRC)
 SKERRY_OBJ := $(SKERRY_SRC:%.c=$(BUILD)/host/%.o) $(BUILD)/host/cmd/metal_kernel.o
 

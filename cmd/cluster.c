@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd/cluster_sim.h"
+#include "cmd/cluster_trace.h"
 #include "cmd/cluster_up.h"
 #include "cmd/options.h"
 
@@ -12,6 +13,7 @@ static const struct command {
 } commands[] = {
 	{"up", "nodes on this machine, a process each", command_cluster_up},
 	{"status", "what the nodes of such a cluster have to say", command_cluster_status},
+	{"trace", "one timeline of what happens in all of them", command_cluster_trace},
 	{"sim", "a cluster in one process and in virtual time, with faults", command_cluster_sim},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])

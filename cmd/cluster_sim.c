@@ -11,6 +11,7 @@
 #include "cmd/image.h"
 #include "cmd/options.h"
 #include "cmd/report.h"
+#include "cmd/sim_trace.h"
 #include "host/host.h"
 #include "kernel/core/kernel.h"
 
@@ -24,7 +25,8 @@
 #define LINE_SIZE        4096
 
 struct simulation {
-	const char *path;
+	const char *path, *trace; /* of the image; of the trace, NULL: none */
+	uint64_t trace_buffer;
 	struct image image;
 	struct sim_config config;
 	struct sim_fault fault[FAULTS_MAX];
@@ -64,6 +66,8 @@ void help_cluster_sim(void)
 	       "      --tier auto|interp|jit\n"
 	       "      --status           at the end, ask each node's bridge for its status\n"
 	       "      --stats            at the end, print what the network did to standard error\n"
+	       "      --trace FILE       one timeline of all nodes: see skerry cluster trace --help\n"
+	       "      --trace-buffer SIZE  of each node, as of skerry run\n"
 	       "  -v, --verbose          tell of faults as they happen\n"
 	       "  -h, --help             show this\n"
 	       "\n"
@@ -121,6 +125,8 @@ enum {
 	OPT_REGION,
 	OPT_STATUS,
 	OPT_STATS,
+	OPT_TRACE,
+	OPT_TRACE_BUFFER,
 	OPT_KIND
 };
 
@@ -136,6 +142,8 @@ static const struct option *long_options(void)
 		{"virtio", required_argument, NULL, OPT_VIRTIO},
 		{"tier", required_argument, NULL, OPT_TIER},
 		{"region", required_argument, NULL, OPT_REGION},
+		{"trace", required_argument, NULL, OPT_TRACE},
+		{"trace-buffer", required_argument, NULL, OPT_TRACE_BUFFER},
 		{"memory", required_argument, NULL, 'm'},
 		{"status", no_argument, NULL, OPT_STATUS},
 		{"stats", no_argument, NULL, OPT_STATS},
@@ -204,6 +212,11 @@ static bool option_parse(struct simulation *simulation, int option, char *text)
 	case OPT_STATS:
 		simulation->stats = true;
 		return true;
+	case OPT_TRACE:
+		simulation->trace = text;
+		return true;
+	case OPT_TRACE_BUFFER:
+		return trace_buffer_parse(text, &simulation->trace_buffer);
 	case 'm':
 		return memory_parse(text, &config->node.ram_size);
 	case 'v':
@@ -348,6 +361,8 @@ static bool prepare(struct simulation *simulation)
 		sim_fault_text(&config->fault[i], error, sizeof error);
 		complain("fault: %s", error);
 	}
+	if (simulation->trace && !sim_trace_begin(config, simulation->trace, simulation->trace_buffer))
+		return false;
 	simulation->sim = sim_create(config, error, sizeof error);
 	return simulation->sim || no_boot(simulation, error);
 }
@@ -448,6 +463,8 @@ int command_cluster_sim(int argc, char **argv)
 		status = run(&simulation);
 		sim_destroy(simulation.sim);
 	}
+	if (!sim_trace_end() && status == STATUS_OK)
+		status = STATUS_STUCK;
 	image_close(&simulation.image);
 	return status;
 }

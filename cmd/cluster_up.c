@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "cluster/link/link.h"
+#include "cmd/cluster_trace.h"
+#include "cmd/cluster_up.h"
 #include "cmd/options.h"
 #include "host/host.h"
 
-#define NODES_MAX (LINK_PEERS + 1)
+#define NODES_MAX CLUSTER_UP_NODES
 #define FOLDER    "skerry-cluster"
 #define LINE      4096
 #define ARGUMENTS 96
@@ -20,6 +22,7 @@ static struct {
 	const char *path;   /* of the folder with the sockets */
 	const char *region; /* size */
 	const char *metal;  /* the names of those under QEMU; NULL: none */
+	const char *trace;  /* NULL: none */
 	struct host_folder *folder;
 	unsigned nodes, running;
 	int status; /* of the first that failed */
@@ -31,6 +34,13 @@ static struct {
 		size_t size;
 	} member[NODES_MAX];
 } cluster;
+
+_Static_assert(NODES_MAX <= LINK_PEERS + 1, "each is joined to all others");
+
+const char *cluster_up_folder(void)
+{
+	return host_folder_usual(FOLDER);
+}
 
 static int help_up(void)
 {
@@ -50,6 +60,8 @@ static int help_up(void)
 	       "      --metal NAMES      these, such as a or b,c, run on the bare-metal kernel under QEMU, "
 	       "which\n"
 	       "                         has neither a region nor a control socket\n"
+	       "      --trace FILE       one timeline of what happens in all nodes: see skerry cluster "
+	       "trace\n"
 	       "\n"
 	       "Each OPTION is one of skerry node, for all nodes. In DIR each node NAME has a control "
 	       "socket,\n"
@@ -139,6 +151,8 @@ static bool start(unsigned which, const char *kind, const char *image, char **op
 	} else {
 		add(&command, "--control", text_of(&command, "", *member->name, "control"));
 		add(&command, "--region", region_of(&command, which));
+		if (cluster.trace)
+			add(&command, "--trace", cluster_trace_part(*member->name));
 	}
 	add(&command, "--listen", text_of(&command, kind, *member->name, "link"));
 	for (unsigned i = 0; i < cluster.nodes; i++) {
@@ -292,6 +306,18 @@ static void ports_remove(const char *self)
 	host_folder_remove(path);
 }
 
+/* Each wrote its part when it ended; those under QEMU do not. */
+static void write_trace(void)
+{
+	bool good = true;
+
+	for (unsigned i = 0; i < cluster.nodes && !cluster.hopeless; i++)
+		good &= is_metal(cluster.member[i].name) || cluster_trace_add((char)('a' + i));
+	good &= cluster_trace_close();
+	if (!good && cluster.status == STATUS_OK)
+		cluster.status = STATUS_STUCK;
+}
+
 /* Nothing of them stays. */
 static void finish(void)
 {
@@ -300,8 +326,12 @@ static void finish(void)
 	for (unsigned i = 0; i < cluster.nodes; i++)
 		if (cluster.member[i].program) {
 			line_end(&cluster.member[i]);
+			if (cluster.trace)
+				cluster_trace_stop((char)('a' + i));
 			host_program_close(cluster.member[i].program);
 		}
+	if (cluster.trace)
+		write_trace();
 	for (unsigned i = 0; i < cluster.nodes; i++) {
 		snprintf(name, sizeof name, "%c.control", 'a' + i);
 		host_folder_delete(cluster.folder, name);
@@ -312,8 +342,21 @@ static void finish(void)
 	}
 	host_folder_delete(cluster.folder, REGION);
 	host_folder_close(cluster.folder);
-	if (strcmp(cluster.path, host_folder_usual(FOLDER)) == 0)
+	if (strcmp(cluster.path, cluster_up_folder()) == 0)
 		host_folder_remove(cluster.path);
+}
+
+/* Parts of traces that nobody took. */
+static void folder_clean(void)
+{
+	char name[24];
+
+	for (char node = 'a'; node < 'a' + NODES_MAX; node++) {
+		snprintf(name, sizeof name, "%c.control.json", node);
+		host_folder_delete(cluster.folder, name);
+		snprintf(name, sizeof name, "%c.control.trace", node);
+		host_folder_delete(cluster.folder, name);
+	}
 }
 
 static bool folder_open(void)
@@ -321,6 +364,7 @@ static bool folder_open(void)
 	cluster.folder = host_folder_open(cluster.path);
 	if (cluster.folder && host_folder_lock(cluster.folder)) {
 		host_folder_delete(cluster.folder, REGION); /* of a cluster that was killed */
+		folder_clean();
 		return true;
 	}
 	complain("cannot use %s for the sockets of a cluster: %s%s", cluster.path, host_error(),
@@ -336,15 +380,42 @@ static const char *kind_of(const char *word)
 	return strcmp(word, "shm") == 0 ? "shm:" : strcmp(word, "unix") == 0 ? "unix:" : NULL;
 }
 
+/* Those that are not ours are the nodes'; how many. Negative: a mistake, which has been said. */
+static int options_take(int argc, char **argv, const char **kind, char **options)
+{
+	int count = 0;
+
+	for (int i = 3; i < argc; i++) {
+		if (strcmp(argv[i], "--dir") == 0 && i + 1 < argc)
+			cluster.path = argv[++i];
+		else if (strcmp(argv[i], "--link") == 0 && i + 1 < argc && kind_of(argv[i + 1]))
+			*kind = kind_of(argv[++i]);
+		else if (strcmp(argv[i], "--region") == 0 && i + 1 < argc)
+			cluster.region = argv[++i];
+		else if (strcmp(argv[i], "--metal") == 0 && i + 1 < argc)
+			cluster.metal = argv[++i];
+		else if (strcmp(argv[i], "--trace") == 0 && i + 1 < argc)
+			cluster.trace = argv[++i];
+		else if (strcmp(argv[i], "--link") == 0 || strcmp(argv[i], "--dir") == 0 ||
+			 strcmp(argv[i], "--trace") == 0)
+			return -mistake("wrong value of ", argv[i]);
+		else if (count < ARGUMENTS / 2)
+			options[count++] = argv[i];
+		else
+			return -mistake("too many options", "");
+	}
+	return count;
+}
+
 int command_cluster_up(int argc, char **argv)
 {
 	const char *kind = "shm:";
 	char *options[ARGUMENTS / 2];
-	int count = 0;
+	int count;
 
 	if (asks_for_help(argc, argv))
 		return help_up();
-	cluster.path = host_folder_usual(FOLDER);
+	cluster.path = cluster_up_folder();
 	cluster.region = "64M";
 	if (argc < 3)
 		return mistake("up needs a number of nodes and an image", "");
@@ -352,24 +423,15 @@ int command_cluster_up(int argc, char **argv)
 		argv[1][0] >= '1' && argv[1][0] <= '9' && !argv[1][1] ? (unsigned)(argv[1][0] - '0') : 0;
 	if (cluster.nodes == 0 || cluster.nodes > NODES_MAX)
 		return mistake("not a number of nodes, 1 to 9: ", argv[1]);
-	for (int i = 3; i < argc; i++) {
-		if (strcmp(argv[i], "--dir") == 0 && i + 1 < argc)
-			cluster.path = argv[++i];
-		else if (strcmp(argv[i], "--link") == 0 && i + 1 < argc && kind_of(argv[i + 1]))
-			kind = kind_of(argv[++i]);
-		else if (strcmp(argv[i], "--region") == 0 && i + 1 < argc)
-			cluster.region = argv[++i];
-		else if (strcmp(argv[i], "--metal") == 0 && i + 1 < argc)
-			cluster.metal = argv[++i];
-		else if (strcmp(argv[i], "--link") == 0 || strcmp(argv[i], "--dir") == 0)
-			return mistake("wrong value of ", argv[i]);
-		else if (count < ARGUMENTS / 2)
-			options[count++] = argv[i];
-		else
-			return mistake("too many options", "");
-	}
+	count = options_take(argc, argv, &kind, options);
+	if (count < 0)
+		return STATUS_USAGE;
 	if (!folder_open())
 		return STATUS_NO_BOOT;
+	if (cluster.trace && !cluster_trace_open(cluster.trace, cluster.path)) {
+		host_folder_close(cluster.folder);
+		return STATUS_NO_BOOT;
+	}
 	host_signals_catch(NULL);
 	for (unsigned i = 0; i < cluster.nodes && !cluster.hopeless; i++)
 		cluster.hopeless = !start(i, kind, argv[2], options, count);
@@ -390,7 +452,7 @@ int command_cluster_status(int argc, char **argv)
 
 	if (asks_for_help(argc, argv))
 		return help_status();
-	cluster.path = host_folder_usual(FOLDER);
+	cluster.path = cluster_up_folder();
 	if (argc == 3 && strcmp(argv[1], "--dir") == 0)
 		cluster.path = argv[2];
 	else if (argc != 1)

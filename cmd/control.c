@@ -1,26 +1,32 @@
 /*
- * Looking into a run. A request is one line, "ps FORMAT", "caps FORMAT" or, of a node, "status"; the answer
- * is a line that begins with "ok", and what was asked for, or a line that says why not.
+ * Looking into a run. A request is one line: "ps FORMAT", "caps FORMAT" or, of a node, "status", "trace start
+ * FORMAT SIZE" and "trace stop", which has its trace in a file beside the socket. The answer is a line that
+ * begins with "ok", and what was asked for, or a line that says why not.
  */
 #define _GNU_SOURCE
 #include "cmd/control.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/options.h"
 #include "cmd/ports.h"
+#include "cmd/trace.h"
 #include "host/host.h"
 #include "port/vm/graph.h"
 #include "port/vm/snapshot.h"
+#include "port/vm/trace.h"
 
-#define SLEEP_NS 50000000ull /* while nothing runs, this often it is looked whether somebody asks */
-#define LOOK_NS  1000000ull
-#define OK       "ok\n"
+#define SLEEP_NS  50000000ull /* while nothing runs, this often it is looked whether somebody asks */
+#define LOOK_NS   1000000ull
+#define OK        "ok\n"
+#define NOT_KNOWN "this run does not know the request, or has no memory for the answer\n"
 
 static struct host_control *control;
+static const char *control_path;
 static bool status_asked; /* somebody waits for the guest's answer */
 
 static const char *const formats[] = {
@@ -35,6 +41,7 @@ static const char *const formats[] = {
 
 bool control_begin(const char *path)
 {
+	control_path = path;
 	control = host_control_open(path);
 	if (!control)
 		complain("cannot make control socket %s: %s", path, host_error());
@@ -94,6 +101,32 @@ static bool is_time_to_look(void)
 	return true;
 }
 
+/* "start json SIZE", "start trace SIZE" or "stop"; SIZE is of the buffer. */
+static const char *trace_turn(struct node *node, const char *what)
+{
+	char path[4096], format[8] = "", more;
+	uint64_t size;
+
+	if (strcmp(what, "stop") == 0)
+		return trace_end(node) ? OK : "its trace could not be written\n";
+	if (sscanf(what, "start %7s %" SCNu64 "%c", format, &size, &more) != 2 ||
+	    (strcmp(format, "json") != 0 && strcmp(format, "trace") != 0) || size < TRACE_BUFFER_MIN ||
+	    size > TRACE_BUFFER_MAX)
+		return NOT_KNOWN;
+	if (trace_is_on())
+		return "it is being traced already\n";
+	snprintf(path, sizeof path, "%s.%s", control_path, format);
+	return trace_begin(node, path, size, host_clock_ns) ? OK : "it cannot be traced\n";
+}
+
+static void answer(const char *text)
+{
+	char *bytes = strdup(text);
+
+	if (bytes)
+		host_control_answer(control, bytes, strlen(bytes));
+}
+
 void control_turn(struct node *node)
 {
 	bool looks = is_time_to_look();
@@ -112,6 +145,10 @@ void control_turn(struct node *node)
 		status_asked = true;
 		return;
 	}
+	if (ports_are_there() && strncmp(line, "trace ", 6) == 0) {
+		answer(trace_turn(node, line + 6));
+		return;
+	}
 	out = open_memstream(&bytes, &size);
 	if (out) {
 		fputs(OK, out);
@@ -124,9 +161,7 @@ void control_turn(struct node *node)
 		}
 	}
 	free(bytes);
-	bytes = strdup("this run does not know the request, or has no memory for the answer\n");
-	if (bytes)
-		host_control_answer(control, bytes, strlen(bytes));
+	answer(NOT_KNOWN);
 }
 
 /* --- the other side -------------------------------------------------------------------------------- */

@@ -162,6 +162,11 @@ bool memory_parse(const char *text, uint64_t *size)
 	return size_parse("-m", text, &memory_range, size);
 }
 
+bool trace_buffer_parse(const char *text, uint64_t *size)
+{
+	return size_parse("--trace-buffer", text, &trace_range, size);
+}
+
 bool region_size_parse(const char *text, uint64_t *size)
 {
 	return size_parse("--region", text, &region_range, size);
@@ -345,7 +350,8 @@ static bool region_parse(char *text, struct run_options *options)
 		return mistake("--region %s: name a file and its size, such as /dev/shm/region=64M", text);
 	if (comma && (!number_parse(comma + 1, &share, &rest) || *rest != '/' ||
 		      !number_parse(rest + 1, &shares, &rest) || *rest || share >= shares))
-		return mistake("--region %s: '%s' is not a share; the second of three is 1/3", text, comma + 1);
+		return mistake("--region %s: '%s' is not a share; the second of three is 1/3", text,
+			       comma + 1);
 	*size++ = 0;
 	if (comma)
 		*comma = 0;
@@ -408,7 +414,7 @@ static bool option_parse(int option, char *text, struct run_options *options)
 		options->control = text;
 		return true;
 	case OPT_TRACE_BUFFER:
-		return size_parse("--trace-buffer", text, &trace_range, &options->trace_buffer);
+		return trace_buffer_parse(text, &options->trace_buffer);
 	case OPT_DTB:
 		options->dtb = text;
 		return true;

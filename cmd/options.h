@@ -109,6 +109,7 @@ const char *time_text(uint64_t ns, char text[32]);
 
 /* Values of options that several commands have; false after a line that says what is wrong. */
 bool memory_parse(const char *text, uint64_t *size);
+bool trace_buffer_parse(const char *text, uint64_t *size);
 bool region_size_parse(const char *text, uint64_t *size);
 bool abi_parse(const char *text, const char **abi);
 bool tier_parse(const char *text, enum vm_tier *tier);

@@ -8,7 +8,9 @@
 
 #include "cluster/link/identity.h"
 #include "cmd/key.h"
+#include "cmd/trace.h"
 #include "host/host.h"
+#include "port/vm/trace.h"
 
 #define CONTROL_PORT       0
 #define TEXT_SIZE          256
@@ -18,6 +20,7 @@
 
 static struct {
 	struct links *links; /* NULL: the run is no node of a cluster */
+	struct node *node;
 	struct board *board;
 	struct identity *identity;
 	const struct links_config *config;
@@ -128,9 +131,22 @@ char *ports_status(size_t *size)
 
 /* --- between board and links ---------------------------------------------------------------------------- */
 
+/* It is sent at the time before it can be received. */
+static bool send_traced(unsigned port, const void *bytes, size_t size)
+{
+	uint64_t now = node_trace_time(ports.node);
+
+	if (!links_send(ports.links, port - 1, bytes, size))
+		return false;
+	trace_link(port, true, now, bytes, size);
+	return true;
+}
+
 static bool port_send(void *context, unsigned port, const void *bytes, size_t size)
 {
 	(void)context;
+	if (port != CONTROL_PORT && trace_is_on())
+		return send_traced(port, bytes, size);
 	if (port != CONTROL_PORT)
 		return links_send(ports.links, port - 1, bytes, size);
 	hear(bytes, size);
@@ -145,8 +161,12 @@ static void on_open(void *context, unsigned peer, bool open)
 
 static size_t on_input(void *context, unsigned peer, const void *bytes, size_t size)
 {
+	size_t taken = board_port_input(ports.board, peer + 1, bytes, size);
+
 	(void)context;
-	return board_port_input(ports.board, peer + 1, bytes, size);
+	if (trace_is_on())
+		trace_link(peer + 1, false, node_trace_time(ports.node), bytes, taken);
+	return taken;
 }
 
 static void on_ready(void *context, unsigned peer)
@@ -209,6 +229,7 @@ bool ports_begin(struct run *run, struct board_config *board)
 
 void ports_attach(struct node *node)
 {
+	ports.node = node;
 	ports.board = node_board(node);
 	board_port_set_open(ports.board, CONTROL_PORT, true);
 }

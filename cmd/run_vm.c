@@ -245,8 +245,8 @@ static enum run_state replay_turn(struct run *run)
 }
 
 /*
- * What comes from the console and from other nodes; true if the guest got something. A guest that idles now gets it
- * from vm_idle(), which looks anyway.
+ * What comes from the console and from other nodes; true if the guest got something. A guest that idles now
+ * gets it from vm_idle(), which looks anyway.
  */
 static bool outside(const struct console_guest *guest, bool idles)
 {
@@ -367,7 +367,6 @@ static void vm_close(struct run *run)
 {
 	gdb_server_close(run);
 	woken = NULL;
-	control_end();
 	if (vm.node && run->booted)
 		saved_end(run, vm.node);
 	code_cache_end(vm.node);
@@ -376,6 +375,7 @@ static void vm_close(struct run *run)
 			run->status = STATUS_STUCK;
 		node_destroy(vm.node);
 	}
+	control_end(); /* whoever sees that the socket is gone finds the trace whole */
 	vm.node = NULL;
 	ports_end();
 	region_end();

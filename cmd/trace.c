@@ -2,7 +2,8 @@
  * From the ring of events to a timeline. A thread's track has what it does, one slice after another:
  * "running" in user mode, a system call from its entry to its return, a fault from the instruction to where
  * it goes on; inside of them, as instants, the messages and signals that it sends and gets, which arrows
- * join. The track of the hart has who runs, and the interrupts.
+ * join. The track of the hart has who runs, and the interrupts. What passes the links of a node is on the
+ * track of the thread that drives them, its bridge.
  *
  * Two passes, for a track must have its name and its process before anything is on it. Both meet the
  * threads in the same order: a thread is new where its number occurs first, and where it does after its
@@ -17,13 +18,10 @@
 
 #include <sel4/types.h>
 
-#include "cmd/options.h"
 #include "cmd/trace_file.h"
-#include "host/host.h"
+#include "cmd/trace_link.h"
 #include "port/vm/node.h"
 #include "port/vm/trace.h"
-
-#define HART_TRACK 1 /* processes and threads are numbered from here on */
 
 /* A thread as long as it exists, among the events kept. */
 struct life {
@@ -54,10 +52,12 @@ struct kept_signal {
 };
 
 static struct {
-	const char *path;
 	struct trace_file *file;
 	struct node *node;
+	bool member;     /* of a cluster */
+	uint64_t offset; /* guest time 0 in the file */
 	uint64_t events;
+	uint32_t hart, machine; /* track and process of what is no thread's */
 
 	struct life *lives;
 	size_t life_count, life_room;
@@ -71,7 +71,10 @@ static struct {
 	size_t places;
 	uint8_t *taken; /* a bit for each event: a kept signal that is taken later */
 
-	uint64_t flows;
+	/* The thread that sends most frames, found by Boyer and Moore's vote in the first pass. */
+	uint32_t bridge;
+	uint64_t votes;
+
 	const struct trace_event *entry; /* whose return is not yet shown */
 	struct life *current;            /* on the hart; NULL: idle */
 	bool hart_busy;                  /* a slice of `current` is open on its track */
@@ -166,6 +169,15 @@ static bool find_taken(const struct trace_event *event, uint64_t number)
 	return true;
 }
 
+static void find_bridge(const struct trace_event *event)
+{
+	if (event->kind != TRACE_FRAME_SENT || event->thread == 0)
+		return;
+	if (t.votes == 0)
+		t.bridge = event->thread;
+	t.votes += event->thread == t.bridge ? 1 : -1;
+}
+
 static bool collect(void)
 {
 	for (uint64_t i = 0; i < t.events; i++) {
@@ -175,6 +187,7 @@ static bool collect(void)
 		if (!meet(event->thread, deletes ? 0 : event->space, i) ||
 		    !meet(event->other, deletes ? event->space : 0, i) || !find_taken(event, i))
 			return false;
+		find_bridge(event);
 		if (deletes) {
 			struct life *life = &t.lives[t.place[place_of(event->other)] - 1];
 
@@ -220,8 +233,6 @@ static struct process *process_of(const struct life *life)
 
 static bool collect_processes(void)
 {
-	uint32_t number = HART_TRACK;
-
 	for (size_t i = 0; i < t.life_count; i++) {
 		struct life *life = &t.lives[i];
 		struct process *process = process_of(life);
@@ -231,19 +242,28 @@ static bool collect_processes(void)
 				  sizeof *t.processes))
 				return false;
 			process = &t.processes[t.process_count++];
-			*process = (struct process){.space = life->space, .number = ++number, .oldest = life};
+			*process = (struct process){
+				.space = life->space, .number = trace_file_number(t.file), .oldest = life};
 		}
 		if (life->last > process->last)
 			process->last = life->last;
 		life->process = process->number;
-		life->track = ++number;
+		life->track = trace_file_number(t.file);
 	}
 	return true;
 }
 
+static void number_machine(void)
+{
+	t.hart = trace_file_number(t.file);
+	t.machine = t.member ? trace_file_number(t.file) : 0;
+}
+
 static void write_tracks(void)
 {
-	trace_file_track(t.file, HART_TRACK, 0, "hart 0");
+	if (t.machine)
+		trace_file_process(t.file, t.machine, "machine");
+	trace_file_track(t.file, t.hart, t.machine, "hart 0");
 	for (size_t i = 0; i < t.process_count; i++) {
 		const struct process *process = &t.processes[i];
 		char name[128] = "threads without an address space";
@@ -273,12 +293,12 @@ static struct life *life_at(uint32_t thread, uint64_t number)
 
 static struct trace_point on_hart(uint64_t time)
 {
-	return (struct trace_point){time, HART_TRACK, 0};
+	return (struct trace_point){t.offset + time, t.hart, t.machine};
 }
 
 static struct trace_point on(const struct life *life, uint64_t time)
 {
-	return (struct trace_point){time, life->track, life->process};
+	return (struct trace_point){t.offset + time, life->track, life->process};
 }
 
 static void open_slice(struct life *life, uint64_t time, const char *category, const char *name,
@@ -465,12 +485,13 @@ static void show_message(const struct trace_event *event, uint64_t number)
 {
 	struct life *from = life_at(event->thread, number), *to = life_at(event->other, number);
 	const char *name = trace_message_name(event->number);
-	uint64_t flow = ++t.flows, sent = event->word[2], received = event->word[3];
+	uint64_t sent = event->word[2], received = event->word[3], flow;
 	uint64_t unwrapped = seL4_MessageInfo_get_capsUnwrapped((seL4_MessageInfo_t){{received}});
 	struct trace_args args = {.count = 0};
 
 	if (!from || !to)
 		return;
+	flow = trace_file_flow(t.file);
 	trace_arg_text(&args, "from", from->name);
 	trace_arg_text(&args, "to", to->name);
 	if (event->word[0]) {
@@ -491,6 +512,7 @@ static void show_signal(const struct trace_event *event, uint64_t number)
 	struct life *from = life_at(event->thread, number), *to = life_at(event->other, number);
 	struct trace_point source = from ? on(from, event->time) : on_hart(event->time);
 	bool taken = t.taken[number / 8] >> number % 8 & 1;
+	uint64_t flow = to || taken ? trace_file_flow(t.file) : 0;
 	struct trace_args args = {.count = 0};
 
 	trace_arg_address(&args, "notification", event->word[0]);
@@ -498,13 +520,12 @@ static void show_signal(const struct trace_event *event, uint64_t number)
 	if (to)
 		trace_arg_text(&args, "wakes", to->name);
 	trace_file_instant(t.file, source, "signal", "signal", &args,
-			   to || taken ? TRACE_FLOW_BEGINS : TRACE_FLOW_NONE, t.flows + 1);
+			   flow ? TRACE_FLOW_BEGINS : TRACE_FLOW_NONE, flow);
 	if (to)
 		trace_file_instant(t.file, on(to, event->time), "signal", "signalled", &args, TRACE_FLOW_ENDS,
-				   t.flows + 1);
+				   flow);
 	else if (taken)
-		keep_signal(event->word[0], t.flows + 1);
-	t.flows++;
+		keep_signal(event->word[0], flow);
 }
 
 static void show_taken(const struct trace_event *event, uint64_t number)
@@ -539,6 +560,36 @@ static void show_life(const struct trace_event *event, uint64_t number)
 			   TRACE_FLOW_NONE, 0);
 	if (event->kind == TRACE_DELETED)
 		close_slices(other, event->time, NULL);
+}
+
+/* "link.b" */
+static const char *peer_name(unsigned port)
+{
+	const char *name = node_trace_port_name(t.node, port), *dot = name ? strchr(name, '.') : NULL;
+
+	return dot ? dot + 1 : "?";
+}
+
+/* The other end of the arrow is in another node's trace. */
+static void show_frame(const struct trace_event *event, uint64_t number)
+{
+	struct life *bridge = life_at(t.bridge, number);
+	bool sent = event->kind == TRACE_FRAME_SENT;
+	struct trace_args args = {.count = 0};
+	enum trace_flow flow = TRACE_FLOW_NONE;
+	struct trace_frame frame;
+	char name[64];
+
+	/* A device can do something in the middle of a long system call. */
+	if (t.entry && t.entry->time + t.entry->lasted <= event->time)
+		leave(NULL, number);
+	memcpy(&frame, event->word, sizeof frame);
+	if (frame.flow)
+		flow = sent ? TRACE_FLOW_BEGINS : TRACE_FLOW_ENDS;
+	trace_frame_name(&frame, sent, peer_name((unsigned)event->number), name, sizeof name);
+	trace_frame_args(&frame, &args);
+	trace_file_instant(t.file, bridge ? on(bridge, event->time) : on_hart(event->time), "link", name,
+			   &args, flow, frame.flow);
 }
 
 static void show(const struct trace_event *event, uint64_t number)
@@ -580,6 +631,10 @@ static void show(const struct trace_event *event, uint64_t number)
 	case TRACE_DELETED:
 		show_life(event, number);
 		break;
+	case TRACE_FRAME_SENT:
+	case TRACE_FRAME_CAME:
+		show_frame(event, number);
+		break;
 	}
 }
 
@@ -604,22 +659,6 @@ static void write_events(uint64_t dropped)
 
 /* --- the whole ------------------------------------------------------------------------------------ */
 
-bool trace_begin(struct node *node, const char *path, uint64_t buffer_size, uint64_t (*clock_ns)(void))
-{
-	t.path = path;
-	t.file = trace_file_create(path);
-	if (!t.file) {
-		complain("cannot write trace %s: %s", path, host_error());
-		return false;
-	}
-	if (node_trace_start(node, buffer_size ? buffer_size : TRACE_BUFFER_DEFAULT, clock_ns))
-		return true;
-	complain("the host has not enough memory for a trace buffer of %" PRIu64 " bytes", buffer_size);
-	trace_file_close(t.file);
-	t.file = NULL;
-	return false;
-}
-
 static bool convert(uint64_t dropped)
 {
 	t.places = t.events * 4 + 64; /* an event has two threads, so there is always room */
@@ -628,6 +667,7 @@ static bool convert(uint64_t dropped)
 	if (!t.place || !t.taken || !collect())
 		return false;
 	finish_lives();
+	number_machine();
 	if (!collect_processes())
 		return false;
 	write_tracks();
@@ -635,26 +675,17 @@ static bool convert(uint64_t dropped)
 	return true;
 }
 
-bool trace_end(struct node *node)
+bool trace_write(struct trace_file *file, struct node *node, uint64_t offset)
 {
 	uint64_t count;
 	bool good;
 
-	if (!t.file)
-		return true;
+	t.file = file;
 	t.node = node;
+	t.offset = offset;
+	t.member = node_trace_port_name(node, 0);
 	count = node_trace_count(node, &t.events);
 	good = convert(count - t.events);
-	if (!good)
-		complain("the host has not enough memory to write the trace");
-	if (!trace_file_close(t.file) && good) {
-		complain("cannot write trace %s: %s", t.path, host_error());
-		good = false;
-	}
-	if (good && count > t.events)
-		complain("the trace has the newest %" PRIu64 " of %" PRIu64
-			 " events (more with a larger --trace-buffer)",
-			 t.events, count);
 	free(t.lives);
 	free(t.processes);
 	free(t.kept);

@@ -3,16 +3,27 @@
 #define SKERRY_CMD_TRACE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct node;
+struct trace_file;
 
 /*
- * Begins it: before the guest's first instruction. `buffer_size` 0: the default. `clock_ns` as of node_trace_start().
- * False: why has been said.
+ * Begins it: before the guest's first instruction, or, of a node in a cluster, at any moment. `buffer_size`
+ * 0: the default. `clock_ns` as of node_trace_start(). False: why has been said.
  */
 bool trace_begin(struct node *node, const char *path, uint64_t buffer_size, uint64_t (*clock_ns)(void));
-/* Writes the file. True if there is nothing to write, too. */
+bool trace_is_on(void);
+/* What passes the node's links, as of trace_link_pass(). */
+void trace_link(unsigned port, bool sent, uint64_t time, const void *bytes, size_t size);
+/* Writes the file, and ends it. True if there is nothing to write, too. */
 bool trace_end(struct node *node);
+
+/*
+ * Writes a node's events, of a trace that goes on, to a file that has maybe those of others already; `offset`
+ * is added to their times. False: the host has not enough memory.
+ */
+bool trace_write(struct trace_file *file, struct node *node, uint64_t offset);
 
 #endif

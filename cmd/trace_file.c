@@ -45,24 +45,36 @@ enum {
 
 enum event_type { EVENT_BEGIN = 1, EVENT_END = 2, EVENT_INSTANT = 3 };
 
-#define SEQUENCE      1 /* all packets are of one sequence */
 #define STATE_CLEARED 1 /* sequence flag: nothing earlier is referred to */
 
 /* Chrome's JSON has no tracks outside of processes: the machine is one. */
 #define MACHINE_PID   1
 
+#define JSON_BEGIN    "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n"
+#define JSON_BETWEEN  ",\n"
+#define JSON_END      "\n]}\n"
+
+/* Each part has so many numbers. */
+#define NUMBER_BITS   24
+#define FLOW_BITS     40
+
 struct trace_file {
 	FILE *stream;
 	bool json;
-	bool started; /* something was written */
+	bool started;      /* something was written */
+	unsigned sequence; /* of packets: one for each source */
+	bool cleared;      /* it has begun */
+	char source[64];   /* before names of processes */
+	uint32_t number;
+	uint64_t flow;
 };
 
 /* More than a double can say, as which viewers read numbers, is shown as an address is. */
-#define NUMBER_BITS 53
+#define SAFE_BITS 53
 
 void trace_arg_number(struct trace_args *args, const char *name, uint64_t number)
 {
-	enum trace_arg_kind kind = number >> NUMBER_BITS ? TRACE_ARG_ADDRESS : TRACE_ARG_NUMBER;
+	enum trace_arg_kind kind = number >> SAFE_BITS ? TRACE_ARG_ADDRESS : TRACE_ARG_NUMBER;
 
 	if (args->count < TRACE_ARGS_MAX)
 		args->arg[args->count++] = (struct trace_arg){name, kind, number, NULL};
@@ -153,10 +165,10 @@ static void write_packet(struct trace_file *file, struct message *packet)
 	struct message head;
 
 	head.length = 0;
-	put_number(packet, PACKET_SEQUENCE, SEQUENCE);
-	if (!file->started)
+	put_number(packet, PACKET_SEQUENCE, file->sequence);
+	if (!file->cleared)
 		put_number(packet, PACKET_FLAGS, STATE_CLEARED);
-	file->started = true;
+	file->cleared = true;
 	put_varint(&head, TRACE_PACKET << 3 | WIRE_BYTES);
 	put_varint(&head, packet->length);
 	fwrite(head.bytes, 1, head.length, file->stream);
@@ -219,7 +231,7 @@ static void json_text(FILE *stream, const char *text)
 /* What every event begins with; times are in microseconds. */
 static void json_begin(struct trace_file *file, const char *phase, uint32_t process, uint32_t track)
 {
-	fputs(file->started ? ",\n" : "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n", file->stream);
+	fputs(file->started ? JSON_BETWEEN : JSON_BEGIN, file->stream);
 	file->started = true;
 	fprintf(file->stream, "{\"ph\":\"%s\",\"pid\":%" PRIu32 ",\"tid\":%" PRIu32, phase,
 		process ? process : MACHINE_PID, track);
@@ -276,14 +288,23 @@ static void json_flow(struct trace_file *file, struct trace_point at, bool begin
 
 /* --- both ------------------------------------------------------------------------------------------ */
 
-struct trace_file *trace_file_create(const char *path)
+bool trace_file_is_json(const char *path)
+{
+	size_t length = strlen(path);
+
+	return length >= 5 && strcmp(path + length - 5, ".json") == 0;
+}
+
+struct trace_file *trace_file_create(const char *path, unsigned part)
 {
 	struct trace_file *file = calloc(1, sizeof *file);
-	size_t length = strlen(path);
 
 	if (!file)
 		return NULL;
-	file->json = length >= 5 && strcmp(path + length - 5, ".json") == 0;
+	file->json = trace_file_is_json(path);
+	file->sequence = part + 1;
+	file->number = part << NUMBER_BITS;
+	file->flow = (uint64_t)part << FLOW_BITS;
 	file->stream = fopen(path, "wb");
 	if (file->stream)
 		return file;
@@ -296,17 +317,72 @@ bool trace_file_close(struct trace_file *file)
 	bool good;
 
 	if (file->json)
-		fputs(file->started ? "\n]}\n" : "{\"traceEvents\":[]}\n", file->stream);
+		fputs(file->started ? JSON_END : "{\"traceEvents\":[]}\n", file->stream);
 	good = !ferror(file->stream);
 	good = fclose(file->stream) == 0 && good;
 	free(file);
 	return good;
 }
 
-void trace_file_process(struct trace_file *file, uint32_t process, const char *name)
+/* The bytes of a file from `from` on, without the last `less`. */
+static void copy(FILE *to, FILE *from, long at, long less)
+{
+	char bytes[65536];
+	size_t left, got;
+
+	fseek(from, 0, SEEK_END);
+	left = (size_t)(ftell(from) - at - less);
+	fseek(from, at, SEEK_SET);
+	for (; left > 0; left -= got) {
+		got = fread(bytes, 1, left < sizeof bytes ? left : sizeof bytes, from);
+		if (got == 0)
+			return;
+		fwrite(bytes, 1, got, to);
+	}
+}
+
+bool trace_file_append(struct trace_file *file, const char *path)
+{
+	size_t head = file->json ? strlen(JSON_BEGIN) : 0, tail = file->json ? strlen(JSON_END) : 0;
+	FILE *part = fopen(path, "rb");
+	bool good;
+
+	if (!part)
+		return false;
+	good = fseek(part, 0, SEEK_END) == 0 && ftell(part) > (long)(head + tail);
+	if (good && file->json)
+		fputs(file->started ? JSON_BETWEEN : JSON_BEGIN, file->stream);
+	if (good)
+		copy(file->stream, part, (long)head, (long)tail);
+	file->started |= good;
+	fclose(part);
+	return good;
+}
+
+void trace_file_source(struct trace_file *file, const char *name)
+{
+	snprintf(file->source, sizeof file->source, "%s: ", name);
+	if (file->cleared)
+		file->sequence++;
+	file->cleared = false;
+}
+
+uint32_t trace_file_number(struct trace_file *file)
+{
+	return ++file->number;
+}
+
+uint64_t trace_file_flow(struct trace_file *file)
+{
+	return ++file->flow;
+}
+
+void trace_file_process(struct trace_file *file, uint32_t process, const char *of)
 {
 	struct message descriptor, part;
+	char name[256];
 
+	snprintf(name, sizeof name, "%s%s", file->source, of);
 	descriptor.length = part.length = 0;
 	if (file->json) {
 		json_metadata(file, "process_name", process, 0, name);

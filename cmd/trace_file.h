@@ -1,6 +1,6 @@
 /*
  * A trace file: tracks, slices, instants and arrows, as Perfetto's TrackEvent packets or as Chrome's JSON.
- * doc/TRACE.md has the fields. All numbers of tracks and processes are the caller's, different, and not 0.
+ * doc/TRACE.md has the fields. It can have several sources, one after the other: nodes of a cluster.
  */
 #ifndef SKERRY_CMD_TRACE_FILE_H
 #define SKERRY_CMD_TRACE_FILE_H
@@ -31,16 +31,35 @@ void trace_arg_text(struct trace_args *args, const char *name, const char *text)
 
 struct trace_file;
 
-/* JSON if the path ends in .json. NULL: host_error() says why. */
-struct trace_file *trace_file_create(const char *path);
+bool trace_file_is_json(const char *path); /* it ends in .json */
+
+#define TRACE_FILE_PARTS 64
+
+/*
+ * NULL: host_error() says why. Files of different `part`, below TRACE_FILE_PARTS,
+ * have different numbers in them, and so can be appended to one another.
+ */
+struct trace_file *trace_file_create(const char *path, unsigned part);
 /* False: not all could be written. */
 bool trace_file_close(struct trace_file *file);
+/* All that is in another file of the same format, written before. False: that is nothing. */
+bool trace_file_append(struct trace_file *file, const char *path);
 
-/* Tracks are named before anything is on them. `process` 0: of the machine, not of a program. */
+/* What follows is of this source; the names of its processes begin with it. */
+void trace_file_source(struct trace_file *file, const char *name);
+
+/* Numbers that nothing in the file has yet: of a track or process, of an arrow. */
+uint32_t trace_file_number(struct trace_file *file);
+uint64_t trace_file_flow(struct trace_file *file);
+
+/*
+ * Tracks are named before anything of their source. `process` 0: of the machine, not of a program; only in a
+ * file with one source.
+ */
 void trace_file_process(struct trace_file *file, uint32_t process, const char *name);
 void trace_file_track(struct trace_file *file, uint32_t track, uint32_t process, const char *name);
 
-/* Times, in ns, never go back. Slices of a track nest. */
+/* Times, in ns, never go back in a source. Slices of a track nest. */
 struct trace_point {
 	uint64_t time;
 	uint32_t track, process; /* as trace_file_track() had them */

@@ -69,6 +69,8 @@ static bool port_send(void *context, unsigned port, const void *bytes, size_t si
 			sim->config.control(sim->config.context, member->index, bytes, size);
 		return true;
 	}
+	if (sim->config.sent)
+		sim->config.sent(sim->config.context, member->index, member_peer(member, port), bytes, size);
 	network_send(&sim->network, member_time(member), member->index, member_peer(member, port), bytes,
 		     size);
 	return true;
@@ -106,6 +108,7 @@ static void hold(struct member *member, unsigned port, struct piece *piece)
 /* Gives the guest what it takes. */
 static void feed(struct member *member, unsigned port)
 {
+	const struct sim_config *config = &member->sim->config;
 	struct held *held = &member->held[port];
 	struct board *board = node_board(member->node);
 
@@ -114,6 +117,9 @@ static void feed(struct member *member, unsigned port)
 		size_t part = board_port_input(board, port, piece->bytes + piece->taken,
 					       piece->size - piece->taken);
 
+		if (part > 0 && port > 0 && config->taken)
+			config->taken(config->context, piece->from, member->index,
+				      piece->bytes + piece->taken, part);
 		member->idle &= part == 0;
 		piece->taken += part;
 		held->bytes -= part;
@@ -238,6 +244,8 @@ bool member_boot(struct member *member, char *error, size_t error_size)
 	if (!member->node)
 		return false;
 	node_set_report(member->node, report, member);
+	if (sim->config.comes)
+		sim->config.comes(sim->config.context, member->index, member->node, sim->now);
 	member->begin = sim->now;
 	member->boots++;
 	member->idle = member->halted = false;
@@ -250,6 +258,10 @@ bool member_boot(struct member *member, char *error, size_t error_size)
 
 void member_shut_down(struct member *member)
 {
+	const struct sim_config *config = &member->sim->config;
+
+	if (config->goes)
+		config->goes(config->context, member->index);
 	node_destroy(member->node);
 	member->node = NULL;
 	memset(member->open, 0, sizeof member->open);

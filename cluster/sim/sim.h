@@ -57,6 +57,12 @@ struct sim_config {
 	void (*event)(void *context, uint64_t time, const char *line);
 	/* A piece that is about to be delivered. */
 	void (*passed)(void *context, uint64_t time, unsigned from, unsigned to);
+	/* A piece that a node sends, and bytes that one takes, in the order in which it does. */
+	void (*sent)(void *context, unsigned from, unsigned to, const void *bytes, size_t size);
+	void (*taken)(void *context, unsigned from, unsigned to, const void *bytes, size_t size);
+	/* A node that has been made at `time` and has not run yet; one that is about to be destroyed. */
+	void (*comes)(void *context, unsigned node, struct node *made, uint64_t time);
+	void (*goes)(void *context, unsigned node);
 };
 
 struct sim;

@@ -279,6 +279,41 @@ bool node_trace_start(struct node *node, uint64_t bytes, uint64_t (*clock_ns)(vo
 	return true;
 }
 
+void node_trace_stop(struct node *node)
+{
+	struct trace small = {.seen = node->trace.seen};
+
+	if (!trace_create(&small))
+		return; /* the host has no memory to do with less */
+	trace_destroy(&node->trace);
+	node->trace = small;
+}
+
+bool node_trace_is_on(const struct node *node)
+{
+	return node->trace.on;
+}
+
+uint64_t node_trace_origin(const struct node *node)
+{
+	return node->host_start;
+}
+
+void node_trace_frame(struct node *node, enum trace_kind kind, unsigned port, uint64_t time,
+		      const uint64_t word[4])
+{
+	bool sent = kind == TRACE_FRAME_SENT;
+	struct trace_event *event = add(node, kind, (int)port, sent ? current_number(node) : 0);
+
+	event->time = time;
+	memcpy(event->word, word, sizeof event->word);
+}
+
+const char *node_trace_port_name(const struct node *node, unsigned port)
+{
+	return port < node->config.board.ports ? node->config.board.port_name[port] : NULL;
+}
+
 uint64_t node_trace_count(const struct node *node, uint64_t *kept)
 {
 	const struct trace *trace = &node->trace;

@@ -47,6 +47,10 @@ enum trace_kind {
 	TRACE_DELETED, /* `space` is where it was */
 
 	TRACE_START, /* the trace begins here, with `other` running */
+
+	/* What passed a port of the link device, recorded by node_trace_frame(); number: the port. */
+	TRACE_FRAME_SENT,
+	TRACE_FRAME_CAME,
 };
 
 enum trace_message {
@@ -84,8 +88,19 @@ _Static_assert(sizeof(struct trace_event) == TRACE_EVENT_SIZE, "an event is a ca
  * often that is read belongs to the run. NULL: events have the time at which the node last looked.
  */
 bool node_trace_start(struct node *node, uint64_t bytes, uint64_t (*clock_ns)(void));
+/* As before node_trace_start(); what was recorded is gone. */
+void node_trace_stop(struct node *node);
+bool node_trace_is_on(const struct node *node);
 /* Guest time as an event that happened now would have it. */
 uint64_t node_trace_time(const struct node *node);
+/* In real time, the host's clock at guest time 0. */
+uint64_t node_trace_origin(const struct node *node);
+
+/* Something passed a port at `time`, which is not before the last event; the words are the caller's. */
+void node_trace_frame(struct node *node, enum trace_kind kind, unsigned port, uint64_t time,
+		      const uint64_t word[4]);
+/* Of the link device, such as "link.b"; NULL: it has no such port. */
+const char *node_trace_port_name(const struct node *node, unsigned port);
 
 /* How many events there were so far, and how many of them (the newest) are kept. */
 uint64_t node_trace_count(const struct node *node, uint64_t *kept);

@@ -6,7 +6,8 @@ $(foreach g,stuck spins,$(eval $(call guest_program,$(g),test/trace,test/trace/g
 
 TESTS += test-trace
 test-trace: $(BUILD)/skerry examples conform $(BUILD)/test/cli/echo.elf $(BUILD)/test/trace/stuck.elf \
-            $(BUILD)/fuzz/guest-7-10-1000-50-0-0.elf
+            $(BUILD)/fuzz/guest-7-10-1000-50-0-0.elf $(BUILD)/test/sim/load.elf
 	@test/trace/run $(BUILD)/skerry $(BUILD)
+	@timeout -k 1 300 test/trace/cluster $(BUILD)/skerry $(BUILD)
 
 .PHONY: test-trace

@@ -149,15 +149,21 @@ def native_args(event):
 
 
 def read_native(path, page):
+    """Packets of a source are of one sequence; there are several sources in the trace of a cluster."""
     packets = decode(path, page)
-    events, processes, tracks = [], {}, {}
-    need(one(packets[0], 'sequence_flags') == 1, 'the first packet does not say that state is cleared')
+    events, processes, tracks, begun, sequences = [], {}, {}, False, []
     for packet in packets:
-        need(one(packet, 'trusted_packet_sequence_id') == 1, 'a packet is of no sequence')
+        sequence = one(packet, 'trusted_packet_sequence_id')
+        if not sequences or sequences[-1] != sequence:
+            need(sequence and sequence not in sequences, 'a packet is of no sequence, or one that was over')
+            need(one(packet, 'sequence_flags') == 1, 'the first packet does not say that state is cleared')
+            sequences.append(sequence)
+            begun = False
         if 'track_descriptor' in packet:
-            need(not events, 'a track is named after the first event')
+            need(not begun, 'a track is named after the first event')
             native_track(one(packet, 'track_descriptor'), processes, tracks)
             continue
+        begun = True
         event = one(packet, 'track_event')
         track = one(event, 'track_uuid')
         need(track in tracks, 'an event is on track %s, which has no name' % track)
@@ -175,17 +181,18 @@ def nanoseconds(event):
 
 
 def read_json(path):
-    processes, tracks, events = {}, {}, []
+    processes, tracks, events, used = {}, {}, [], set()
     for event in json.load(open(path))['traceEvents']:
         pid, tid, phase = event['pid'], event['tid'], event['ph']
         if phase == 'M':
-            need(not events, 'a track is named after the first event')
+            need(pid not in used, 'a track is named after the first event')
             names = processes if event['name'] == 'process_name' else tracks
             key = pid if names is processes else (pid, tid)
             need(key not in names, 'a track is named twice')
             names[key] = event['args']['name']
             continue
         need((pid, tid) in tracks and pid in processes, 'an event is on a track that has no name')
+        used.add(pid)
         if phase in 'sf':
             # It belongs to the instant before it.
             last = events[-1]
@@ -200,8 +207,21 @@ def read_json(path):
 
 # --- what holds of all of them --------------------------------------------------------------------------
 
+LINK = 1 << 52 # arrows between nodes have numbers from here on
+
+
+def nodes(events):
+    """The events of each node of a cluster, by its name: they are one after the other."""
+    result = {}
+    for event in events:
+        need(': ' in event.track[0], 'a process is of no node: ' + event.track[0])
+        result.setdefault(event.track[0].split(': ')[0], []).append(event)
+    return result
+
+
 def check(events):
-    """Monotone times, balanced slices, both ends of each arrow; returns slices as (event, its end)."""
+    """Monotone times, balanced slices, both ends of each arrow; returns slices as (event, its end). Of one node: what
+    goes to others and comes from them is for links()."""
     last, open_slices, slices, begun, ended = 0, {}, [], {}, set()
     for event in events:
         need(event.time >= last, 'time goes back from %d to %d ns' % (last, event.time))
@@ -215,6 +235,9 @@ def check(events):
         if event.kind != 'end':
             need(event.name and event.category, 'an event has no name')
         for flow, ends in event.flows:
+            if flow >= LINK:
+                need(event.category == 'link', 'an arrow goes to another node')
+                continue
             need(ends or flow not in begun, 'arrow %d begins twice' % flow)
             need(not ends or (flow in begun and flow not in ended), 'arrow %d ends where it did not begin' % flow)
             if ends:
@@ -230,13 +253,25 @@ def check(events):
 
 
 def arrows(events):
-    """[(from event, to event)] in the order of their ends."""
+    """[(from event, to event)] in the order of their ends; of one node."""
     begun = {}
     result = []
     for event in events:
         for flow, ends in event.flows:
+            if flow >= LINK:
+                continue
             if ends:
                 result.append((begun[flow], event))
             else:
                 begun[flow] = event
+    return result
+
+
+def links(events):
+    """Between nodes: {arrow: [events that it begins at, events that it ends at]}."""
+    result = {}
+    for event in events:
+        for flow, ends in event.flows:
+            if flow >= LINK:
+                result.setdefault(flow, ([], []))[ends].append(event)
     return result
