@@ -26,6 +26,7 @@
 #define LI(rd, imm) ADDI(rd, 0, imm)
 #define NOP ADDI(0, 0, 0)
 #define ADD(rd, rs1, rs2) R_TYPE(0x33, rd, rs1, rs2)
+#define DIV(rd, rs1, rs2) (R_TYPE(0x33, rd, rs1, rs2) | 0x02004000)
 #define ADDW(rd, rs1, rs2) R_TYPE(0x3b, rd, rs1, rs2)
 #define LUI(rd, imm) ((uint32_t)0x37 | (uint32_t)(rd) << 7 | (uint32_t)(imm) << 12)
 #define LB(rd, rs1, imm) I_TYPE(0x0003, rd, rs1, imm)

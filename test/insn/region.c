@@ -270,8 +270,37 @@ static bool region_fences(struct machine *m)
 	return good;
 }
 
+/*
+ * One stores numbers, the other zeros to the same place. Who has seen the other's zero by one address does not
+ * find its own number by the other address afterwards, although it has just stored it there.
+ */
+static bool store_together(struct machine *m, struct machine *other)
+{
+	PROGRAM(m, ADDI(12, 12, 1), ADDI(7, 12, 0), SD(7, 6, 0), DIV(10, 10, 13), DIV(10, 10, 13), LD(8, 10, 0),
+		LD(7, 6, 0), BEQ(8, 12, 12), BNE(7, 12, 8), ADDI(11, 11, 1), ADDI(5, 5, -1), BNE(5, 0, -44), ECALL);
+	m->regs.x[10] = SHARED;
+	m->regs.x[11] = m->regs.x[12] = 0;
+	m->regs.x[13] = 1;
+	m->regs.x[5] = ROUNDS * 4;
+	PROGRAM(other, SD(0, 6, 0), ADDI(5, 5, -1), BNE(5, 0, -8), ECALL);
+	other->regs.x[5] = ROUNDS * 40;
+	if (!run_both(m, other))
+		return false;
+	EXPECT("rounds in which something older was found", m->regs.x[11], 0);
+	return true;
+}
+
+static bool region_stores(struct machine *m)
+{
+	struct machine *other = machine_beside(m);
+	bool good = store_together(m, other);
+
+	machine_destroy(other);
+	return good;
+}
+
 const struct vm_case region_cases[] = {
 	CASE(region_is_memory), CASE(region_has_ends),   CASE(region_is_unmapped),
 	CASE(region_is_data),   CASE(region_is_watched), CASE(region_reservations),
-	CASE(region_atomics),   CASE(region_fences),     {0},
+	CASE(region_atomics),   CASE(region_fences),     CASE(region_stores), {0},
 };

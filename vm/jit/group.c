@@ -53,6 +53,7 @@ struct search {
 	struct value value[REG_SINK];
 	struct stored stored[STORED_MAX];
 	unsigned stored_count;
+	bool alone; /* nobody else stores to this machine's memory */
 	unsigned numbers, branches, back; /* `back`: the number of the last call's return address */
 	unsigned begun[GROUPS_MAX];       /* how many branches were before the group */
 	unsigned number[GROUPS_MAX];
@@ -130,7 +131,7 @@ static void note_store(struct search *search, struct value at, const struct op *
 		if (search->stored[i].group == group && (distance >= 8 || distance <= -(int32_t)bytes))
 			search->stored[left++] = search->stored[i];
 	}
-	if (op->id == ID_sd && group && op->rs2 < REG_SINK && left < STORED_MAX)
+	if (search->alone && op->id == ID_sd && group && op->rs2 < REG_SINK && left < STORED_MAX)
 		search->stored[left++] = (struct stored){at, search->value[op->rs2], group};
 	search->stored_count = left;
 }
@@ -198,7 +199,10 @@ static void look_at(struct search *search, unsigned block, unsigned slot, const 
 
 void vm_jit_group(struct code *const *trace, const uint8_t *slots, unsigned blocks, struct groups *groups)
 {
-	struct search search = {.groups = groups, .numbers = REG_SINK + 1, .back = REG_SINK};
+	struct search search = {.groups = groups,
+				.alone = trace[0]->space->hart->vm->config.region_size == 0,
+				.numbers = REG_SINK + 1,
+				.back = REG_SINK};
 
 	groups->count = 0;
 	groups->returns = false;

@@ -14,9 +14,9 @@
 #define BUCKETS   4096
 #define MOVES_MAX (REGION_BLOCKS * BLOCK_SLOTS * 12)
 
-/* The beginning: of no use on another kind of processor. */
+/* The beginning: of no use on another kind of processor, or of machine. */
 struct head {
-	uint64_t features[TRANSLATOR_FEATURES], fixed;
+	uint64_t features[TRANSLATOR_FEATURES], fixed, region;
 };
 
 struct move {
@@ -372,6 +372,7 @@ bool vm_code_keep(struct vm *vm, void *bytes, uint64_t size)
 	}
 	keep->vm = vm;
 	keep->head.fixed = jit->fixed;
+	keep->head.region = vm->config.region_size != 0;
 	vm_translator_features(keep->head.features);
 	jit->keep = keep;
 	if (bytes && read(keep, bytes, size))
