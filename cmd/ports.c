@@ -17,6 +17,7 @@
 #define ANSWER_MAX         65536
 #define ANSWER_PATIENCE_NS 2000000000ull
 #define PORT_NAME          32
+#define LOOK_NS            1000000ull /* so often, whatever comes by shared memory */
 
 static struct {
 	struct links *links; /* NULL: the run is no node of a cluster */
@@ -25,6 +26,8 @@ static struct {
 	struct identity *identity;
 	const struct links_config *config;
 	char name[BOARD_PORTS][PORT_NAME];
+
+	uint64_t looked_ns; /* host_clock_ns() of the last look at all that can come from outside */
 
 	/* The control port. */
 	uint64_t nonce;
@@ -265,8 +268,11 @@ bool ports_look(bool with_input, const struct host_link *link, uint64_t timeout_
 	bool moved;
 
 	*input = false;
-	if (timeout_ns > 0 && links_spin(ports.links, until(links_deadline(ports.links), timeout_ns)))
-		return links_turn(ports.links);
+	if (timeout_ns > 0 && links_spin(ports.links, until(links_deadline(ports.links), timeout_ns))) {
+		if (host_clock_ns() - ports.looked_ns < LOOK_NS)
+			return links_turn(ports.links);
+		timeout_ns = 0;
+	}
 	if (with_input)
 		event[count++] = (struct host_event){.source = HOST_SOURCE_INPUT};
 	if (link)
@@ -274,6 +280,7 @@ bool ports_look(bool with_input, const struct host_link *link, uint64_t timeout_
 	count += links_events(ports.links, event + count, HOST_EVENTS_MAX - count);
 	host_wait_for(event, count, until(links_deadline(ports.links), timeout_ns));
 	*input = with_input && event[0].came;
+	ports.looked_ns = host_clock_ns();
 	moved = links_turn(ports.links);
 	return control_offer() || moved;
 }

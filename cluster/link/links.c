@@ -352,6 +352,18 @@ static bool look_for(struct links *links, uint64_t limit)
 	return false;
 }
 
+/* Nothing but rings has been looked at: so there is nothing to ask the system for. */
+static void only_rings(struct links *links)
+{
+	static struct host_event nothing;
+
+	for (unsigned i = 0; i < links->config.listens; i++)
+		links->listener[i].event = &nothing;
+	for (unsigned i = 0; i < CONNECTIONS; i++)
+		if (links->connection[i])
+			links->connection[i]->event = links->connection[i]->bell = &nothing;
+}
+
 /* Looking in vain takes the processor from others, perhaps from the one we wait for: it is done the less the
  * more often. */
 bool links_spin(struct links *links, uint64_t timeout_ns)
@@ -364,6 +376,7 @@ bool links_spin(struct links *links, uint64_t timeout_ns)
 	}
 	if (look_for(links, links->config.spin_ns)) {
 		links->spin_last /= 2;
+		only_rings(links);
 		return true;
 	}
 	links->spin_last = links->spin_last < SPIN_SKIP_MAX ? 2 * links->spin_last + 1 : SPIN_SKIP_MAX;
