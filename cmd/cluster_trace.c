@@ -62,7 +62,7 @@ static bool ask(char node, const char *what, bool *gone)
 	snprintf(line, sizeof line, "trace %s", what);
 	answer = host_control_ask(control_path(node), line, &size);
 	*gone = !answer || size == 0;
-	good = size >= 3 && memcmp(answer, "ok\n", 3) == 0;
+	good = !*gone && size >= 3 && memcmp(answer, "ok\n", 3) == 0;
 	if (!good && !*gone)
 		complain("node %c: %.*s", node, (int)strcspn(answer, "\n"), answer);
 	free(answer);

@@ -351,10 +351,10 @@ static void folder_clean(void)
 {
 	char name[24];
 
-	for (char node = 'a'; node < 'a' + NODES_MAX; node++) {
-		snprintf(name, sizeof name, "%c.control.json", node);
+	for (unsigned i = 0; i < NODES_MAX; i++) {
+		snprintf(name, sizeof name, "%c.control.json", 'a' + i);
 		host_folder_delete(cluster.folder, name);
-		snprintf(name, sizeof name, "%c.control.trace", node);
+		snprintf(name, sizeof name, "%c.control.trace", 'a' + i);
 		host_folder_delete(cluster.folder, name);
 	}
 }
