@@ -39,6 +39,21 @@ static bool is_up(const char *name)
 	return false;
 }
 
+/* b can give c what is a's only when each of them hears the others. */
+static void wait_for_all(void)
+{
+	struct cluster_member members[CLUSTER_NODES];
+	unsigned count = cluster_members(members), up = 0;
+
+	while (up < count) {
+		up = 0;
+		for (unsigned i = 0; i < count; i++)
+			up += is_up(members[i].name);
+		if (up < count)
+			seL4_Wait(change, NULL);
+	}
+}
+
 /* A client's own capability for the counter: it comes with the answer. */
 static seL4_CPtr counter_open(seL4_CPtr counter)
 {
@@ -156,6 +171,7 @@ int main(void)
 	}
 	change = sk_notification_new();
 	sk_must((seL4_Error)cluster_watch(change));
+	wait_for_all();
 	cluster_members(members);
 	switch (members[0].name[0]) {
 	case 'a':
