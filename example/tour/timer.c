@@ -7,17 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
-enum {
-	TIME_LOW,
-	TIME_HIGH,
-	ALARM_LOW,
-	ALARM_HIGH,
-	INTERRUPT_ENABLED,
-	CLEAR_ALARM,
-	ALARM_STATUS,
-	CLEAR_INTERRUPT
-};
+#include <skerry/rtc.h>
 
 #define MILLISECOND 1000000ul
 
@@ -26,14 +16,7 @@ static uint64_t wake_at[CLIENTS_END]; /* 0: does not wait */
 
 static uint64_t now(void)
 {
-	uint64_t low = rtc[TIME_LOW];
-	return (uint64_t)rtc[TIME_HIGH] << 32 | low;
-}
-
-static void alarm_set(uint64_t time)
-{
-	rtc[ALARM_HIGH] = (uint32_t)(time >> 32);
-	rtc[ALARM_LOW] = (uint32_t)time;
+	return sk_rtc_now(rtc);
 }
 
 /* Wakes those whose time has come and sets the alarm for the next. */
@@ -51,7 +34,7 @@ static void wake(uint64_t start)
 		}
 	}
 	if (next != UINT64_MAX)
-		alarm_set(next);
+		sk_rtc_alarm(rtc, next);
 }
 
 void timer_main(void *unused)
@@ -60,11 +43,11 @@ void timer_main(void *unused)
 	seL4_Word badge;
 
 	(void)unused;
-	rtc[INTERRUPT_ENABLED] = 1;
+	rtc[SK_RTC_INTERRUPT_ENABLED] = 1;
 	for (;;) {
 		seL4_Recv(TIMER_ENDPOINT, &badge);
 		if (badge == TIMER_IRQ_BADGE) {
-			rtc[CLEAR_INTERRUPT] = 1;
+			rtc[SK_RTC_CLEAR_INTERRUPT] = 1;
 			seL4_IRQHandler_Ack(TIMER_IRQ);
 		} else {
 			wake_at[badge] = start + seL4_GetMR(0) * MILLISECOND;

@@ -6,6 +6,7 @@
 #include <skerry/link_port.h>
 #include <skerry/machine.h>
 #include <skerry/object.h>
+#include <skerry/rtc.h>
 #include <skerry/vspace.h>
 #include "srv/bridge/bridge.h"
 #include "srv/bridge/start.h"
@@ -21,17 +22,6 @@
 #define CLOCK_REGISTERS  0x60001000ul
 #define LINK_MEMORY      0x60100000ul
 
-enum {
-	TIME_LOW,
-	TIME_HIGH,
-	ALARM_LOW,
-	ALARM_HIGH,
-	INTERRUPT_ENABLED,
-	CLEAR_ALARM,
-	ALARM_STATUS,
-	CLEAR_INTERRUPT
-};
-
 static volatile uint32_t *const clock = (volatile uint32_t *)CLOCK_REGISTERS;
 
 /* Set by the root server before it makes the bridge, which has a copy. */
@@ -46,7 +36,7 @@ static void ports_start(void *context)
 	struct link_memory memory = {(void *)LINK_MEMORY, paddr, LINK_PAGE_COUNT};
 
 	(void)context;
-	clock[INTERRUPT_ENABLED] = 1;
+	clock[SK_RTC_INTERRUPT_ENABLED] = 1;
 	if (!link_begin(&link, (volatile void *)LINK_REGISTERS, &memory))
 		sk_panic("bridge: no link device");
 }
@@ -89,7 +79,7 @@ static void ports_interrupt(void *context, uint64_t badges)
 		seL4_IRQHandler_Ack(SLOT_PORTS_IRQ);
 	}
 	if (badges & BRIDGE_BADGE_CLOCK) {
-		clock[CLEAR_INTERRUPT] = 1;
+		clock[SK_RTC_CLEAR_INTERRUPT] = 1;
 		seL4_IRQHandler_Ack(SLOT_CLOCK_IRQ);
 	}
 }
@@ -107,11 +97,9 @@ static uint64_t ports_now(void *context)
 /* The clock has another beginning, and may be set. */
 static void ports_alarm(void *context, uint64_t at)
 {
-	uint64_t now = ports_now(context), low = clock[TIME_LOW];
-	uint64_t time = ((uint64_t)clock[TIME_HIGH] << 32 | low) + (at > now ? at - now : 0);
+	uint64_t now = ports_now(context);
 
-	clock[ALARM_HIGH] = (uint32_t)(time >> 32);
-	clock[ALARM_LOW] = (uint32_t)time;
+	sk_rtc_alarm(clock, sk_rtc_now(clock) + (at > now ? at - now : 0));
 }
 
 static const struct bridge_ports link_ports = {.start = ports_start,

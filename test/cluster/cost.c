@@ -10,15 +10,13 @@
 #include <skerry/device.h>
 #include <skerry/machine.h>
 #include <skerry/object.h>
+#include <skerry/rtc.h>
 
 enum { WARM = 1000, CALLS = 5000 };
 
 static uint64_t now(void)
 {
-	const volatile uint32_t *clock = sk_device_map(SK_RTC_PADDR);
-	uint64_t low = clock[0];
-
-	return (uint64_t)clock[1] << 32 | low;
+	return sk_rtc_now(sk_device_map(SK_RTC_PADDR));
 }
 
 static void serve(void)

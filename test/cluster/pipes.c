@@ -9,6 +9,7 @@
 #include <skerry/device.h>
 #include <skerry/machine.h>
 #include <skerry/object.h>
+#include <skerry/rtc.h>
 #include <skerry/thread.h>
 #include <skerry/vspace.h>
 #include "srv/bridge/bridge.h"
@@ -32,17 +33,6 @@ static struct world {
 	volatile bool booted[PIPES_NODES];
 	struct pipe pipe[PIPES_NODES][PIPES_NODES]; /* from, to */
 } *const world = (struct world *)WORLD_ADDRESS;
-
-enum {
-	TIME_LOW,
-	TIME_HIGH,
-	ALARM_LOW,
-	ALARM_HIGH,
-	INTERRUPT_ENABLED,
-	CLEAR_ALARM,
-	ALARM_STATUS,
-	CLEAR_INTERRUPT
-};
 
 static volatile uint32_t *const rtc = (volatile uint32_t *)CLOCK_ADDRESS;
 
@@ -156,9 +146,7 @@ static void pipe_interrupt(void *context, uint64_t badges)
 
 static uint64_t pipe_now(void *context)
 {
-	uint64_t low = rtc[TIME_LOW];
-
-	return ((uint64_t)rtc[TIME_HIGH] << 32 | low) - world->back[self_of(context)];
+	return sk_rtc_now(rtc) - world->back[self_of(context)];
 }
 
 static void pipe_alarm(void *context, uint64_t at)
@@ -175,21 +163,18 @@ static volatile uint64_t wake_at = UINT64_MAX; /* who waits in pipes_wait_ms() *
 
 static void tick_next(void)
 {
-	uint64_t at = pipe_now(NULL) + TICK_NS;
-
-	rtc[ALARM_HIGH] = (uint32_t)(at >> 32);
-	rtc[ALARM_LOW] = (uint32_t)at;
+	sk_rtc_alarm(rtc, pipe_now(NULL) + TICK_NS);
 }
 
 /* Sees once a millisecond whose alarm has come. */
 static void ticker(void *unused)
 {
 	(void)unused;
-	rtc[INTERRUPT_ENABLED] = 1;
+	rtc[SK_RTC_INTERRUPT_ENABLED] = 1;
 	for (;;) {
 		tick_next();
 		seL4_Wait(tick_notification, NULL);
-		rtc[CLEAR_INTERRUPT] = 1;
+		rtc[SK_RTC_CLEAR_INTERRUPT] = 1;
 		seL4_IRQHandler_Ack(tick_irq);
 		for (unsigned i = 0; i < bridge_count; i++) {
 			if (world->alarm[i] > pipe_now((void *)(uintptr_t)i))

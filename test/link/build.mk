@@ -1,5 +1,5 @@
 # The link device's driver, in a node and under QEMU; what memory devices reach.
-$(eval $(call guest_program,ports,test/link,test/link/guest/ports.c))
+$(eval $(call guest_program,ports,test/link,test/link/guest/ports.c test/link/guest/serve.c))
 $(eval $(call guest_program,frames,test/link,test/link/guest/frames.c))
 
 $(BUILD)/test/link/node: $(BUILD)/host/test/link/node.o $(filter-out $(BUILD)/host/cmd/%,$(SKERRY_OBJ)) \

@@ -1,5 +1,5 @@
 # Links between nodes: the link layer alone (parts.c, link.c), and nodes as processes (run).
-$(eval $(call guest_program,talk,test/node,test/node/guest/talk.c))
+$(eval $(call guest_program,talk,test/node,test/node/guest/talk.c test/link/guest/serve.c))
 $(eval $(call guest_program,service,test/node,test/node/guest/service.c))
 $(BUILD)/test/node/service.elf: $(BRIDGE_LIB)
 

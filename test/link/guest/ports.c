@@ -7,17 +7,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <skerry/check.h>
-#include <skerry/device.h>
-#include <skerry/link_port.h>
 #include <skerry/machine.h>
-#include <skerry/object.h>
-#include <skerry/vspace.h>
-
-#define SLOT 5
+#include "serve.h"
 
 static struct link link;
-static uint64_t paddr[LINK_PAGES(LINK_PORTS)];
 
 /* What is on its way back. */
 static struct {
@@ -26,21 +19,6 @@ static struct {
 	bool named, open;
 	uint32_t opened;
 } back[LINK_PORTS];
-
-static struct link_memory memory_new(unsigned pages)
-{
-	struct link_memory memory = {.paddr = paddr, .pages = pages};
-	seL4_CPtr frames;
-
-	memory.at = sk_pages_new(pages, &frames);
-	for (unsigned i = 0; i < pages; i++) {
-		seL4_RISCV_Page_GetAddress_t address = seL4_RISCV_Page_GetAddress(frames + i);
-
-		sk_must(address.error);
-		paddr[i] = address.paddr;
-	}
-	return memory;
-}
 
 static void say_changes(unsigned port)
 {
@@ -78,27 +56,13 @@ static bool give_back(unsigned port)
 	return moved;
 }
 
+static bool turn(unsigned port)
+{
+	say_changes(port);
+	return give_back(port);
+}
+
 int main(void)
 {
-	struct link_memory memory = memory_new(LINK_PAGES(LINK_PORTS));
-	seL4_CPtr signal = sk_notification_new(), irq = sk_irq_new(SK_VIRTIO_IRQ + SLOT, signal);
-
-	if (!link_begin(&link, sk_device_map(SK_VIRTIO_PADDR + SLOT * 0x1000), &memory)) {
-		printf("no link device\n");
-		return 1;
-	}
-	for (;;) {
-		bool moved = true;
-
-		link_interrupt(&link);
-		sk_must(seL4_IRQHandler_Ack(irq));
-		while (moved) {
-			moved = false;
-			for (unsigned port = 0; port < link.ports; port++) {
-				say_changes(port);
-				moved |= give_back(port);
-			}
-		}
-		seL4_Wait(signal, NULL);
-	}
+	return link_serve(&link, turn);
 }
