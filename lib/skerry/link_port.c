@@ -2,32 +2,9 @@
 #include <skerry/link_port.h>
 
 #include <string.h>
+#include <skerry/virtio.h>
 
-enum {
-	REG_MAGIC = 0x00,
-	REG_VERSION = 0x04,
-	REG_DEVICE = 0x08,
-	REG_FEATURES = 0x10,
-	REG_FEATURES_SELECT = 0x14,
-	REG_DRIVER_FEATURES = 0x20,
-	REG_DRIVER_FEATURES_SELECT = 0x24,
-	REG_PAGE_SIZE = 0x28,
-	REG_QUEUE = 0x30,
-	REG_QUEUE_MAX = 0x34,
-	REG_QUEUE_SIZE = 0x38,
-	REG_QUEUE_ALIGN = 0x3c,
-	REG_QUEUE_PAGE = 0x40,
-	REG_QUEUE_READY = 0x44,
-	REG_NOTIFY = 0x50,
-	REG_INTERRUPT = 0x60,
-	REG_INTERRUPT_ACK = 0x64,
-	REG_STATUS = 0x70,
-	REG_DESC = 0x80,
-	REG_AVAIL = 0x90,
-	REG_USED = 0xa0,
-	REG_CONFIG_PORTS = 0x104,
-};
-
+#define REG_CONFIG_PORTS  0x104      /* of a console */
 #define MAGIC             0x74726976 /* "virt" */
 #define ID_CONSOLE        3
 #define FEATURE_MULTIPORT 2 /* bit 1 */
@@ -114,16 +91,16 @@ static void place_ring(const struct link *link, unsigned q)
 	unsigned at = q * LINK_RING;
 	uint64_t paddr = link->memory.paddr[at / 4096] + at % 4096;
 
-	set(link, REG_QUEUE, q);
-	set(link, REG_QUEUE_SIZE, LINK_ENTRIES);
+	set(link, SK_VIRTIO_REG_QUEUE, q);
+	set(link, SK_VIRTIO_REG_QUEUE_SIZE, LINK_ENTRIES);
 	if (link->modern) {
-		set_address(link, REG_DESC, paddr);
-		set_address(link, REG_AVAIL, paddr + AVAIL_OFFSET);
-		set_address(link, REG_USED, paddr + USED_OFFSET);
-		set(link, REG_QUEUE_READY, 1);
+		set_address(link, SK_VIRTIO_REG_DESC, paddr);
+		set_address(link, SK_VIRTIO_REG_AVAIL, paddr + AVAIL_OFFSET);
+		set_address(link, SK_VIRTIO_REG_USED, paddr + USED_OFFSET);
+		set(link, SK_VIRTIO_REG_QUEUE_READY, 1);
 	} else {
-		set(link, REG_QUEUE_ALIGN, USED_OFFSET);
-		set(link, REG_QUEUE_PAGE, (uint32_t)(paddr / LINK_RING));
+		set(link, SK_VIRTIO_REG_QUEUE_ALIGN, USED_OFFSET);
+		set(link, SK_VIRTIO_REG_QUEUE_PAGE, (uint32_t)(paddr / LINK_RING));
 	}
 }
 
@@ -142,7 +119,7 @@ static void notify(const struct link *link, const struct link_queue *queue)
 {
 	barrier();
 	if (!(queue->ring->used.flags & USED_NO_NOTIFY))
-		set(link, REG_NOTIFY,
+		set(link, SK_VIRTIO_REG_NOTIFY,
 		    (uint32_t)(((uintptr_t)queue->ring - (uintptr_t)link->memory.at) / LINK_RING));
 }
 
@@ -299,21 +276,21 @@ static void handle_all(struct link *link)
 
 static bool negotiate(struct link *link)
 {
-	set(link, REG_STATUS, 0);
-	set(link, REG_STATUS, STATUS_DRIVER);
-	set(link, REG_FEATURES_SELECT, 0);
-	if (!(get(link, REG_FEATURES) & FEATURE_MULTIPORT))
+	set(link, SK_VIRTIO_REG_STATUS, 0);
+	set(link, SK_VIRTIO_REG_STATUS, STATUS_DRIVER);
+	set(link, SK_VIRTIO_REG_FEATURES_SELECT, 0);
+	if (!(get(link, SK_VIRTIO_REG_FEATURES) & FEATURE_MULTIPORT))
 		return false;
-	set(link, REG_DRIVER_FEATURES_SELECT, 0);
-	set(link, REG_DRIVER_FEATURES, FEATURE_MULTIPORT);
+	set(link, SK_VIRTIO_REG_DRIVER_FEATURES_SELECT, 0);
+	set(link, SK_VIRTIO_REG_DRIVER_FEATURES, FEATURE_MULTIPORT);
 	if (!link->modern) {
-		set(link, REG_PAGE_SIZE, LINK_RING);
+		set(link, SK_VIRTIO_REG_PAGE_SIZE, LINK_RING);
 		return true;
 	}
-	set(link, REG_DRIVER_FEATURES_SELECT, 1);
-	set(link, REG_DRIVER_FEATURES, FEATURE_VERSION_1);
-	set(link, REG_STATUS, STATUS_DRIVER | STATUS_FEATURES_OK);
-	return get(link, REG_STATUS) & STATUS_FEATURES_OK;
+	set(link, SK_VIRTIO_REG_DRIVER_FEATURES_SELECT, 1);
+	set(link, SK_VIRTIO_REG_DRIVER_FEATURES, FEATURE_VERSION_1);
+	set(link, SK_VIRTIO_REG_STATUS, STATUS_DRIVER | STATUS_FEATURES_OK);
+	return get(link, SK_VIRTIO_REG_STATUS) & STATUS_FEATURES_OK;
 }
 
 bool link_begin(struct link *link, volatile void *registers, const struct link_memory *memory)
@@ -321,10 +298,10 @@ bool link_begin(struct link *link, volatile void *registers, const struct link_m
 	unsigned queues;
 
 	*link = (struct link){.registers = registers, .memory = *memory, .pages = LINK_OVERHEAD};
-	if (memory->pages < LINK_OVERHEAD || get(link, REG_MAGIC) != MAGIC ||
-	    get(link, REG_DEVICE) != ID_CONSOLE)
+	if (memory->pages < LINK_OVERHEAD || get(link, SK_VIRTIO_REG_MAGIC) != MAGIC ||
+	    get(link, SK_VIRTIO_REG_DEVICE) != ID_CONSOLE)
 		return false;
-	link->modern = get(link, REG_VERSION) == 2;
+	link->modern = get(link, SK_VIRTIO_REG_VERSION) == 2;
 	memset(memory->at, 0, (size_t)LINK_OVERHEAD * 4096);
 	if (!negotiate(link))
 		return false;
@@ -332,7 +309,7 @@ bool link_begin(struct link *link, volatile void *registers, const struct link_m
 	queues = queues < LINK_QUEUES ? queues : LINK_QUEUES;
 	for (unsigned q = 0; q < queues; q++)
 		place_ring(link, q);
-	set(link, REG_STATUS,
+	set(link, SK_VIRTIO_REG_STATUS,
 	    STATUS_DRIVER | STATUS_DRIVER_OK | (link->modern ? (uint32_t)STATUS_FEATURES_OK : 0));
 	queue_open(link, &link->receive, QUEUE_CONTROL_RECEIVE, LINK_OVERHEAD - 1, 0, MESSAGE_SIZE);
 	queue_open(link, &link->send, QUEUE_CONTROL_SEND, LINK_OVERHEAD - 1, 2048, MESSAGE_SIZE);
@@ -343,7 +320,7 @@ bool link_begin(struct link *link, volatile void *registers, const struct link_m
 
 void link_interrupt(struct link *link)
 {
-	set(link, REG_INTERRUPT_ACK, get(link, REG_INTERRUPT));
+	set(link, SK_VIRTIO_REG_INTERRUPT_ACK, get(link, SK_VIRTIO_REG_INTERRUPT));
 	handle_all(link);
 }
 

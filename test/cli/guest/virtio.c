@@ -16,28 +16,8 @@
 #include <skerry/device.h>
 #include <skerry/machine.h>
 #include <skerry/object.h>
+#include <skerry/virtio.h>
 #include <skerry/vspace.h>
-
-enum {
-	REG_MAGIC = 0x00,
-	REG_VERSION = 0x04,
-	REG_DEVICE = 0x08,
-	REG_DRIVER_FEATURES = 0x20,
-	REG_DRIVER_FEATURES_SELECT = 0x24,
-	REG_PAGE_SIZE = 0x28,
-	REG_QUEUE = 0x30,
-	REG_QUEUE_SIZE = 0x38,
-	REG_QUEUE_ALIGN = 0x3c,
-	REG_QUEUE_PAGE = 0x40,
-	REG_QUEUE_READY = 0x44,
-	REG_NOTIFY = 0x50,
-	REG_INTERRUPT = 0x60,
-	REG_INTERRUPT_ACK = 0x64,
-	REG_STATUS = 0x70,
-	REG_DESC = 0x80,
-	REG_AVAIL = 0x90,
-	REG_USED = 0xa0,
-};
 
 enum { SLOT_CONSOLE = 6, SLOT_BLOCK = 7, ID_BLOCK = 2, ID_CONSOLE = 3 };
 enum { DESC_NEXT = 1, DESC_WRITE = 2 };
@@ -107,17 +87,18 @@ static struct device device_open(unsigned slot, uint32_t id)
 				.signal = sk_notification_new()};
 
 	device.irq = sk_irq_new(SK_VIRTIO_IRQ + slot, device.signal);
-	printf("slot %u: version %u, device %u\n", slot, get(&device, REG_VERSION), get(&device, REG_DEVICE));
-	if (get(&device, REG_MAGIC) != 0x74726976 || get(&device, REG_DEVICE) != id)
+	printf("slot %u: version %u, device %u\n", slot, get(&device, SK_VIRTIO_REG_VERSION),
+	       get(&device, SK_VIRTIO_REG_DEVICE));
+	if (get(&device, SK_VIRTIO_REG_MAGIC) != 0x74726976 || get(&device, SK_VIRTIO_REG_DEVICE) != id)
 		sk_finish(2);
-	set(&device, REG_STATUS, 0);
-	set(&device, REG_STATUS, 3);
-	if (get(&device, REG_VERSION) == 2) {
-		set(&device, REG_DRIVER_FEATURES_SELECT, 1);
-		set(&device, REG_DRIVER_FEATURES, 1);
-		set(&device, REG_STATUS, 11);
+	set(&device, SK_VIRTIO_REG_STATUS, 0);
+	set(&device, SK_VIRTIO_REG_STATUS, 3);
+	if (get(&device, SK_VIRTIO_REG_VERSION) == 2) {
+		set(&device, SK_VIRTIO_REG_DRIVER_FEATURES_SELECT, 1);
+		set(&device, SK_VIRTIO_REG_DRIVER_FEATURES, 1);
+		set(&device, SK_VIRTIO_REG_STATUS, 11);
 	} else {
-		set(&device, REG_PAGE_SIZE, 4096);
+		set(&device, SK_VIRTIO_REG_PAGE_SIZE, 4096);
 	}
 	return device;
 }
@@ -126,19 +107,19 @@ static volatile struct queue *queue_open(const struct device *device, unsigned i
 {
 	struct page page = page_new();
 
-	set(device, REG_QUEUE, index);
-	set(device, REG_QUEUE_SIZE, ENTRIES);
-	if (get(device, REG_VERSION) == 2) {
-		set(device, REG_DESC, (uint32_t)page.paddr);
-		set(device, REG_DESC + 4, (uint32_t)(page.paddr >> 32));
-		set(device, REG_AVAIL, (uint32_t)page.paddr + AVAIL_OFFSET);
-		set(device, REG_AVAIL + 4, (uint32_t)(page.paddr >> 32));
-		set(device, REG_USED, (uint32_t)page.paddr + USED_OFFSET);
-		set(device, REG_USED + 4, (uint32_t)(page.paddr >> 32));
-		set(device, REG_QUEUE_READY, 1);
+	set(device, SK_VIRTIO_REG_QUEUE, index);
+	set(device, SK_VIRTIO_REG_QUEUE_SIZE, ENTRIES);
+	if (get(device, SK_VIRTIO_REG_VERSION) == 2) {
+		set(device, SK_VIRTIO_REG_DESC, (uint32_t)page.paddr);
+		set(device, SK_VIRTIO_REG_DESC + 4, (uint32_t)(page.paddr >> 32));
+		set(device, SK_VIRTIO_REG_AVAIL, (uint32_t)page.paddr + AVAIL_OFFSET);
+		set(device, SK_VIRTIO_REG_AVAIL + 4, (uint32_t)(page.paddr >> 32));
+		set(device, SK_VIRTIO_REG_USED, (uint32_t)page.paddr + USED_OFFSET);
+		set(device, SK_VIRTIO_REG_USED + 4, (uint32_t)(page.paddr >> 32));
+		set(device, SK_VIRTIO_REG_QUEUE_READY, 1);
 	} else {
-		set(device, REG_QUEUE_ALIGN, USED_OFFSET);
-		set(device, REG_QUEUE_PAGE, (uint32_t)(page.paddr >> 12));
+		set(device, SK_VIRTIO_REG_QUEUE_ALIGN, USED_OFFSET);
+		set(device, SK_VIRTIO_REG_QUEUE_PAGE, (uint32_t)(page.paddr >> 12));
 	}
 	return page.at;
 }
@@ -159,10 +140,10 @@ static uint32_t exchange(const struct device *device, volatile struct queue *que
 
 	queue->avail.ring[queue->avail.index % ENTRIES] = 0;
 	queue->avail.index++;
-	set(device, REG_NOTIFY, index);
+	set(device, SK_VIRTIO_REG_NOTIFY, index);
 	while (queue->used.index == before) {
 		seL4_Wait(device->signal, NULL);
-		set(device, REG_INTERRUPT_ACK, get(device, REG_INTERRUPT));
+		set(device, SK_VIRTIO_REG_INTERRUPT_ACK, get(device, SK_VIRTIO_REG_INTERRUPT));
 		sk_must(seL4_IRQHandler_Ack(device->irq));
 	}
 	return queue->used.ring[before % ENTRIES].size;
@@ -209,7 +190,7 @@ static void use_disk(void)
 	struct page data = page_new();
 
 	request = page_new();
-	set(&disk, REG_STATUS, 15);
+	set(&disk, SK_VIRTIO_REG_STATUS, 15);
 	printf("read: status %u", block_request(&disk, queue, BLOCK_READ, 0, data.paddr, 512));
 	printf(", \"%.20s\"\n", (const char *)data.at);
 	printf("id: status %u", block_request(&disk, queue, BLOCK_GET_ID, 0, data.paddr, 20));
@@ -239,7 +220,7 @@ static void use_console(void)
 	struct page text = page_new();
 	uint32_t size = 0;
 
-	set(&console, REG_STATUS, 15);
+	set(&console, SK_VIRTIO_REG_STATUS, 15);
 	memcpy(text.at, hello, sizeof hello);
 	desc_set(send, 0, text.paddr, sizeof hello - 1, 0);
 	exchange(&console, send, 1);
