@@ -3,25 +3,22 @@
 
 #include <skerry/device.h>
 #include <skerry/machine.h>
+#include <skerry/rtc.h>
 
 static seL4_CPtr note, slot, full;
 static volatile uint32_t *rtc;
 static volatile uint8_t *uart;
 
-enum { TIME_LOW, TIME_HIGH, ALARM_LOW, ALARM_HIGH, IRQ_ENABLED, CLEAR_ALARM, ALARM_STATUS, CLEAR_INTERRUPT };
 enum { IER = 1, IIR = 2, IER_TX_EMPTY = 2, IIR_TX_EMPTY = 2 };
 
 static uint64_t now(void)
 {
-	uint64_t low = rtc[TIME_LOW];
-	return (uint64_t)rtc[TIME_HIGH] << 32 | low;
+	return sk_rtc_now(rtc);
 }
 
 static void alarm_in(uint64_t ns)
 {
-	uint64_t time = now() + ns;
-	rtc[ALARM_HIGH] = (uint32_t)(time >> 32);
-	rtc[ALARM_LOW] = (uint32_t)time;
+	sk_rtc_alarm(rtc, now() + ns);
 }
 
 /* The badge that arrives within 5 ms, or 0. */
@@ -105,37 +102,37 @@ static void clock(void)
 	rtc = sk_device_map(SK_RTC_PADDR);
 	seL4_CPtr b8 = sk_cap_mint(note, seL4_AllRights, 8), b16 = sk_cap_mint(note, seL4_AllRights, 16);
 	seL4_CPtr handler = sk_irq_new(SK_RTC_IRQ, b8);
-	rtc[IRQ_ENABLED] = 1;
+	rtc[SK_RTC_INTERRUPT_ENABLED] = 1;
 	uint64_t before = now();
 	alarm_in(1000000);
 	equal("it signals with the badge", signalled(), 8);
 	check("not before its time", now() >= before + 1000000);
-	rtc[CLEAR_INTERRUPT] = 1;
+	rtc[SK_RTC_CLEAR_INTERRUPT] = 1;
 	alarm_in(100000);
 	equal("completed when delivered: without Ack there is another", signalled(), 8);
-	rtc[CLEAR_INTERRUPT] = 1;
+	rtc[SK_RTC_CLEAR_INTERRUPT] = 1;
 	sk_must(seL4_IRQHandler_Ack(handler));
 	equal("cleared: not again", signalled(), 0);
 	sk_must(seL4_IRQHandler_SetNotification(handler, b16));
 	alarm_in(100000);
 	equal("another capability, its badge", signalled(), 16);
-	rtc[CLEAR_INTERRUPT] = 1;
+	rtc[SK_RTC_CLEAR_INTERRUPT] = 1;
 	sk_must(seL4_IRQHandler_Ack(handler));
 	sk_must(seL4_IRQHandler_Clear(handler));
 	alarm_in(100000);
 	equal("cleared: nowhere", signalled(), 0);
-	rtc[CLEAR_INTERRUPT] = 1;
+	rtc[SK_RTC_CLEAR_INTERRUPT] = 1;
 	sk_must(seL4_IRQHandler_SetNotification(handler, b8));
 	sk_must(seL4_IRQHandler_Ack(handler));
 	sk_must(cap_delete(b8));
 	alarm_in(100000);
 	equal("the given capability deleted: the kernel's copy counts", signalled(), 8);
-	rtc[CLEAR_INTERRUPT] = 1;
+	rtc[SK_RTC_CLEAR_INTERRUPT] = 1;
 	sk_must(seL4_IRQHandler_Ack(handler));
 	sk_must(cap_revoke(note));
 	alarm_in(100000);
 	equal("revoked: the kernel's copy is gone", signalled(), 0);
-	rtc[CLEAR_INTERRUPT] = 1;
+	rtc[SK_RTC_CLEAR_INTERRUPT] = 1;
 	sk_must(seL4_IRQHandler_Ack(handler));
 
 	/* A bound thread, and one that is blocked in Recv on the notification with a higher priority. */
@@ -148,23 +145,23 @@ static void clock(void)
 	for (uint64_t end = now() + 5000000; !waiter.done && now() < end;)
 		;
 	check("it preempts us for a higher waiter", waiter.done && waiter.out.cap_or_badge == 8);
-	rtc[CLEAR_INTERRUPT] = 1;
+	rtc[SK_RTC_CLEAR_INTERRUPT] = 1;
 	sk_must(seL4_IRQHandler_Ack(handler));
 	sk_must(cap_delete(handler));
 	alarm_in(100000);
 	equal("no handler: nothing", signalled(), 0);
-	rtc[CLEAR_INTERRUPT] = 1;
+	rtc[SK_RTC_CLEAR_INTERRUPT] = 1;
 	handler = sk_irq_new(SK_RTC_IRQ, b8);
 	alarm_in(100000);
 	equal("a new handler", signalled(), 8);
-	rtc[CLEAR_INTERRUPT] = 1;
+	rtc[SK_RTC_CLEAR_INTERRUPT] = 1;
 	sk_must(seL4_IRQHandler_Ack(handler));
 	alarm_in(1000000);
 	seL4_Word badge = 0;
 	seL4_Wait(note, &badge);
 	equal("it ends idleness", badge, 8);
-	rtc[CLEAR_INTERRUPT] = 1;
-	rtc[IRQ_ENABLED] = 0;
+	rtc[SK_RTC_CLEAR_INTERRUPT] = 1;
+	rtc[SK_RTC_INTERRUPT_ENABLED] = 0;
 	sk_must(cap_delete(handler));
 }
 

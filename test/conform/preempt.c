@@ -3,8 +3,8 @@
 
 #include <skerry/device.h>
 #include <skerry/machine.h>
+#include <skerry/rtc.h>
 
-enum { TIME_LOW, TIME_HIGH, ALARM_LOW, ALARM_HIGH, IRQ_ENABLED, CLEAR_ALARM, ALARM_STATUS, CLEAR_INTERRUPT };
 enum { COPIES = 20000, CNODE_BITS = 15 };
 
 static volatile uint32_t *rtc;
@@ -16,8 +16,7 @@ static seL4_Word (*look)(void);
 
 static uint64_t now(void)
 {
-	uint64_t low = rtc[TIME_LOW];
-	return (uint64_t)rtc[TIME_HIGH] << 32 | low;
+	return sk_rtc_now(rtc);
 }
 
 static void wait_for_alarm(void *argument)
@@ -25,7 +24,7 @@ static void wait_for_alarm(void *argument)
 	(void)argument;
 	seL4_Wait(alarm_note, NULL);
 	woken_time = now();
-	rtc[CLEAR_INTERRUPT] = 1;
+	rtc[SK_RTC_CLEAR_INTERRUPT] = 1;
 	seL4_IRQHandler_Ack(alarm_irq);
 	if (look)
 		seen = look();
@@ -49,8 +48,7 @@ static void interrupted(const char *name, void (*prepare)(void), struct request 
 	prepare();
 	peer_run(&waker, wait_for_alarm, NULL);
 	alarm_time = now() + took / 2;
-	rtc[ALARM_HIGH] = (uint32_t)(alarm_time >> 32);
-	rtc[ALARM_LOW] = (uint32_t)alarm_time;
+	sk_rtc_alarm(rtc, alarm_time);
 	struct outcome outcome = invoke(operation);
 	uint64_t end = now();
 	snprintf(text, sizeof text, "%s succeeds", name);
@@ -325,8 +323,8 @@ static void crowd_insists(void)
 static void crowd_cancelled_again(void)
 {
 	section("CancelBadgedSends of senders that send again", "invocations.md §6");
-	interrupted("cancel", crowd_insists,
-		    REQUEST(ROOT, CNodeCancelBadgedSends, CAPS(), ARGS(badge_a, 64)), passed_by_now);
+	interrupted("cancel", crowd_insists, REQUEST(ROOT, CNodeCancelBadgedSends, CAPS(), ARGS(badge_a, 64)),
+		    passed_by_now);
 	let_crowd_run(SELF, MAIN_PRIO);
 	equal("nobody's call has come back", passed, 0);
 	check("those with the other badge wait", all_have_badge(CROWD / 2, BADGE_B));
@@ -365,7 +363,7 @@ int main(void)
 	rtc = sk_device_map(SK_RTC_PADDR);
 	alarm_note = sk_notification_new();
 	alarm_irq = sk_irq_new(SK_RTC_IRQ, alarm_note);
-	rtc[IRQ_ENABLED] = 1;
+	rtc[SK_RTC_INTERRUPT_ENABLED] = 1;
 	peer_new(&waker, HIGH, 0);
 	store = cnode_new(CNODE_BITS);
 	original = sk_slot_new();

@@ -16,11 +16,10 @@
 #include <skerry/device.h>
 #include <skerry/machine.h>
 #include <skerry/object.h>
+#include <skerry/rtc.h>
 #include <skerry/thread.h>
 #include <skerry/vspace.h>
 #include <stdio.h>
-
-enum { TIME_LOW, TIME_HIGH, ALARM_LOW, ALARM_HIGH, IRQ_ENABLED, CLEAR_ALARM, ALARM_STATUS, CLEAR_INTERRUPT };
 
 #define ROOT   seL4_CapInitThreadCNode
 #define VSPACE seL4_CapInitThreadVSpace
@@ -60,13 +59,10 @@ static uint32_t random_below(uint32_t limit)
 
 static void arm(uint32_t least)
 {
-	uint64_t at = rtc[TIME_LOW];
+	uint64_t at = sk_rtc_now(rtc) + least + random_below(range);
 
-	at |= (uint64_t)rtc[TIME_HIGH] << 32;
-	at += least + random_below(range);
 	alarm_low = (uint32_t)at;
-	rtc[ALARM_HIGH] = (uint32_t)(at >> 32);
-	rtc[ALARM_LOW] = (uint32_t)at;
+	sk_rtc_alarm(rtc, at);
 }
 
 /* What lies between setting the alarm and the return to the interrupted call. */
@@ -79,8 +75,8 @@ static void watch(void *unused)
 		uint32_t late;
 
 		seL4_Wait(alarm_note, NULL);
-		late = rtc[TIME_LOW] - alarm_low;
-		rtc[CLEAR_INTERRUPT] = 1;
+		late = rtc[SK_RTC_TIME_LOW] - alarm_low;
+		rtc[SK_RTC_CLEAR_INTERRUPT] = 1;
 		if (armed) {
 			worst = late > worst ? late : worst;
 			rung++;
@@ -523,7 +519,7 @@ static void measure(const struct work *work)
 		error = work->run();
 		MARK(3);
 		armed = false;
-		rtc[CLEAR_ALARM] = 1;
+		rtc[SK_RTC_CLEAR_ALARM] = 1;
 		if (error != seL4_NoError)
 			sk_panic("%s: %s", work->name, sk_error_name(error));
 	}
@@ -540,7 +536,7 @@ int main(void)
 	rtc = sk_device_map(SK_RTC_PADDR);
 	alarm_note = sk_notification_new();
 	alarm_irq = sk_irq_new(SK_RTC_IRQ, alarm_note);
-	rtc[IRQ_ENABLED] = 1;
+	rtc[SK_RTC_INTERRUPT_ENABLED] = 1;
 	endpoint = sk_endpoint_new();
 	notification = sk_notification_new();
 	faults = sk_endpoint_new();

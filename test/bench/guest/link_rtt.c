@@ -8,6 +8,7 @@
 #include <skerry/check.h>
 #include <skerry/device.h>
 #include <skerry/machine.h>
+#include <skerry/rtc.h>
 
 #include "link.h"
 
@@ -18,13 +19,6 @@
 static struct link *link_;
 static seL4_CPtr signal, irq;
 static volatile uint32_t *rtc;
-
-static uint64_t now_ns(void)
-{
-	uint32_t low = rtc[0]; /* this latches the rest */
-
-	return (uint64_t)rtc[1] << 32 | low;
-}
 
 static int port_of(const char *kind)
 {
@@ -81,13 +75,13 @@ int main(void)
 			send((unsigned)port);
 		}
 	for (unsigned batch = 0; batch < BATCHES; batch++) {
-		uint64_t start = now_ns();
+		uint64_t start = sk_rtc_now(rtc);
 
 		for (unsigned i = 0; i < ROUNDS; i++) {
 			send((unsigned)port);
 			receive((unsigned)port);
 		}
-		printf("%llu\n", (unsigned long long)(now_ns() - start) / ROUNDS);
+		printf("%llu\n", (unsigned long long)(sk_rtc_now(rtc) - start) / ROUNDS);
 	}
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include <skerry/link_port.h>
 #include <skerry/machine.h>
 #include <skerry/object.h>
+#include <skerry/rtc.h>
 #include <skerry/vspace.h>
 
 #define SLOT      5
@@ -33,19 +34,6 @@ static struct peer {
 	uint64_t sent, came, highest, late, twice, damaged;
 	uint64_t seen[1024]; /* a bit for each number */
 } peers[LINK_PORTS];
-
-static uint64_t clock_now(void)
-{
-	uint64_t low = rtc[0];
-
-	return (uint64_t)rtc[1] << 32 | low;
-}
-
-static void alarm_at(uint64_t time)
-{
-	rtc[3] = (uint32_t)(time >> 32);
-	rtc[2] = (uint32_t)time;
-}
 
 static void memory_begin(struct link_memory *memory)
 {
@@ -138,7 +126,7 @@ static void send_records(void)
 static uint64_t tick(uint64_t due)
 {
 	static unsigned ticks;
-	uint64_t now = clock_now();
+	uint64_t now = sk_rtc_now(rtc);
 
 	if (now >= due) {
 		if (now - due > JUMP_NS)
@@ -151,7 +139,7 @@ static uint64_t tick(uint64_t due)
 		printf("the clock jumped back by %" PRIu64 " ms\n", (due - now) / 1000000);
 		due = now + TICK_NS;
 	}
-	alarm_at(due);
+	sk_rtc_alarm(rtc, due);
 	return due;
 }
 
@@ -168,14 +156,14 @@ int main(void)
 	irq = sk_irq_new(SK_VIRTIO_IRQ + SLOT, signal);
 	if (!link_begin(&link, sk_device_map(SK_VIRTIO_PADDR + SLOT * 0x1000), &memory))
 		return 1;
-	rtc[4] = 1;
-	due = clock_now() + TICK_NS;
-	alarm_at(due);
+	rtc[SK_RTC_INTERRUPT_ENABLED] = 1;
+	due = sk_rtc_now(rtc) + TICK_NS;
+	sk_rtc_alarm(rtc, due);
 	for (;;) {
 		link_interrupt(&link);
 		sk_must(seL4_IRQHandler_Ack(irq));
 		read_ports();
-		rtc[7] = 1;
+		rtc[SK_RTC_CLEAR_INTERRUPT] = 1;
 		sk_must(seL4_IRQHandler_Ack(clock_irq));
 		due = tick(due);
 		seL4_Wait(signal, NULL);
