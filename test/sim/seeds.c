@@ -14,11 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cluster/sim/sim.h"
-#include "cmd/image.h"
+#include "test/sim/config.h"
 
 #define MS         UINT64_C(1000000)
-#define RAM_SIZE   (32ull << 20)
 #define DELAY      (1 * MS)
 #define JITTER     (2 * MS)
 #define FAULTS_MAX 64
@@ -343,24 +341,14 @@ static void judge(void)
 /* False: run.why. */
 static bool run_one(uint64_t seed, const struct sim_fault *faults, unsigned count)
 {
-	struct sim_config config = {
-		.node = {.ram_size = RAM_SIZE,
-			 .entry = image.entry,
-			 .segment = image.segment,
-			 .segments = image.segments},
-		.nodes = nodes,
-		.seed = seed,
-		.end = END_NS,
-		.delay = DELAY,
-		.jitter = JITTER,
-		.fault = faults,
-		.faults = count,
-		.output = output,
-		.report = report,
-		.event = event,
-	};
+	struct sim_config config = sim_test_config(&image, nodes, seed, END_NS, faults, count);
 	struct sim_stats stats;
 
+	config.delay = DELAY;
+	config.jitter = JITTER;
+	config.output = output;
+	config.report = report;
+	config.event = event;
 	free(run.call);
 	memset(&run, 0, sizeof run);
 	run.sim = sim_create(&config, run.why, sizeof run.why);

@@ -9,11 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cluster/sim/sim.h"
-#include "cmd/image.h"
+#include "test/sim/config.h"
 
 #define MS        UINT64_C(1000000)
-#define RAM_SIZE  (32ull << 20)
 #define DELAY     50000u
 #define TEXT_SIZE 65536
 
@@ -77,27 +75,16 @@ struct result {
 static struct result run_slices(unsigned nodes, uint64_t seed, uint64_t end, const struct sim_fault *faults,
 				unsigned count, uint64_t slice)
 {
-	struct sim_config config = {
-		.node = {.ram_size = RAM_SIZE,
-			 .entry = image.entry,
-			 .segment = image.segment,
-			 .segments = image.segments},
-		.nodes = nodes,
-		.seed = seed,
-		.end = end,
-		.delay = DELAY,
-		.jitter = DELAY,
-		.fault = faults,
-		.faults = count,
-		.output = output,
-		.event = event,
-		.passed = passed,
-	};
+	struct sim_config config = sim_test_config(&image, nodes, seed, end, faults, count);
 	struct result result = {.state = SIM_FAILED};
 	uint64_t from = world.from, to = world.to;
 	char error[256];
 	struct sim *sim;
 
+	config.delay = config.jitter = DELAY;
+	config.output = output;
+	config.event = event;
+	config.passed = passed;
 	memset(&world, 0, sizeof world);
 	world.from = from;
 	world.to = to;
