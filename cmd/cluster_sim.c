@@ -80,23 +80,6 @@ void help_cluster_sim(void)
 
 /* --- options ------------------------------------------------------------------------------------------- */
 
-static bool mistake(const char *what, const char *text, const char *why)
-{
-	complain("%s %s: %s (see: skerry cluster sim --help)", what, text, why);
-	return false;
-}
-
-static bool number(const char *option, const char *text, uint64_t low, uint64_t high, uint64_t *value)
-{
-	char *end, why[80];
-
-	*value = strtoull(text, &end, 10);
-	if (*text >= '0' && *text <= '9' && !*end && *value >= low && *value <= high)
-		return true;
-	snprintf(why, sizeof why, "not a number from %" PRIu64 " to %" PRIu64, low, high);
-	return mistake(option, text, why);
-}
-
 static bool delay_parse(const char *text, struct sim_config *config)
 {
 	const char *dash = strchr(text, '-');
@@ -105,10 +88,10 @@ static bool delay_parse(const char *text, struct sim_config *config)
 
 	snprintf(low, sizeof low, "%.*s", dash ? (int)(dash - text) : (int)strlen(text), text);
 	if (!time_parse(low, &config->delay) || config->delay < SIM_DELAY_MIN)
-		return mistake("--delay", text, "not a time of at least 20us");
+		return mistake("--delay %s: not a time of at least 20us", text);
 	high = config->delay;
 	if (dash && (!time_parse(dash + 1, &high) || high < config->delay))
-		return mistake("--delay", text, "write it as 20us or 50us-2ms");
+		return mistake("--delay %s: write it as 20us or 50us-2ms", text);
 	config->jitter = high - config->delay;
 	return true;
 }
@@ -168,36 +151,30 @@ static bool fault_parse(struct simulation *simulation, enum sim_kind kind, const
 	char error[256];
 
 	if (config->faults == FAULTS_MAX)
-		return mistake(sim_fault_option(kind), text, "there are too many faults");
-	if (sim_fault_parse(kind, text, config->nodes, &simulation->fault[config->faults], error,
-			    sizeof error)) {
-		config->faults++;
-		return true;
-	}
-	complain("%s (see: skerry cluster sim --help)", error);
-	return false;
+		return mistake("%s %s: there are too many faults", sim_fault_option(kind), text);
+	if (!sim_fault_parse(kind, text, config->nodes, &simulation->fault[config->faults], error,
+			     sizeof error))
+		return mistake("%s", error);
+	config->faults++;
+	return true;
 }
 
 static bool option_parse(struct simulation *simulation, int option, char *text)
 {
 	struct sim_config *config = &simulation->config;
-	uint64_t value;
 
 	switch (option) {
 	case OPT_NODES:
 		return true;
 	case OPT_SEED:
-		return number("--seed", text, 0, UINT64_MAX, &config->seed);
+		return number_parse("--seed", text, 0, UINT64_MAX, &config->seed);
 	case OPT_FOR:
 		return time_parse(text, &config->end) ||
-		       mistake("--for", text, "not a time, such as 60s or 1.5s");
+		       mistake("--for %s: not a time, such as 60s or 1.5s", text);
 	case OPT_DELAY:
 		return delay_parse(text, config);
 	case OPT_FAULTS:
-		if (!number("--faults", text, 0, FAULTS_MAX / 2, &value))
-			return false;
-		simulation->random_faults = (unsigned)value;
-		return true;
+		return unsigned_parse("--faults", text, 0, FAULTS_MAX / 2, &simulation->random_faults);
 	case OPT_ABI:
 		return abi_parse(text, &config->node.profile);
 	case OPT_VIRTIO:
@@ -230,15 +207,14 @@ static bool option_parse(struct simulation *simulation, int option, char *text)
 
 static bool nodes_parse(int argc, char **argv, struct sim_config *config)
 {
-	uint64_t value = 3;
 	int option;
 
+	config->nodes = 3;
 	optind = 0;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "m:vh", long_options(), NULL)) != -1)
-		if (option == OPT_NODES && !number("--nodes", optarg, 1, SIM_NODES, &value))
+		if (option == OPT_NODES && !unsigned_parse("--nodes", optarg, 1, SIM_NODES, &config->nodes))
 			return false;
-	config->nodes = (unsigned)value;
 	return true;
 }
 
@@ -258,13 +234,13 @@ static bool parse(int argc, char **argv, struct simulation *simulation, int *sta
 			return false;
 		}
 		if (option == '?')
-			return mistake("option", argv[optind - 1], "unknown, or its value is missing");
+			return mistake("option %s: unknown, or its value is missing", argv[optind - 1]);
 		if (!option_parse(simulation, option, optarg))
 			return false;
 	}
 	if (optind + 1 != argc)
-		return mistake("skerry cluster sim", optind == argc ? "" : argv[optind + 1],
-			       optind == argc ? "which IMAGE?" : "there is one IMAGE");
+		return optind == argc ? mistake("which IMAGE?")
+				      : mistake("%s: there is one IMAGE", argv[optind + 1]);
 	simulation->path = argv[optind];
 	return true;
 }

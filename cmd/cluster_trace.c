@@ -114,9 +114,9 @@ static int help(void)
 	return STATUS_OK;
 }
 
-static int mistake(const char *why, const char *word)
+static int wrong(const char *why, const char *word)
 {
-	complain("cluster trace: %s%s (see: skerry cluster trace --help)", why, word);
+	mistake("cluster trace: %s%s", why, word);
 	return STATUS_USAGE;
 }
 
@@ -211,11 +211,11 @@ int command_cluster_trace(int argc, char **argv)
 			if (!trace_buffer_parse(value, &trace.buffer_size))
 				return STATUS_USAGE;
 		} else if (word[0] == '-')
-			return mistake("unknown option, or not its value: ", word);
+			return wrong("unknown option, or not its value: ", word);
 		else if (path)
-			return mistake("there is one FILE, not also ", word);
+			return wrong("there is one FILE, not also ", word);
 		else
 			path = word;
 	}
-	return path ? run(path, duration) : mistake("which FILE?", "");
+	return path ? run(path, duration) : wrong("which FILE?", "");
 }

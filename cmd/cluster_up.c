@@ -87,9 +87,10 @@ static bool asks_for_help(int argc, char **argv)
 	return false;
 }
 
-static int mistake(const char *why, const char *word)
+static int wrong(const char *why, const char *word)
 {
-	complain("cluster: %s%s (see: skerry cluster --help)", why, word);
+	options_of("cluster");
+	mistake("cluster: %s%s", why, word);
 	return STATUS_USAGE;
 }
 
@@ -398,11 +399,11 @@ static int options_take(int argc, char **argv, const char **kind, char **options
 			cluster.trace = argv[++i];
 		else if (strcmp(argv[i], "--link") == 0 || strcmp(argv[i], "--dir") == 0 ||
 			 strcmp(argv[i], "--trace") == 0)
-			return -mistake("wrong value of ", argv[i]);
+			return -wrong("wrong value of ", argv[i]);
 		else if (count < ARGUMENTS / 2)
 			options[count++] = argv[i];
 		else
-			return -mistake("too many options", "");
+			return -wrong("too many options", "");
 	}
 	return count;
 }
@@ -418,11 +419,11 @@ int command_cluster_up(int argc, char **argv)
 	cluster.path = cluster_up_folder();
 	cluster.region = "64M";
 	if (argc < 3)
-		return mistake("up needs a number of nodes and an image", "");
+		return wrong("up needs a number of nodes and an image", "");
 	cluster.nodes =
 		argv[1][0] >= '1' && argv[1][0] <= '9' && !argv[1][1] ? (unsigned)(argv[1][0] - '0') : 0;
 	if (cluster.nodes == 0 || cluster.nodes > NODES_MAX)
-		return mistake("not a number of nodes, 1 to 9: ", argv[1]);
+		return wrong("not a number of nodes, 1 to 9: ", argv[1]);
 	count = options_take(argc, argv, &kind, options);
 	if (count < 0)
 		return STATUS_USAGE;
@@ -456,7 +457,7 @@ int command_cluster_status(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "--dir") == 0)
 		cluster.path = argv[2];
 	else if (argc != 1)
-		return mistake("status takes --dir DIR only", "");
+		return wrong("status takes --dir DIR only", "");
 	for (int name = 'a'; name < 'a' + NODES_MAX; name++) {
 		snprintf(path, sizeof path, "%s/%c.control", cluster.path, name);
 		if (!host_is_control(path))

@@ -166,12 +166,6 @@ void control_turn(struct node *node)
 
 /* --- the other side -------------------------------------------------------------------------------- */
 
-static bool mistake(const char *command, const char *why, const char *word)
-{
-	complain("%s%s (see: skerry %s --help)", why, word, command);
-	return false;
-}
-
 static bool format_is_known(const char *command, const char *format)
 {
 	bool threads = strcmp(command, "ps") == 0;
@@ -192,7 +186,9 @@ static bool parse(int argc, char **argv, const char **path, const char **format,
 	int option;
 
 	*status = STATUS_USAGE;
+	*path = NULL;
 	*format = formats[GRAPH_TEXT];
+	options_of(argv[0]);
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":f:h", options, NULL)) != -1) {
 		if (option == 'h') {
@@ -201,14 +197,13 @@ static bool parse(int argc, char **argv, const char **path, const char **format,
 			return false;
 		}
 		if (option != 'f')
-			return mistake(argv[0], "wrong option ", argv[optind - 1]);
+			return mistake("wrong option %s", argv[optind - 1]);
 		*format = optarg;
 	}
 	if (!format_is_known(argv[0], *format))
-		return mistake(argv[0], "no such format: ", *format);
+		return mistake("no such format: %s", *format);
 	if (optind + 1 != argc)
-		return mistake(argv[0], optind == argc ? "no file given" : "only one file can be looked into",
-			       "");
+		return mistake("%s", optind == argc ? "no file given" : "only one file can be looked into");
 	*path = argv[optind];
 	return true;
 }

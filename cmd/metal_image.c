@@ -234,19 +234,6 @@ static int make(struct image_options *options, const struct image *image)
 
 enum { OPTION_ABI = 256, OPTION_CNODE, OPTION_DOMAINS, OPTION_DTB, OPTION_KERNEL_ONLY };
 
-static bool number(const char *name, const char *text, unsigned low, unsigned high, unsigned *value)
-{
-	char *end;
-	unsigned long parsed = strtoul(text, &end, 10);
-
-	if (*text == '\0' || *end != '\0' || parsed < low || parsed > high) {
-		complain("%s '%s' is not a number from %u to %u", name, text, low, high);
-		return false;
-	}
-	*value = (unsigned)parsed;
-	return true;
-}
-
 /* False after --help or an error that was printed; *status is then what to end with. */
 static bool parse(int argc, char **argv, struct image_options *options, int *status)
 {
@@ -258,7 +245,6 @@ static bool parse(int argc, char **argv, struct image_options *options, int *sta
 					      {"kernel-only", no_argument, NULL, OPTION_KERNEL_ONLY},
 					      {"help", no_argument, NULL, 'h'},
 					      {NULL, 0, NULL, 0}};
-	struct profile profile;
 	bool good = true;
 	int option;
 
@@ -270,16 +256,14 @@ static bool parse(int argc, char **argv, struct image_options *options, int *sta
 			options->output = optarg;
 			break;
 		case OPTION_ABI:
-			options->choices.abi = optarg;
-			good = profile_find(optarg, &profile);
-			if (!good)
-				complain("there is no ABI profile '%s' (see: skerry run --help)", optarg);
+			good = abi_parse(optarg, &options->choices.abi);
 			break;
 		case OPTION_CNODE:
-			good = number("--root-cnode-bits", optarg, 5, 24, &options->choices.root_cnode_bits);
+			good = unsigned_parse("--root-cnode-bits", optarg, 5, 24,
+					      &options->choices.root_cnode_bits);
 			break;
 		case OPTION_DOMAINS:
-			good = number("--domains", optarg, 1, MAX_DOMAINS, &options->choices.domains);
+			good = unsigned_parse("--domains", optarg, 1, MAX_DOMAINS, &options->choices.domains);
 			break;
 		case OPTION_DTB:
 			options->dtb = optarg;
@@ -292,25 +276,18 @@ static bool parse(int argc, char **argv, struct image_options *options, int *sta
 			*status = STATUS_OK;
 			return false;
 		default:
-			complain("%s '%s' (see: skerry image --help)",
-				 option == ':' ? "a value is missing after" : "no option", argv[optind - 1]);
-			good = false;
+			good = mistake("%s '%s'", option == ':' ? "a value is missing after" : "no option",
+				       argv[optind - 1]);
 		}
 	}
 	if (!good)
 		return false;
-	if (options->kernel_only && (optind != argc || options->dtb)) {
-		complain("with --kernel-only, image and device tree are the loader's (see: skerry image "
-			 "--help)");
-		return false;
-	}
-	if (optind != argc - !options->kernel_only || !options->output) {
-		complain("%s (see: skerry image --help)", optind == argc && !options->kernel_only
-								  ? "no image given"
-							  : optind < argc - 1 ? "one image at a time"
-									      : "no output given: -o FILE");
-		return false;
-	}
+	if (options->kernel_only && (optind != argc || options->dtb))
+		return mistake("with --kernel-only, image and device tree are the loader's");
+	if (optind != argc - !options->kernel_only || !options->output)
+		return mistake("%s", optind == argc && !options->kernel_only ? "no image given"
+				     : optind < argc - 1                     ? "one image at a time"
+									     : "no output given: -o FILE");
 	options->image = argv[optind];
 	return true;
 }
@@ -322,6 +299,7 @@ int command_image(int argc, char **argv)
 	char error[512];
 	int status;
 
+	options_of("image");
 	if (!parse(argc, argv, &options, &status))
 		return status;
 	if (options.kernel_only)

@@ -84,9 +84,7 @@ static const struct option long_options[] = {
 /* The command whose help a mistake points to. */
 static const char *command = "run";
 
-static bool mistake(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static bool mistake(const char *format, ...)
+bool mistake(const char *format, ...)
 {
 	char line[512];
 	va_list args;
@@ -104,7 +102,7 @@ void options_of(const char *name)
 }
 
 /* A decimal number and the rest of the text behind it. */
-static bool number_parse(const char *text, uint64_t *value, const char **rest)
+static bool number_begin(const char *text, uint64_t *value, const char **rest)
 {
 	char *end;
 
@@ -142,7 +140,7 @@ static bool size_parse(const char *option, const char *text, const struct size_r
 	const char *rest;
 	uint64_t value;
 
-	if (!number_parse(text, &value, &rest))
+	if (!number_begin(text, &value, &rest))
 		return mistake("%s %s: not a size; write it as %s", option, text, range->example);
 	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
 		if (strcasecmp(rest, units[i].name) != 0)
@@ -187,7 +185,7 @@ static bool timeout_parse(const char *text, uint64_t *ns)
 	const char *rest;
 	uint64_t value;
 
-	if (number_parse(text, &value, &rest))
+	if (number_begin(text, &value, &rest))
 		for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
 			if (strcmp(rest, units[i].name) == 0) {
 				if (value == 0 || value > TIMEOUT_MAX_NS / units[i].ns)
@@ -209,7 +207,7 @@ bool time_parse(const char *text, uint64_t *ns)
 	uint64_t value, fraction = 0, scale = 1;
 	const char *rest;
 
-	if (!number_parse(text, &value, &rest))
+	if (!number_begin(text, &value, &rest))
 		return false;
 	if (*rest == '.' && isdigit((unsigned char)rest[1])) {
 		for (rest++; isdigit((unsigned char)*rest); rest++) {
@@ -261,20 +259,28 @@ static bool to_parse(const char *text, struct run_options *options)
 	const char *rest;
 
 	options->to_ns = options->to_position = TIME_END;
-	if (number_parse(text, &options->to_position, &rest) && strcmp(rest, "i") == 0)
+	if (number_begin(text, &options->to_position, &rest) && strcmp(rest, "i") == 0)
 		return true;
 	options->to_position = TIME_END;
 	return time_parse(text, &options->to_ns) ||
 	       mistake("--to %s: not a time; write it as 1.5s, 200ms or 81234567ns", text);
 }
 
-static bool range_parse(const char *option, const char *text, unsigned low, unsigned high, unsigned *value)
+bool number_parse(const char *option, const char *text, uint64_t low, uint64_t high, uint64_t *value)
 {
 	const char *rest;
+
+	if (!number_begin(text, value, &rest) || *rest || *value < low || *value > high)
+		return mistake("%s %s: not a number from %" PRIu64 " to %" PRIu64, option, text, low, high);
+	return true;
+}
+
+bool unsigned_parse(const char *option, const char *text, uint64_t low, uint64_t high, unsigned *value)
+{
 	uint64_t number;
 
-	if (!number_parse(text, &number, &rest) || *rest || number < low || number > high)
-		return mistake("%s %s: not a number from %u to %u", option, text, low, high);
+	if (!number_parse(option, text, low, high, &number))
+		return false;
 	*value = (unsigned)number;
 	return true;
 }
@@ -330,7 +336,7 @@ static bool gdb_parse(char *text, struct run_options *options)
 	const char *port = colon ? colon + 1 : text, *rest;
 	uint64_t number;
 
-	if (!number_parse(port, &number, &rest) || *rest || number > 65535 || colon == text)
+	if (!number_begin(port, &number, &rest) || *rest || number > 65535 || colon == text)
 		return mistake("--gdb %s: not a port, such as 1234 or 127.0.0.1:1234", text);
 	options->gdb_host = colon ? text : "127.0.0.1";
 	options->gdb_port = (uint16_t)number;
@@ -348,8 +354,8 @@ static bool region_parse(char *text, struct run_options *options)
 
 	if (!size || size == text)
 		return mistake("--region %s: name a file and its size, such as /dev/shm/region=64M", text);
-	if (comma && (!number_parse(comma + 1, &share, &rest) || *rest != '/' ||
-		      !number_parse(rest + 1, &shares, &rest) || *rest || share >= shares))
+	if (comma && (!number_begin(comma + 1, &share, &rest) || *rest != '/' ||
+		      !number_begin(rest + 1, &shares, &rest) || *rest || share >= shares))
 		return mistake("--region %s: '%s' is not a share; the second of three is 1/3", text,
 			       comma + 1);
 	*size++ = 0;
@@ -397,9 +403,9 @@ static bool option_parse(int option, char *text, struct run_options *options)
 	case OPT_FAIL:
 		return text_add("--fail", text, &options->fail, &options->fails);
 	case OPT_ROOT_CNODE_BITS:
-		return range_parse("--root-cnode-bits", text, 5, 24, &options->root_cnode_bits);
+		return unsigned_parse("--root-cnode-bits", text, 5, 24, &options->root_cnode_bits);
 	case OPT_DOMAINS:
-		return range_parse("--domains", text, 1, 16, &options->domains);
+		return unsigned_parse("--domains", text, 1, 16, &options->domains);
 	case OPT_ABI:
 		return abi_parse(text, &options->abi);
 	case OPT_DISK:

@@ -108,6 +108,9 @@ bool time_parse(const char *text, uint64_t *ns);
 const char *time_text(uint64_t ns, char text[32]);
 
 /* Values of options that several commands have; false after a line that says what is wrong. */
+bool number_parse(const char *option, const char *text, uint64_t low, uint64_t high, uint64_t *value);
+/* `high` is at most UINT_MAX. */
+bool unsigned_parse(const char *option, const char *text, uint64_t low, uint64_t high, unsigned *value);
 bool memory_parse(const char *text, uint64_t *size);
 bool trace_buffer_parse(const char *text, uint64_t *size);
 bool region_size_parse(const char *text, uint64_t *size);
@@ -115,6 +118,8 @@ bool abi_parse(const char *text, const char **abi);
 bool tier_parse(const char *text, enum vm_tier *tier);
 /* One of two words. */
 bool choice_parse(const char *option, const char *text, const char *no, const char *yes, bool *value);
+/* Says what else is wrong with a command line; false. */
+bool mistake(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Whose help these lines point to, instead of that of `skerry run`. */
 void options_of(const char *command);
 

@@ -71,6 +71,9 @@ static void test_usage(void)
 		{"disasm", "no image given"},
 		{"disasm --foo", "unknown option '--foo'"},
 		{"image good.elf", "no output given"},
+		{"image good.elf -o out --domains 0x2", "not a number from 1 to 16 (see: skerry image"},
+		{"image good.elf -o out --root-cnode-bits 4", "not a number from 5 to 24"},
+		{"image good.elf -o out --abi vintage", "no such profile"},
 		{"image good.elf other.elf -o out", "one image at a time"},
 		{"help frobnicate", "no command"},
 	};
