@@ -59,13 +59,13 @@ static int help_up(void)
 	       "      --region SIZE      the memory that all of them share, 4K to 1G [64M]\n"
 	       "      --metal NAMES      these, such as a or b,c, run on the bare-metal kernel under QEMU, "
 	       "which\n"
-	       "                         has neither a region nor a control socket\n"
+	       "                         has no region\n"
 	       "      --trace FILE       one timeline of what happens in all nodes: see skerry cluster "
 	       "trace\n"
 	       "\n"
 	       "Each OPTION is one of skerry node, for all nodes. In DIR each node NAME has a control "
 	       "socket,\n"
-	       "NAME.control, for skerry ps and skerry caps.\n",
+	       "NAME.control, for skerry ps and skerry caps; they cannot look into bare metal.\n",
 	       NODES_MAX);
 	return STATUS_OK;
 }
@@ -146,11 +146,11 @@ static bool start(unsigned which, const char *kind, const char *image, char **op
 	add(&command, host_program_self(), "node");
 	add(&command, image, NULL);
 	add(&command, "--name", member->name);
+	add(&command, "--control", text_of(&command, "", *member->name, "control"));
 	if (is_metal(member->name)) {
 		add(&command, "--on", "qemu");
 		add(&command, "--ports", text_of(&command, "", *member->name, "ports"));
 	} else {
-		add(&command, "--control", text_of(&command, "", *member->name, "control"));
 		add(&command, "--region", region_of(&command, which));
 		if (cluster.trace)
 			add(&command, "--trace", cluster_trace_part(*member->name));

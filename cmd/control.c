@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/control_port.h"
 #include "cmd/options.h"
-#include "cmd/ports.h"
 #include "cmd/trace.h"
 #include "host/host.h"
 #include "port/vm/graph.h"
@@ -23,6 +23,7 @@
 #define SLEEP_NS  50000000ull /* while nothing runs, this often it is looked whether somebody asks */
 #define LOOK_NS   1000000ull
 #define OK        "ok\n"
+#define NOT_OURS  "its programs run on bare metal; only Skerry's own machine can be looked into\n"
 #define NOT_KNOWN "this run does not know the request, or has no memory for the answer\n"
 
 static struct host_control *control;
@@ -81,7 +82,7 @@ static bool print(struct node *node, const char *what, const char *format, FILE 
 static void status_turn(void)
 {
 	size_t size;
-	char *bytes = ports_status(&size);
+	char *bytes = control_port_answer(&size);
 
 	if (!bytes)
 		return;
@@ -140,12 +141,16 @@ void control_turn(struct node *node)
 		status_turn();
 	if (!line)
 		return;
-	if (ports_are_there() && strcmp(line, "status") == 0) {
-		ports_status_ask();
+	if (control_port_is_there() && strcmp(line, "status") == 0) {
+		control_port_ask();
 		status_asked = true;
 		return;
 	}
-	if (ports_are_there() && strncmp(line, "trace ", 6) == 0) {
+	if (!node) {
+		answer(NOT_OURS);
+		return;
+	}
+	if (control_port_is_there() && strncmp(line, "trace ", 6) == 0) {
 		answer(trace_turn(node, line + 6));
 		return;
 	}

@@ -9,7 +9,7 @@ struct node;
 
 /* False: why has been said. */
 bool control_begin(const char *path);
-/* Answers who asks, if somebody does; never waits. */
+/* Answers who asks, if somebody does; never waits. `node` NULL: it runs under QEMU. */
 void control_turn(struct node *node);
 void control_end(void);
 /* How long one may sleep without being asked in vain, ns. */

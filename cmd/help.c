@@ -138,7 +138,7 @@ void help_link(void)
 {
 	printf("Usage: skerry link --ports DIR --name NAME [--peer NAME[=PUBKEY]]... [--listen URL]... "
 	       "[--join URL]...\n"
-	       "                   [--key FILE] [--timeout TIME] [-v]\n"
+	       "                   [--key FILE] [--control FILE] [--timeout TIME] [-v]\n"
 	       "Joins a node that runs under a QEMU of yours to its peers, until a signal ends it. QEMU "
 	       "needs a\n"
 	       "virtio-serial device in slot 5, with a port for the host and one for each peer:\n"
@@ -150,6 +150,7 @@ void help_link(void)
 	       "and likewise DIR/link.PEER. skerry node --on qemu does all of that by itself.\n"
 	       "\n"
 	       "      --ports DIR        the folder of these sockets\n"
+	       "      --control FILE     a socket at which skerry cluster status can ask\n"
 	       "\n"
 	       "The other options are those of skerry node.\n");
 }

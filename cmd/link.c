@@ -10,16 +10,8 @@ static void serve(void)
 {
 	struct host_event event[HOST_EVENTS_MAX];
 
-	while (!host_signal() && !host_alarm_rang()) {
-		unsigned count = serial_events(event, HOST_EVENTS_MAX);
-		uint64_t deadline = serial_deadline(), now = host_clock_ns();
-
-		host_wait_for(event, count,
-			      deadline == UINT64_MAX ? deadline
-			      : deadline > now       ? deadline - now
-						     : 0);
-		serial_turn();
-	}
+	while (!host_signal() && !host_alarm_rang())
+		serial_wait(event, 0);
 }
 
 int command_link(int argc, char **argv)

@@ -489,7 +489,8 @@ static bool is_of_machine(int option)
 static bool is_for(int option, const struct run_options *options)
 {
 	if (options->link)
-		return is_node_option(option) || option == OPT_TIMEOUT || option == 'v';
+		return is_node_option(option) || option == OPT_TIMEOUT || option == OPT_CONTROL ||
+		       option == 'v';
 	if (options->node) /* what comes from other nodes is neither recorded nor part of a snapshot */
 		return option != OPT_TO && option != OPT_TIME && option != OPT_SNAPSHOT &&
 		       option != OPT_RESTORE && option != OPT_RECORD;
@@ -557,7 +558,7 @@ static bool options_agree(const struct run_options *options, int of_machine)
 		return mistake("--trace: only Skerry's own machine is traced; leave out --on qemu");
 	if (options->region)
 		return mistake("--region: only Skerry's own machine has one; leave out --on qemu");
-	if (options->control)
+	if (options->control && !options->node)
 		return mistake(
 			"--control: only Skerry's own machine can be looked into; leave out --on qemu");
 	if (options->tier_given || options->perf_map || options->code_cache)

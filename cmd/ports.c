@@ -1,23 +1,18 @@
 /* See ports.h. There is one node in a process, so its state is static. */
-#define _GNU_SOURCE
 #include "cmd/ports.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "cluster/link/identity.h"
+#include "cmd/control_port.h"
 #include "cmd/key.h"
 #include "cmd/trace.h"
 #include "host/host.h"
 #include "port/vm/trace.h"
 
-#define CONTROL_PORT       0
-#define TEXT_SIZE          256
-#define ANSWER_MAX         65536
-#define ANSWER_PATIENCE_NS 2000000000ull
-#define PORT_NAME          32
-#define LOOK_NS            1000000ull /* so often, whatever comes by shared memory */
+#define CONTROL_PORT 0
+#define PORT_NAME    32
+#define LOOK_NS      1000000ull /* so often, whatever comes by shared memory */
 
 static struct {
 	struct links *links; /* NULL: the run is no node of a cluster */
@@ -28,108 +23,20 @@ static struct {
 	char name[BOARD_PORTS][PORT_NAME];
 
 	uint64_t looked_ns; /* host_clock_ns() of the last look at all that can come from outside */
-
-	/* The control port. */
-	uint64_t nonce;
-	bool booted;          /* the guest has been told the nonce since it opened the port */
-	char text[TEXT_SIZE]; /* for the guest */
-	size_t text_size;
-	bool asked;
-	uint64_t asked_until; /* host_clock_ns() */
-	char *answer;         /* what the guest has answered so far */
-	size_t answer_size;
-	bool answered;
 } ports;
-
-static const char *kind_names[] = {[LINK_TCP] = "tcp", [LINK_UNIX] = "unix", [LINK_SHM] = "shm"};
 
 /* --- the control port ----------------------------------------------------------------------------------- */
 
-/* The answer ends with an empty line. What nobody asked for is not listened to. */
-static void hear(const char *bytes, size_t size)
-{
-	for (size_t i = 0; i < size && ports.asked && !ports.answered; i++) {
-		if (bytes[i] == '\n' &&
-		    (ports.answer_size == 0 || ports.answer[ports.answer_size - 1] == '\n'))
-			ports.answered = true;
-		else if (ports.answer_size < ANSWER_MAX)
-			ports.answer[ports.answer_size++] = bytes[i];
-	}
-}
-
-static void tell(const char *line)
-{
-	size_t size = strlen(line);
-
-	if (ports.text_size + size > sizeof ports.text)
-		return; /* the guest does not read; it has been told as much as fits */
-	memcpy(ports.text + ports.text_size, line, size);
-	ports.text_size += size;
-}
-
-/* A guest that opens the port is told which boot this is. */
 static bool control_offer(void)
 {
-	size_t taken;
-	char line[32];
+	const char *text;
+	size_t size, taken;
 
-	if (!board_port_is_open(ports.board, CONTROL_PORT)) {
-		ports.booted = false;
-		ports.text_size = 0;
-		return false;
-	}
-	if (!ports.booted) {
-		snprintf(line, sizeof line, "boot %016llx\n", (unsigned long long)ports.nonce);
-		tell(line);
-		ports.booted = true;
-	}
-	if (ports.text_size == 0)
-		return false;
-	taken = board_port_input(ports.board, CONTROL_PORT, ports.text, ports.text_size);
-	ports.text_size -= taken;
-	memmove(ports.text, ports.text + taken, ports.text_size);
+	control_port_set_open(board_port_is_open(ports.board, CONTROL_PORT));
+	text = control_port_text(&size);
+	taken = size > 0 ? board_port_input(ports.board, CONTROL_PORT, text, size) : 0;
+	control_port_taken(taken);
 	return taken > 0;
-}
-
-void ports_status_ask(void)
-{
-	ports.asked = true;
-	ports.answered = false;
-	ports.answer_size = 0;
-	ports.asked_until = host_clock_ns() + ANSWER_PATIENCE_NS;
-	tell("status\n");
-}
-
-static void print_links(FILE *out)
-{
-	fprintf(out, "node %s\n", ports.config->name);
-	for (unsigned i = 0; i < ports.config->peers; i++) {
-		const struct link_url *url = links_url(ports.links, i);
-
-		fprintf(out, "link %s %s%s\n", ports.config->peer[i].name, url ? "up " : "down",
-			url ? kind_names[url->kind] : "");
-	}
-}
-
-char *ports_status(size_t *size)
-{
-	char *text = NULL;
-	FILE *out;
-
-	if (!ports.answered && board_port_is_open(ports.board, CONTROL_PORT) &&
-	    host_clock_ns() < ports.asked_until)
-		return NULL;
-	out = open_memstream(&text, size);
-	if (!out)
-		return NULL;
-	fputs("ok\n", out);
-	print_links(out);
-	if (ports.answered)
-		fwrite(ports.answer, 1, ports.answer_size, out);
-	else
-		fputs("its programs do not answer\n", out);
-	ports.asked = false;
-	return fclose(out) == 0 ? text : NULL;
 }
 
 /* --- between board and links ---------------------------------------------------------------------------- */
@@ -152,7 +59,7 @@ static bool port_send(void *context, unsigned port, const void *bytes, size_t si
 		return send_traced(port, bytes, size);
 	if (port != CONTROL_PORT)
 		return links_send(ports.links, port - 1, bytes, size);
-	hear(bytes, size);
+	control_port_hear(bytes, size);
 	return true;
 }
 
@@ -213,13 +120,13 @@ bool ports_begin(struct run *run, struct board_config *board)
 	if (host_processors() == 1)
 		config->spin_ns = 0; /* nobody could write meanwhile */
 	ports.config = config;
-	ports.answer = malloc(ANSWER_MAX);
-	ports.links = ports.answer ? links_create(config, error, sizeof error) : NULL;
+	ports.links = links_create(config, error, sizeof error);
 	if (!ports.links) {
-		complain("%s", ports.answer ? error : "out of memory");
+		complain("%s", error);
 		return false;
 	}
-	host_random(&ports.nonce, sizeof ports.nonce);
+	control_port_begin(config, ports.links);
+	control_port_boot();
 	board->ports = config->peers + 1;
 	board->port_send = port_send;
 	for (unsigned i = 0; i < board->ports; i++) {
@@ -239,10 +146,10 @@ void ports_attach(struct node *node)
 
 void ports_end(void)
 {
+	control_port_end();
 	if (ports.links)
 		links_destroy(ports.links);
 	ports.links = NULL;
-	free(ports.answer);
 	identity_free(ports.identity);
 }
 

@@ -25,9 +25,4 @@ bool ports_look(bool with_input, const struct host_link *link, uint64_t timeout_
 /* Could something from a peer wake the guest? */
 bool ports_wanted(void);
 
-/* Asks for the state of the node in its cluster; false: the guest does not listen. */
-void ports_status_ask(void);
-/* The answer, from malloc(), once it is there; NULL: not yet. */
-char *ports_status(size_t *size);
-
 #endif

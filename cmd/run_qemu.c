@@ -442,17 +442,13 @@ static enum run_state qemu_turn(struct run *run)
 static void wait_with_ports(void)
 {
 	struct host_event event[HOST_EVENTS_MAX];
-	uint64_t deadline, now = host_clock_ns();
 	unsigned count = 0;
 
 	event[count++] = (struct host_event){
 		.source = HOST_SOURCE_PROGRAM, .of = qemu.program, .write = qemu.out_size > 0};
 	if (console_input_open())
 		event[count++] = (struct host_event){.source = HOST_SOURCE_INPUT};
-	count += serial_events(event + count, HOST_EVENTS_MAX - count);
-	deadline = serial_deadline();
-	host_wait_for(event, count, deadline == UINT64_MAX ? deadline : deadline > now ? deadline - now : 0);
-	serial_turn();
+	serial_wait(event, count);
 }
 
 static bool qemu_idle(struct run *run)

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "cluster/link/identity.h"
+#include "cmd/control.h"
+#include "cmd/control_port.h"
 #include "cmd/key.h"
 
 #define PATH_SIZE    4096
@@ -16,10 +18,9 @@
 /* Our end of a port: QEMU tells the guest whether we are connected. */
 struct end {
 	struct host_socket *socket; /* NULL: not connected */
-	struct host_event *event;
-	bool wanted;   /* the link is up */
-	bool blocked;  /* QEMU does not take what came by the link */
-	uint8_t *sent; /* by the guest, for the link, which does not take it now */
+	bool wanted;                /* the link is up */
+	bool blocked;               /* QEMU does not take what came by the link */
+	uint8_t *sent;              /* by the guest, for the link, which does not take it now */
 	size_t sent_size;
 };
 
@@ -31,7 +32,6 @@ static struct {
 	unsigned ports;
 	struct end end[SERIAL_PORTS];
 	uint64_t again_ns, began_ns;
-	char boot[32];
 	bool missed;
 } serial;
 
@@ -53,7 +53,6 @@ static void disconnect(struct end *end)
 	if (end->socket)
 		host_socket_close(end->socket);
 	end->socket = NULL;
-	end->event = NULL;
 	end->blocked = false;
 	end->sent_size = 0;
 }
@@ -66,8 +65,10 @@ static void connect_to(unsigned port)
 
 	snprintf(path, sizeof path, "%s/%s", serial.folder, serial_port(serial.options, port, name));
 	end->socket = host_socket_dial_local(path);
-	if (end->socket && port == CONTROL_PORT)
-		host_socket_write(end->socket, serial.boot, strlen(serial.boot));
+	if (end->socket && port == CONTROL_PORT) {
+		control_port_boot();
+		control_port_set_open(true);
+	}
 	if (end->socket)
 		return;
 	serial.again_ns = host_clock_ns() + AGAIN_NS;
@@ -77,12 +78,13 @@ static void connect_to(unsigned port)
 	}
 }
 
-/* What the guest says at the control port is of no interest here. */
 static bool pass_on(unsigned port)
 {
 	struct end *end = &serial.end[port];
 
-	if (port != CONTROL_PORT && !links_send(serial.links, port - 1, end->sent, end->sent_size))
+	if (port == CONTROL_PORT)
+		control_port_hear((const char *)end->sent, end->sent_size);
+	else if (!links_send(serial.links, port - 1, end->sent, end->sent_size))
 		return false;
 	end->sent_size = 0;
 	return true;
@@ -96,12 +98,30 @@ static void hear(unsigned port)
 
 	while (end->socket && (end->sent_size == 0 || pass_on(port))) {
 		got = host_socket_read(end->socket, end->sent, LINK_SEND_MAX);
-		if (got == HOST_INPUT_END)
+		if (got == HOST_INPUT_END) {
 			disconnect(end);
+			if (port == CONTROL_PORT)
+				control_port_set_open(false);
+		}
 		if (got <= 0)
 			return;
 		end->sent_size = (size_t)got;
 	}
+}
+
+static void tell_guest(void)
+{
+	struct end *end = &serial.end[CONTROL_PORT];
+	const char *text;
+	size_t size;
+	int taken;
+
+	if (!end->socket)
+		return;
+	text = control_port_text(&size);
+	taken = size > 0 ? host_socket_write(end->socket, text, size) : 0;
+	control_port_taken(taken > 0 ? (size_t)taken : 0);
+	end->blocked = taken < 0 || (size_t)taken < size;
 }
 
 /* --- the links' side ------------------------------------------------------------------------------------ */
@@ -142,7 +162,6 @@ bool serial_begin(struct run_options *options, const char *folder)
 {
 	struct links_config *config = &options->links;
 	char error[512] = "out of memory";
-	uint64_t nonce;
 	bool good = true;
 
 	serial.options = options;
@@ -155,16 +174,17 @@ bool serial_begin(struct run_options *options, const char *folder)
 	config->ready = on_ready;
 	config->say = on_say;
 	config->tell = options->verbose ? on_say : NULL;
-	host_random(&nonce, sizeof nonce);
-	snprintf(serial.boot, sizeof serial.boot, "boot %016llx\n", (unsigned long long)nonce);
 	if (options->key && !(config->identity = serial.identity = key_load(options->key)))
 		return false;
 	for (unsigned i = 0; i < serial.ports; i++)
 		good = (serial.end[i].sent = malloc(LINK_SEND_MAX)) && good;
 	serial.links = good ? links_create(config, error, sizeof error) : NULL;
-	if (!serial.links)
+	if (!serial.links) {
 		complain("%s", error);
-	return serial.links;
+		return false;
+	}
+	control_port_begin(config, serial.links);
+	return !options->control || control_begin(options->control);
 }
 
 void serial_end(void)
@@ -173,42 +193,43 @@ void serial_end(void)
 		disconnect(&serial.end[i]);
 		free(serial.end[i].sent);
 	}
+	control_end();
+	control_port_end();
 	if (serial.links)
 		links_destroy(serial.links);
 	serial.links = NULL;
 	identity_free(serial.identity);
 }
 
-unsigned serial_events(struct host_event *event, unsigned room)
+static unsigned events(struct host_event *event, unsigned room)
 {
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < serial.ports && count < room; i++) {
 		struct end *end = &serial.end[i];
 
-		end->event = NULL;
 		if (!end->socket)
 			continue;
-		end->event = &event[count++];
-		*end->event = (struct host_event){.source = HOST_SOURCE_SOCKET,
-						  .of = end->socket,
-						  .read = end->sent_size == 0,
-						  .write = end->blocked};
+		event[count++] = (struct host_event){.source = HOST_SOURCE_SOCKET,
+						     .of = end->socket,
+						     .read = end->sent_size == 0,
+						     .write = end->blocked};
 	}
-	return serial.links ? count + links_events(serial.links, event + count, room - count) : 0;
+	return count + links_events(serial.links, event + count, room - count);
 }
 
-uint64_t serial_deadline(void)
+/* How long one may wait, ns. */
+static uint64_t patience(void)
 {
-	uint64_t deadline = serial.links ? links_deadline(serial.links) : UINT64_MAX;
+	uint64_t deadline = links_deadline(serial.links), now = host_clock_ns();
 
 	for (unsigned i = 0; i < serial.ports; i++)
 		if (serial.end[i].wanted && !serial.end[i].socket && serial.again_ns < deadline)
 			deadline = serial.again_ns;
-	return deadline;
+	return control_sleep(deadline == UINT64_MAX ? deadline : deadline > now ? deadline - now : 0);
 }
 
-void serial_turn(void)
+static void turn(void)
 {
 	bool again = host_clock_ns() >= serial.again_ns;
 
@@ -219,4 +240,13 @@ void serial_turn(void)
 		hear(i);
 	}
 	links_offer(serial.links);
+	control_turn(NULL);
+	tell_guest();
+}
+
+void serial_wait(struct host_event *event, unsigned count)
+{
+	count += events(event + count, HOST_EVENTS_MAX - count);
+	host_wait_for(event, count, patience());
+	turn();
 }

@@ -11,16 +11,18 @@
 #define SERIAL_PORTS (LINK_PEERS + 1)
 #define SERIAL_NAME  32
 
-/* Makes the links; false: why has been said. `options` and `folder` must stay where they are. */
+/* Makes the links, and the control socket if one is wanted; false: why has been said. `options` and `folder`
+ * must stay where they are. */
 bool serial_begin(struct run_options *options, const char *folder);
 void serial_end(void);
 
 /* The name of the port, 0 being the control port; NULL: there are no more. */
 const char *serial_port(const struct run_options *options, unsigned port, char name[SERIAL_NAME]);
 
-/* As the functions of cluster/link/link.h of these names. */
-unsigned serial_events(struct host_event *event, unsigned room);
-uint64_t serial_deadline(void);
-void serial_turn(void);
+/*
+ * Waits for one of `count` events, or for what concerns the ports, the links or the control socket, and does
+ * what is to be done for these. `event` has room for HOST_EVENTS_MAX.
+ */
+void serial_wait(struct host_event *event, unsigned count);
 
 #endif
