@@ -3,7 +3,9 @@
 #   build/test/fuzz/syscall [--seed S] [--worlds N] [--calls M] [--seconds T] [--verbose]
 include test/unit/stub.mk
 
-$(BUILD)/test/fuzz/syscall: $(BUILD)/stub/test/fuzz/syscall.o $(BUILD)/stub/test/fuzz/calls.o $(STUB_OBJ)
+CALLS_SRC := $(wildcard test/fuzz/calls*.c)
+
+$(BUILD)/test/fuzz/syscall: $(BUILD)/stub/test/fuzz/syscall.o $(CALLS_SRC:%.c=$(BUILD)/stub/%.o) $(STUB_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^
 

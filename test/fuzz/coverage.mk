@@ -11,7 +11,7 @@ HUNT_CFLAGS := -std=gnu11 -O1 -g $(WARN) -fno-strict-aliasing -MMD -MP -fno-omit
 # Here values that are compared are the guest's, and say nothing.
 HUNT_FLAGS_vm/interp/interp.c := -fno-sanitize-coverage=trace-cmp
 # What judges and what throws the dice is not what inputs are to reach.
-$(foreach s,kernel/core/check.c test/unit/audit.c test/unit/harness.c test/fuzz/calls.c,\
+$(foreach s,kernel/core/check.c test/unit/audit.c test/unit/harness.c $(CALLS_SRC),\
 	$(eval HUNT_FLAGS_$(s) := -O2 -fno-sanitize=fuzzer-no-link))
 HUNT_LINK    = $(HUNT_CC) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.o,$^)
 
@@ -41,7 +41,7 @@ $(HUNT)/insn: $(call hunt_objects,host,test/fuzz/target/insn.c host/linux/code.c
                 $(filter-out vm/device/%,$(VM_SRC)))
 	$(HUNT_LINK) -lm
 
-$(HUNT)/syscalls: $(call hunt_objects,stub,test/fuzz/target/syscalls.c test/fuzz/calls.c $(STUB_SRC))
+$(HUNT)/syscalls: $(call hunt_objects,stub,test/fuzz/target/syscalls.c $(CALLS_SRC) $(STUB_SRC))
 	$(HUNT_LINK)
 
 $(HUNT)/devices: $(call hunt_objects,host,test/fuzz/target/devices.c $(wildcard vm/device/*.c))
