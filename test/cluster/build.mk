@@ -37,6 +37,7 @@ test-cluster: $(BUILD)/skerry $(BUILD)/example/cluster.elf
 SESSION_TESTS := $(addprefix $(BUILD)/test/cluster/,wire tables session storm)
 SESSION_OBJ   := $(SESSION_SRC:%.c=$(BUILD)/host/%.o)
 $(BUILD)/test/cluster/tables: $(BUILD)/host/srv/bridge/table.o $(BUILD)/host/srv/bridge/names.o
+$(BUILD)/test/cluster/session: $(BUILD)/host/test/cluster/session_lies.o
 
 $(SESSION_TESTS): $(BUILD)/test/cluster/%: $(BUILD)/host/test/cluster/%.o $(BUILD)/host/test/cluster/world.o $(SESSION_OBJ)
 	@mkdir -p $(@D)
