@@ -14,14 +14,14 @@ struct memory_disk {
 	unsigned flushes;
 };
 
-static void *memory_disk_at(const struct memory_disk *disk, uint64_t offset, size_t size)
+static inline void *memory_disk_at(const struct memory_disk *disk, uint64_t offset, size_t size)
 {
 	if (offset > disk->board.size || size > disk->board.size - offset)
 		abort();
 	return disk->bytes + offset;
 }
 
-static bool memory_disk_read(void *context, uint64_t offset, void *buffer, size_t size)
+static inline bool memory_disk_read(void *context, uint64_t offset, void *buffer, size_t size)
 {
 	const struct memory_disk *disk = context;
 
@@ -29,7 +29,7 @@ static bool memory_disk_read(void *context, uint64_t offset, void *buffer, size_
 	return !disk->fails;
 }
 
-static bool memory_disk_write(void *context, uint64_t offset, const void *bytes, size_t size)
+static inline bool memory_disk_write(void *context, uint64_t offset, const void *bytes, size_t size)
 {
 	const struct memory_disk *disk = context;
 
@@ -39,7 +39,7 @@ static bool memory_disk_write(void *context, uint64_t offset, const void *bytes,
 	return !disk->fails;
 }
 
-static bool memory_disk_flush(void *context)
+static inline bool memory_disk_flush(void *context)
 {
 	struct memory_disk *disk = context;
 

@@ -1,4 +1,4 @@
-# Tests of the `skerry` program (test/cli) and of the board (test/unit/device.c, link.c). All print `ok NAME` or
+# Tests of the `skerry` program (test/cli) and of the board (test/unit/device*.c, link.c). All print `ok NAME` or
 # `not ok NAME: why` lines and fail if a test does.
 #
 #   make test-cli test-device
@@ -12,9 +12,11 @@ $(BUILD)/test/cli/cli: $(wildcard test/cli/*.c test/cli/*.h)
 
 DEVICE_OBJ := $(patsubst %.c,$(BUILD)/host/%.o,$(wildcard vm/device/*.c))
 
-$(BUILD)/test/unit/device $(BUILD)/test/unit/link: $(BUILD)/test/unit/%: test/unit/%.c $(DEVICE_OBJ)
+$(BUILD)/test/unit/device: $(BUILD)/host/test/unit/device_virtio.o
+$(BUILD)/test/unit/device $(BUILD)/test/unit/link: $(BUILD)/test/unit/%: $(BUILD)/host/test/unit/%.o \
+                                                   $(BUILD)/host/test/tests.o $(DEVICE_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(HOSTINC) $(LDFLAGS) -o $@ $^ -lfdt
+	$(CC) $(LDFLAGS) -o $@ $^ -lfdt
 
 TESTS += test-cli test-device
 
@@ -25,4 +27,5 @@ test-device: $(BUILD)/test/unit/device $(BUILD)/test/unit/link
 	@$(BUILD)/test/unit/device
 	@$(BUILD)/test/unit/link
 
+-include $(wildcard $(BUILD)/host/test/*.d)
 .PHONY: test-cli test-device

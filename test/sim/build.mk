@@ -4,6 +4,7 @@ $(eval $(call guest_program,load,test/sim,test/sim/guest/load.c))
 $(BUILD)/test/sim/load.elf: $(BRIDGE_LIB)
 
 SIM_TESTS := $(BUILD)/test/sim/sim $(BUILD)/test/sim/seeds
+$(BUILD)/test/sim/sim: $(BUILD)/host/test/tests.o
 $(SIM_TESTS): $(BUILD)/test/sim/%: $(BUILD)/host/test/sim/%.o $(filter-out $(BUILD)/host/cmd/%,$(SKERRY_OBJ)) \
               $(BUILD)/host/cmd/elf.o $(BUILD)/host/cmd/image.o
 	@mkdir -p $(@D)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "test/sim/config.h"
+#include "test/tests.h"
 
 #define MS        UINT64_C(1000000)
 #define DELAY     50000u
@@ -28,15 +29,6 @@ static struct {
 	uint64_t within[SIM_NODES][SIM_NODES];
 	unsigned overdue; /* pieces that come after their time */
 } world;
-
-static unsigned failures;
-static char why[4096];
-
-#define CHECK(condition)                                                                                     \
-	do {                                                                                                 \
-		if (!(condition) && !why[0])                                                                 \
-			snprintf(why, sizeof why, "line %d: %s", __LINE__, #condition);                      \
-	} while (0)
 
 /* --- runs ---------------------------------------------------------------------------------------------- */
 
@@ -353,10 +345,7 @@ static void test_fault_texts(void)
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		void (*test)(void);
-	} tests[] = {
+	static const struct test tests[] = {
 		{"sim-determinism", test_determinism},
 		{"sim-clean", test_clean},
 		{"sim-partition", test_partition},
@@ -368,17 +357,13 @@ int main(int argc, char **argv)
 		{"sim-fault-texts", test_fault_texts},
 	};
 	char error[256];
+	unsigned failures;
 
 	if (argc != 2 || !image_open(&image, argv[1], error, sizeof error)) {
 		printf("not ok sim: %s\n", argc == 2 ? error : "which image?");
 		return 1;
 	}
-	for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
-		why[0] = 0;
-		tests[i].test();
-		printf(why[0] ? "not ok %s: %s\n" : "ok %s\n", tests[i].name, why);
-		failures += why[0] != 0;
-	}
+	failures = tests_run(tests, sizeof tests / sizeof *tests);
 	image_close(&image);
 	return failures != 0;
 }

@@ -1,4 +1,4 @@
-# Unit tests: parts of Skerry linked into small programs. (The board's, device.c, is `test-device`.)
+# Unit tests: parts of Skerry linked into small programs. (The board's, device*.c and link.c, are `test-device`.)
 include test/unit/stub.mk
 
 UNIT_KERNEL := check fastpath delete halt preempt regress

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "test/tests.h"
 #include "vm/device/device.h"
 
 #define LINK       0x10006000ull
@@ -36,15 +37,6 @@ static struct board *board;
 static struct vring ring[QUEUES];
 static uint16_t seen[QUEUES]; /* in the used rings */
 static const char *const names[PORTS] = {"control.a", "link.b", "link.c"};
-
-static unsigned failures;
-static char why[256];
-
-#define CHECK(condition)                                                                                     \
-	do {                                                                                                 \
-		if (!(condition) && !why[0])                                                                 \
-			snprintf(why, sizeof why, "line %d: %s", __LINE__, #condition);                      \
-	} while (0)
 
 /* --- the machine around the board ---------------------------------------------------------------------- */
 
@@ -564,10 +556,7 @@ static void test_absent(void)
 
 int main(void)
 {
-	static const struct {
-		const char *name;
-		void (*test)(void);
-	} tests[] = {
+	static const struct test tests[] = {
 		{"link-legacy", test_legacy},
 		{"link-modern", test_modern},
 		{"link-echo", test_echo},
@@ -583,13 +572,8 @@ int main(void)
 		{"link-random", test_random},
 		{"link-absent", test_absent},
 	};
+	unsigned failures = tests_run(tests, sizeof tests / sizeof *tests);
 
-	for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
-		why[0] = 0;
-		tests[i].test();
-		printf(why[0] ? "not ok %s: %s\n" : "ok %s\n", tests[i].name, why);
-		failures += why[0] != 0;
-	}
 	board_destroy(board);
 	return failures != 0;
 }
