@@ -155,7 +155,10 @@ $(BUILD)/bench/ping: test/bench/run/ping.c
 	@mkdir -p $(@D)
 	$(BENCH_CC) -std=gnu11 -O2 -g $(WARN) -o $@ $<
 
-BENCH_CLUSTER := $(BUILD)/bench/link_rtt.elf $(BUILD)/bench/ping $(BUILD)/test/cluster/cost.elf \
+$(eval $(call guest_program,idle,bench,test/bench/guest/idle.c))
+$(BUILD)/bench/idle.elf: $(BRIDGE_LIB)
+
+BENCH_CLUSTER := $(BUILD)/bench/link_rtt.elf $(BUILD)/bench/ping $(COST_ELFS) $(BUILD)/bench/idle.elf \
                  $(BUILD)/test/node/service.elf $(BUILD)/test/sim/seeds $(BUILD)/test/sim/load.elf
 
 # --- memory that nodes share ----------------------------------------------------------------------

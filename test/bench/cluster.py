@@ -25,6 +25,10 @@ LINKS = [
 GOALS = {"cluster-call-tcp": 2, "cluster-call-shm": 0.2, "cluster-call-shm-sleep": 0.6}
 WHAT = {"link": "a message of 80 bytes to another node and back, through the link alone",
         "call": "Call of 4 words to a program of another node, and the reply"}
+GOAL_CAP = 1.3
+COUNTED = 4000  # calls that one program makes more than another (test/cluster/build.mk)
+GOAL_MEMORY_MIB = 4
+SETTLED_S = 1
 GOAL_TAKEOVER_S = 1.5
 GOAL_STREAM = 2
 TIMES_STREAMED = 15
@@ -38,7 +42,7 @@ class Pair:
         self.skerry = os.path.join(bench.build, "skerry")
         self.folder, self.image, self.options = folder, image, options
         self.url = url % (free_port() if url.startswith("tcp") else folder)
-        self.keys = {name: self.key(name) for name in "ab"}
+        self.keys = {name: self.key(name) for name in "ab"} if url.startswith("tcp") else {}
 
     def key(self, name):
         path = os.path.join(self.folder, name + ".key")
@@ -46,22 +50,34 @@ class Pair:
         return path, subprocess.check_output(command, text=True).strip()
 
     def start(self, name, peer, how):
+        keys = ["--key", self.keys[name][0], "--peer", "%s=%s" % (peer, self.keys[peer][1])] if self.keys else [
+            "--peer", peer]
         return subprocess.Popen(
-            [self.skerry, "node", self.image, "--name", name, "--key", self.keys[name][0], how, self.url, "--peer",
-             "%s=%s" % (peer, self.keys[peer][1]), "--timeout", "%ds" % LIMIT_S, *self.options],
+            [self.skerry, "node", self.image, "--name", name, how, self.url, *keys, "--timeout", "%ds" % LIMIT_S,
+             *self.options],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
+    def both(self):
+        return {"a": self.start("a", "b", "--listen"), "b": self.start("b", "a", "--join")}
+
     def numbers(self, teller):
-        """What the node `teller` prints, in ns, until it ends; the other one is ended then."""
-        nodes = {"a": self.start("a", "b", "--listen"), "b": self.start("b", "a", "--join")}
+        """What the node `teller` prints until it ends, in ns, by what is said of them; the other one is ended then."""
+        nodes = self.both()
+        numbers = {}
         try:
             said = nodes[teller].communicate(timeout=LIMIT_S)[0]
-            return [float(word) for word in re.findall(r"^(\d+)", said, re.M)]
+            for number, what in re.findall(r"^(\d+)(?: ns for each (.*))?$", said, re.M):
+                numbers.setdefault(what, []).append(float(number))
+            return numbers if nodes[teller].returncode == 0 else {}
         finally:
-            for node in nodes.values():
-                node.terminate()
-                node.wait()
-                node.stdout.close()
+            end(nodes.values())
+
+
+def end(processes):
+    for process in processes:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
 
 
 def free_port():
@@ -77,31 +93,100 @@ def ping_ns(bench, kind):
 
 
 def round_trips(bench, folder):
-    images = {"link": (bench.program("link_rtt.elf"), "a"),
-              "call": (os.path.join(bench.build, "test/cluster/cost.elf"), "b")}
+    images = {"link": (bench.program("link_rtt.elf"), "a", ""),
+              "call": (os.path.join(bench.build, "test/cluster/cost.elf"), "b", "call")}
     rows = ["cluster-%s-%s" % (what, link[0]) for what in images for link in LINKS]
-    chosen = [row for row in rows if bench.wanted(row)]
+    chosen = [row for row in rows if bench.wanted(row) or bench.wanted(cap_row(row))]
     taken, times, tcp, unix = {row: [] for row in chosen}, {row: [] for row in chosen}, [], []
+    caps = {row: [] for row in chosen}
     for _ in range(bench.rounds if chosen else 0):
         tcp.append(ping_ns(bench, "tcp"))
         unix.append(ping_ns(bench, "unix") / tcp[-1])
-        for what, (image, teller) in images.items():
+        for what, (image, teller, kind) in images.items():
             for link, url, options in LINKS:
                 row = "cluster-%s-%s" % (what, link)
                 if row not in chosen:
                     continue
                 numbers = Pair(bench, folder, image, url, options).numbers(teller)
                 if not numbers:
-                    bench.failures.append(row + ": a node printed nothing")
+                    bench.failures.append(row + ": a node printed nothing, or failed")
                     continue
-                times[row].append(statistics.median(numbers))
+                times[row].append(statistics.median(numbers[kind]))
                 taken[row].append(times[row][-1] / tcp[-1])
+                if what == "call":
+                    caps[row].append(statistics.median(numbers["call with a capability"]) / times[row][-1])
     for row in chosen:
         if taken[row]:
             bench.add(row, statistics.median(taken[row]), statistics.median(unix), GOALS.get(row), "x TCP",
                       "%s: %.1f us, TCP's own %.1f us; wall time, median of %d rounds, not pinned; peer: two processes "
                       "and a Unix socket" % (WHAT[row.split("-")[1]], statistics.median(times[row]) / 1e3,
                                              statistics.median(tcp) / 1e3, bench.rounds))
+        if caps[row]:
+            bench.add(cap_row(row), statistics.median(caps[row]), None, GOAL_CAP, "x call",
+                      "the same with an endpoint as argument, always the same one, which the server gives back by "
+                      "cluster_release: over a call without, in batches that take turns; nothing may be left of them")
+
+
+def cap_row(row):
+    return row.replace("cluster-call-", "cluster-call-cap-")
+
+
+def simulated_instructions(bench, program):
+    """Of two simulated nodes that run it, until both have ended; None: it failed."""
+    said = subprocess.run([os.path.join(bench.build, "skerry"), "cluster", "sim", "--nodes", "2", "--for", "60s", "--stats",
+                           os.path.join(bench.build, "test/cluster", program)], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    found = re.search(r"(\d+) instructions", said.stdout)
+    return int(found[1]) if found and said.returncode == 0 else None
+
+
+def instructions(bench):
+    """Of one call, as the guests retire them."""
+    if not bench.wanted("cluster-instructions-call"):
+        return
+    none, calls, caps = [simulated_instructions(bench, "cost-%s.elf" % kind) for kind in ("none", "calls", "caps")]
+    if None in (none, calls, caps):
+        bench.failures.append("cluster-instructions: a simulated cluster failed")
+        return
+    what = "instructions of programs on both nodes for a remote call of 4 words, client and server included"
+    bench.add("cluster-instructions-call", (calls - none) / COUNTED, None, None, "insns", what)
+    bench.add("cluster-instructions-call-cap", (caps - none) / COUNTED, None, None, "insns",
+              what + ", with a capability, which is given back")
+
+
+def idle_kib(processes):
+    """The resident memory of the first of them, when all say that they idle, and a while has passed."""
+    for process in processes:
+        for line in process.stdout:
+            if line == "idle\n":
+                break
+        else:
+            return None
+    time.sleep(SETTLED_S)
+    with open("/proc/%d/smaps_rollup" % processes[0].pid) as file:
+        return int(re.search(r"^Rss: *(\d+) kB", file.read(), re.M)[1])
+
+
+def memory(bench, folder):
+    """What being in a cluster adds to a node that does nothing: bridge, link device and the host's end of the link."""
+    image = bench.program("idle.elf")
+    chosen = [link for link in LINKS[:3] if bench.wanted("cluster-memory-" + link[0])]
+    kib = {}
+    for link in [None] + chosen if chosen else []:
+        processes = list(Pair(bench, folder, image, *link[1:]).both().values()) if link else [subprocess.Popen(
+            [os.path.join(bench.build, "skerry"), "run", image, "--time", "real", "--timeout", "%ds" % LIMIT_S],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)]
+        try:
+            kib[link and link[0]] = idle_kib(processes)
+        finally:
+            end(processes)
+    if None in kib.values():
+        bench.failures.append("cluster-memory: a node did not come so far as to idle")
+        return
+    for link in chosen:
+        bench.add("cluster-memory-" + link[0], (kib[link[0]] - kib[None]) / 1024, None, GOAL_MEMORY_MIB, "MiB",
+                  "resident memory of an idle node with a session, %d KiB, less that of `skerry run` with the same image "
+                  "alone; shared libraries count" % kib[link[0]])
 
 
 def pid_of(folder, name):
@@ -186,6 +271,8 @@ def take(bench):
     simulation(bench)
     with tempfile.TemporaryDirectory() as folder:
         round_trips(bench, folder)
+        instructions(bench)
+        memory(bench, folder)
         if bench.wanted("cluster-takeover"):
             times = [takeover_s(bench, folder) for _ in range(bench.rounds)]
             if None in times:

@@ -4,9 +4,16 @@ $(foreach s,$(wildcard test/cluster/*.c),$(eval GUEST_CFLAGS_$(s) := -I.))
 # Several bridges in one node.
 $(eval $(call guest_program,local,test/cluster,$(wildcard test/cluster/local*.c) test/cluster/pipes.c test/conform/conform.c))
 $(eval $(call guest_program,liar,test/cluster,test/cluster/liar.c test/cluster/pipes.c test/conform/conform.c))
-# What a call costs: skerry cluster sim --nodes 2 --stats build/test/cluster/cost.elf
-$(eval $(call guest_program,cost,test/cluster,test/cluster/cost.c))
-CLUSTER_ELFS := $(addprefix $(BUILD)/test/cluster/,local.elf liar.elf cost.elf)
+# What a call costs: in time; in instructions, which are the difference of two of the others.
+cost_link = -Wl,--defsym=cost_batches=$(1),--defsym=cost_calls=$(2),--defsym=cost_caps=$(3)
+GUEST_LDFLAGS_cost       := $(call cost_link,5,1000,1000)
+GUEST_LDFLAGS_cost-none  := $(call cost_link,1,1,1)
+GUEST_LDFLAGS_cost-calls := $(call cost_link,1,4001,1)
+GUEST_LDFLAGS_cost-caps  := $(call cost_link,1,1,4001)
+COST_ELFS := $(addprefix $(BUILD)/test/cluster/,cost.elf cost-none.elf cost-calls.elf cost-caps.elf)
+$(foreach p,$(basename $(notdir $(COST_ELFS))),$(eval $(call guest_program,$(p),test/cluster,test/cluster/cost.c)))
+
+CLUSTER_ELFS := $(addprefix $(BUILD)/test/cluster/,local.elf liar.elf) $(COST_ELFS)
 $(CLUSTER_ELFS): $(BRIDGE_LIB)
 
 bridge-programs: $(BUILD)/skerry $(CLUSTER_ELFS)
