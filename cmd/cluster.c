@@ -13,6 +13,7 @@ static const struct command {
 } commands[] = {
 	{"up", "nodes on this machine, a process each", command_cluster_up},
 	{"status", "what the nodes of such a cluster have to say", command_cluster_status},
+	{"kill", "kill one of them", command_cluster_kill},
 	{"trace", "one timeline of what happens in all of them", command_cluster_trace},
 	{"sim", "a cluster in one process and in virtual time, with faults", command_cluster_sim},
 };

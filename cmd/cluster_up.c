@@ -14,6 +14,9 @@
 
 #define NODES_MAX CLUSTER_UP_NODES
 #define FOLDER    "skerry-cluster"
+#define CONTROL   "cluster.control" /* our own socket there */
+#define LOOK_NS   50000000ull       /* between two looks at it */
+#define OK        "ok\n"
 #define LINE      4096
 #define ARGUMENTS 96
 #define PATH      4096
@@ -24,12 +27,14 @@ static struct {
 	const char *metal;  /* the names of those under QEMU; NULL: none */
 	const char *trace;  /* NULL: none */
 	struct host_folder *folder;
+	struct host_control *control;
 	unsigned nodes, running;
 	int status; /* of the first that failed */
 	bool hopeless;
 	struct member {
 		char name[2];
 		struct host_program *program; /* NULL: it has ended */
+		bool killed;                  /* because somebody asked for it */
 		char line[LINE];
 		size_t size;
 	} member[NODES_MAX];
@@ -65,7 +70,9 @@ static int help_up(void)
 	       "\n"
 	       "Each OPTION is one of skerry node, for all nodes. In DIR each node NAME has a control "
 	       "socket,\n"
-	       "NAME.control, for skerry ps and skerry caps; they cannot look into bare metal.\n",
+	       "NAME.control, for skerry ps and skerry caps; they cannot look into bare metal. skerry "
+	       "cluster kill\n"
+	       "NAME kills one of them.\n",
 	       NODES_MAX);
 	return STATUS_OK;
 }
@@ -76,6 +83,17 @@ static int help_status(void)
 	       "Prints what each node of a cluster that skerry cluster up started has to say: its links, and "
 	       "what its\n"
 	       "programs answer. DIR is the one given to skerry cluster up.\n");
+	return STATUS_OK;
+}
+
+static int help_kill(void)
+{
+	printf("Usage: skerry cluster kill NAME [--dir DIR]\n"
+	       "Kills a node of a cluster that skerry cluster up started, without warning, as if its machine "
+	       "had lost its\n"
+	       "power. The cluster goes on without it, and that is no failure of the cluster. DIR is the one "
+	       "given to\n"
+	       "skerry cluster up.\n");
 	return STATUS_OK;
 }
 
@@ -214,7 +232,10 @@ static void ended(struct member *member)
 	host_program_close(member->program);
 	member->program = NULL;
 	cluster.running--;
-	if (status < 0) {
+	if (member->killed && status < 0) {
+		complain("node %s has been killed, as skerry cluster kill asked", member->name);
+		status = STATUS_OK;
+	} else if (status < 0) {
 		complain("node %s was ended by signal %d", member->name, -status);
 		status = STATUS_SIGNAL - status;
 	}
@@ -266,6 +287,33 @@ static void pass_input(bool came)
 	memmove(typed.bytes, typed.bytes + sent, typed.size);
 }
 
+/* "kill NAME" */
+static const char *kill_member(const char *line)
+{
+	struct member *member = &cluster.member[0], *end = member + cluster.nodes;
+
+	if (strncmp(line, "kill ", 5) != 0)
+		return "a cluster does not know the request\n";
+	while (member < end && strcmp(member->name, line + 5) != 0)
+		member++;
+	if (member == end)
+		return "there is no such node\n";
+	if (!member->program)
+		return "it has ended already\n";
+	member->killed = true;
+	host_program_kill(member->program);
+	return OK;
+}
+
+static void control_look(void)
+{
+	const char *line = host_control_request(cluster.control);
+	char *answer = line ? strdup(kill_member(line)) : NULL;
+
+	if (answer)
+		host_control_answer(cluster.control, answer, strlen(answer));
+}
+
 static void run(void)
 {
 	struct host_event event[NODES_MAX + 1];
@@ -280,7 +328,8 @@ static void run(void)
 			if (cluster.member[i].program)
 				event[count++] = (struct host_event){.source = HOST_SOURCE_PROGRAM,
 								     .of = cluster.member[i].program};
-		host_wait_for(event, count, typed.size > 0 ? 10000000 : UINT64_MAX);
+		host_wait_for(event, count, typed.size > 0 ? 10000000 : LOOK_NS);
+		control_look();
 		pass_input(event[0].source == HOST_SOURCE_INPUT && event[0].came);
 		for (unsigned i = 0; i < cluster.nodes; i++)
 			turn(&cluster.member[i]);
@@ -307,13 +356,14 @@ static void ports_remove(const char *self)
 	host_folder_remove(path);
 }
 
-/* Each wrote its part when it ended; those under QEMU do not. */
+/* Each wrote its part when it ended; those under QEMU do not, and who was killed could not. */
 static void write_trace(void)
 {
 	bool good = true;
 
 	for (unsigned i = 0; i < cluster.nodes && !cluster.hopeless; i++)
-		good &= is_metal(cluster.member[i].name) || cluster_trace_add((char)('a' + i));
+		good &= is_metal(cluster.member[i].name) || cluster_trace_add((char)('a' + i)) ||
+			cluster.member[i].killed;
 	good &= cluster_trace_close();
 	if (!good && cluster.status == STATUS_OK)
 		cluster.status = STATUS_STUCK;
@@ -342,6 +392,7 @@ static void finish(void)
 			ports_remove(cluster.member[i].name);
 	}
 	host_folder_delete(cluster.folder, REGION);
+	host_control_close(cluster.control);
 	host_folder_close(cluster.folder);
 	if (strcmp(cluster.path, cluster_up_folder()) == 0)
 		host_folder_remove(cluster.path);
@@ -373,6 +424,17 @@ static bool folder_open(void)
 	if (cluster.folder)
 		host_folder_close(cluster.folder);
 	return false;
+}
+
+static bool control_open(void)
+{
+	static char path[PATH];
+
+	snprintf(path, sizeof path, "%s/" CONTROL, cluster.path);
+	cluster.control = host_control_open(path);
+	if (!cluster.control)
+		complain("cannot make control socket %s: %s", path, host_error());
+	return cluster.control;
 }
 
 /* The beginning of a URL; NULL: there is no such kind of link here. */
@@ -429,7 +491,7 @@ int command_cluster_up(int argc, char **argv)
 		return STATUS_USAGE;
 	if (!folder_open())
 		return STATUS_NO_BOOT;
-	if (cluster.trace && !cluster_trace_open(cluster.trace, cluster.path)) {
+	if ((cluster.trace && !cluster_trace_open(cluster.trace, cluster.path)) || !control_open()) {
 		host_folder_close(cluster.folder);
 		return STATUS_NO_BOOT;
 	}
@@ -464,7 +526,7 @@ int command_cluster_status(int argc, char **argv)
 			continue;
 		found++;
 		answer = host_control_ask(path, "status", &size);
-		if (answer && size > 3 && memcmp(answer, "ok\n", 3) == 0) {
+		if (answer && size > 3 && memcmp(answer, OK, 3) == 0) {
 			fwrite(answer + 3, 1, size - 3, stdout);
 		} else {
 			failed++;
@@ -475,4 +537,36 @@ int command_cluster_status(int argc, char **argv)
 	if (found == 0)
 		complain("no cluster has its sockets in %s", cluster.path);
 	return found == 0 || failed > 0 ? STATUS_FAIL : STATUS_OK;
+}
+
+int command_cluster_kill(int argc, char **argv)
+{
+	char path[PATH], line[16], *answer;
+	const char *node = NULL;
+	size_t size = 0;
+	bool good;
+
+	if (asks_for_help(argc, argv))
+		return help_kill();
+	cluster.path = cluster_up_folder();
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--dir") == 0 && i + 1 < argc)
+			cluster.path = argv[++i];
+		else if (node || argv[i][0] == '-')
+			return wrong("kill takes one NAME and --dir DIR, not ", argv[i]);
+		else
+			node = argv[i];
+	}
+	if (!node)
+		return wrong("kill which node?", "");
+	snprintf(path, sizeof path, "%s/" CONTROL, cluster.path);
+	snprintf(line, sizeof line, "kill %.8s", node);
+	answer = host_control_ask(path, line, &size);
+	good = answer && size == strlen(OK) && memcmp(answer, OK, size) == 0;
+	if (!answer)
+		complain("no cluster has its sockets in %s", cluster.path);
+	else if (!good)
+		complain("cannot kill node %s: %.*s", node, (int)strcspn(answer, "\n"), answer);
+	free(answer);
+	return good ? STATUS_OK : STATUS_FAIL;
 }

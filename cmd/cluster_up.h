@@ -1,5 +1,4 @@
-/* `skerry cluster up` and `skerry cluster status`. In the cluster's folder each node has a socket
- * NAME.control. */
+/* `skerry cluster up`, `status` and `kill`. In the cluster's folder each node has a socket NAME.control. */
 #ifndef SKERRY_CMD_CLUSTER_UP_H
 #define SKERRY_CMD_CLUSTER_UP_H
 
@@ -10,5 +9,6 @@ const char *cluster_up_folder(void);
 
 int command_cluster_up(int argc, char **argv);
 int command_cluster_status(int argc, char **argv);
+int command_cluster_kill(int argc, char **argv);
 
 #endif

@@ -326,6 +326,8 @@ void host_program_wait(struct host_program *program, bool input, bool room);
 const char *host_program_complaint(struct host_program *program);
 /* Waits until it has ended: its exit status, or -N if signal N ended it. */
 int host_program_status(struct host_program *program);
+/* Kills it without asking; it ends soon. */
+void host_program_kill(struct host_program *program);
 /* Ends it, if it runs: asked first, then forced. */
 void host_program_close(struct host_program *program);
 

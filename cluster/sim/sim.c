@@ -200,18 +200,19 @@ static void advance(struct member *member, uint64_t end)
 static enum sim_state do_round(struct sim *sim, uint64_t stop)
 {
 	uint64_t next = sim->fault > sim->now ? sim->fault : sim->now, end;
-	bool halted = true;
+	bool halted = true, over = true; /* over: but for those that crashed */
 
 	for (unsigned node = 0; node < sim->config.nodes; node++) {
 		uint64_t of = next_of(&sim->member[node]);
 
 		next = of < next ? of : next;
 		halted &= sim->member[node].halted;
+		over &= sim->member[node].halted || !sim->member[node].node;
 	}
 	if (halted)
 		return SIM_HALTED;
 	if (next == SIM_FOREVER)
-		return SIM_STUCK;
+		return over ? SIM_HALTED : SIM_STUCK;
 	if (next >= sim->config.end && stop >= sim->config.end) {
 		sim->now = sim->config.end;
 		return SIM_END;

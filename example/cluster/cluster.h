@@ -8,6 +8,7 @@
 enum {
 	COUNTER_OPEN = 16, /* answer: a capability of the client's own */
 	COUNTER_ADD,       /* answer: the count, and which client this is */
+	COUNTER_KEEP,      /* no answer, ever */
 	COUNTER_STOP,      /* no answer: it ends */
 };
 

@@ -1,6 +1,7 @@
 /* The counter: see cluster.h. It knows nothing of nodes; a client is known by its badge. */
 #include "cluster.h"
 
+#include <stdio.h>
 #include <skerry/check.h>
 #include <skerry/object.h>
 
@@ -27,6 +28,10 @@ void counter_serve(void)
 			seL4_SetMR(1, badge);
 			info = seL4_MessageInfo_new(0, 0, 0, 2);
 			break;
+		case COUNTER_KEEP:
+			printf("I keep a call unanswered until I am killed: skerry cluster kill a\n");
+			info = seL4_Recv(counter, &badge);
+			continue;
 		default:
 			return;
 		}

@@ -239,6 +239,12 @@ int host_program_status(struct host_program *program)
 	return program->status;
 }
 
+void host_program_kill(struct host_program *program)
+{
+	if (program->pid > 0)
+		kill(-program->pid, SIGKILL);
+}
+
 void host_program_close(struct host_program *program)
 {
 	const struct timespec step = {.tv_nsec = PATIENCE_STEP_MS * 1000000l};
@@ -247,8 +253,7 @@ void host_program_close(struct host_program *program)
 		kill(-program->pid, SIGTERM); /* its session, should it be a script that started others */
 	for (unsigned ms = 0; ms < PATIENCE_MS && !ended(program, WNOHANG); ms += PATIENCE_STEP_MS)
 		nanosleep(&step, NULL);
-	if (program->pid > 0)
-		kill(-program->pid, SIGKILL);
+	host_program_kill(program);
 	host_program_status(program);
 	for (unsigned i = 0; i < LINKS; i++)
 		close(program->fd[i]);
