@@ -121,7 +121,9 @@ struct operation {
 	uint16_t queue; /* an import's place, or TABLE_PLACES + the peer */
 	uint16_t reply; /* TABLE_NONE: nobody waits */
 	uint8_t state, purpose, peer;
-	uint8_t pending; /* capabilities with a third node */
+	uint8_t pending;             /* capabilities with a third node */
+	uint8_t carries;             /* proxies, which stay until the result comes: */
+	uint32_t carried[WIRE_CAPS]; /* their imports' names */
 	struct dependent dependent;
 	uint64_t since;              /* SENT */
 	struct wire_message message; /* words and name point into this operation if it is not SENT */
@@ -298,11 +300,18 @@ bool cap_in(struct bridge *, unsigned peer, struct wire_cap *cap, struct depende
 unsigned caps_deliver(struct bridge *, unsigned peer, const struct wire_cap *caps, unsigned count,
 		      seL4_Word slots[WIRE_CAPS]);
 
+/* The same for an answer to that caller, who may be gone. */
+unsigned caps_answer(struct bridge *, unsigned peer, uint16_t reply, const struct wire_cap *caps,
+		     unsigned count, seL4_Word slots[WIRE_CAPS]);
+
+/* What was revoked before it could be sent goes absent: the peer has been told already that it is gone. */
+void caps_check(struct bridge *, unsigned peer, struct wire_cap *caps, unsigned count);
+
 /* Gives up what was described to the peer but never sent. */
 void caps_drop(struct bridge *, unsigned peer, struct wire_cap *caps, unsigned count);
 
 /* Gives up what came in but was not delivered. */
-void caps_forget(struct bridge *, struct wire_cap *caps, unsigned count);
+void caps_forget(struct bridge *, const struct wire_cap *caps, unsigned count);
 
 /* What became of a CAP_PENDING one. */
 void cap_ready(struct bridge *, struct dependent dependent, struct wire_cap cap);

@@ -102,13 +102,28 @@ struct operation *operation_new(struct bridge *b, unsigned peer, unsigned queue,
 	operation->reply = TABLE_NONE;
 	operation->purpose = (uint8_t)purpose;
 	operation->peer = (uint8_t)peer;
-	operation->pending = 0;
+	operation->pending = operation->carries = 0;
 	operation->dependent.index = TABLE_NONE;
 	return operation;
 }
 
+/* Its result says what has become of it: so long nobody takes back what it carries. */
+static void operation_carry(struct bridge *b, struct operation *operation, struct import *import)
+{
+	operation->carried[operation->carries++] = import_name(&b->imports, import);
+	import->carried++;
+}
+
 static void operation_free(struct bridge *b, struct operation *operation)
 {
+	for (; operation->carries; operation->carries--) {
+		struct import *import =
+			import_by_name(&b->imports, operation->carried[operation->carries - 1]);
+		if (!import)
+			continue;
+		import->carried--;
+		import_settle(b, import);
+	}
 	operation->state = OPERATION_FREE;
 	operation->pending = 0;
 	operation->next = b->first_free;
@@ -146,6 +161,7 @@ static bool operation_start(struct bridge *b, struct operation *operation)
 
 	if (!has_credit(b, operation))
 		return false;
+	caps_check(b, operation->peer, operation->message.caps, operation->message.cap_count);
 	operation->message.number = operation_number(b, operation);
 	if (!peer_send(b, operation->peer, &operation->message))
 		return false;
@@ -259,7 +275,7 @@ static void signal_out(struct bridge *b, unsigned peer, struct import *import)
 static bool message_out(struct bridge *b, unsigned peer, const struct import *import, struct arrival *a)
 {
 	bool call = a->reply != TABLE_NONE;
-	unsigned caps = (unsigned)seL4_MessageInfo_get_extraCaps(a->info);
+	unsigned caps = (unsigned)seL4_MessageInfo_get_extraCaps(a->info), home;
 	struct operation *operation =
 		operation_new(b, peer, import_place(&b->imports, import), call ? PURPOSE_CALL : PURPOSE_SEND);
 
@@ -279,6 +295,8 @@ static bool message_out(struct bridge *b, unsigned peer, const struct import *im
 		dependent.cap = (uint8_t)i;
 		bool unwrapped = seL4_MessageInfo_get_capsUnwrapped(a->info) >> i & 1;
 		operation->message.caps[i] = cap_out(b, peer, unwrapped, a->caps[i], SLOT_RECEIVE, dependent);
+		if (unwrapped && operation->message.caps[i].kind != WIRE_ABSENT)
+			operation_carry(b, operation, import_of_badge(b, a->caps[i], &home));
 		operation->pending += operation->message.caps[i].kind == CAP_PENDING;
 	}
 	memcpy(b->ipc->msg, a->first, sizeof a->first);
@@ -324,7 +342,8 @@ void client_message(struct bridge *b, struct arrival *a)
 static void reply_deliver(struct bridge *b, struct operation *operation, const struct wire_message *result)
 {
 	seL4_Word slots[WIRE_CAPS];
-	unsigned caps = caps_deliver(b, operation->peer, result->caps, result->cap_count, slots);
+	unsigned caps =
+		caps_answer(b, operation->peer, operation->reply, result->caps, result->cap_count, slots);
 
 	memcpy(b->ipc->msg, result->words, result->word_count * sizeof *result->words);
 	for (unsigned i = 0; i < caps; i++)

@@ -90,7 +90,7 @@ void import_settle(struct bridge *b, struct import *import)
 	const struct queue *queue = &b->queues[import_place(&b->imports, import)];
 
 	if (import->number && import->released && !import->ended && queue->first == TABLE_NONE &&
-	    !queue->outstanding && !import->signalled)
+	    !queue->outstanding && !import->signalled && !import->carried)
 		import_drop(b, import);
 }
 
@@ -210,6 +210,18 @@ struct wire_cap cap_out(struct bridge *b, unsigned peer, bool unwrapped, seL4_Wo
 	return cap;
 }
 
+void caps_check(struct bridge *b, unsigned peer, struct wire_cap *caps, unsigned count)
+{
+	struct export *export;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (caps[i].kind == WIRE_MINE &&
+		    (export_look(&b->exports, peer, caps[i].number, &export) != TABLE_LIVE ||
+		     export->revoked))
+			caps[i] = (struct wire_cap){.kind = WIRE_ABSENT};
+	}
+}
+
 void caps_drop(struct bridge *b, unsigned peer, struct wire_cap *caps, unsigned count)
 {
 	struct export *export;
@@ -289,20 +301,36 @@ static unsigned slot_of(struct bridge *b, unsigned peer, const struct wire_cap *
 	return SLOT_IMPORT + import_place(&b->imports, import);
 }
 
+/* Of proxies the kernel gives a receiver one. */
 unsigned caps_deliver(struct bridge *b, unsigned peer, const struct wire_cap *caps, unsigned count,
 		      seL4_Word slots[WIRE_CAPS])
 {
 	unsigned delivered = 0;
+	bool imported = false;
 
 	for (unsigned i = 0; i < count; i++) {
+		if (caps[i].kind == CAP_IMPORTED && imported) {
+			caps_forget(b, &caps[i], 1);
+			continue;
+		}
 		unsigned slot = slot_of(b, peer, &caps[i]);
 		if (slot)
 			slots[delivered++] = slot;
+		imported |= slot && caps[i].kind == CAP_IMPORTED;
 	}
 	return delivered;
 }
 
-void caps_forget(struct bridge *b, struct wire_cap *caps, unsigned count)
+unsigned caps_answer(struct bridge *b, unsigned peer, uint16_t reply, const struct wire_cap *caps,
+		     unsigned count, seL4_Word slots[WIRE_CAPS])
+{
+	if (count == 0 || slot_is_used(SLOT_REPLY + reply))
+		return caps_deliver(b, peer, caps, count, slots);
+	caps_forget(b, caps, count);
+	return 0;
+}
+
+void caps_forget(struct bridge *b, const struct wire_cap *caps, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		struct import *import =

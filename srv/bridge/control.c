@@ -37,18 +37,43 @@ void sleepers_init(struct bridge *b)
 	b->sleep_at = UINT64_MAX;
 }
 
-static void sleep(struct bridge *b, uint16_t reply, uint64_t ns)
+/* Null: there are as many as there can be. */
+static struct sleeper *sleeper_new(struct bridge *b)
+{
+	for (unsigned i = 0; i < BRIDGE_SLEEPERS; i++) {
+		if (b->sleepers[i].until == UINT64_MAX)
+			return &b->sleepers[i];
+	}
+	return NULL;
+}
+
+/* Of a thread that was deleted the kernel tells nobody; its reply capability is gone. */
+static void sleepers_forget(struct bridge *b)
 {
 	for (unsigned i = 0; i < BRIDGE_SLEEPERS; i++) {
 		struct sleeper *sleeper = &b->sleepers[i];
-		if (sleeper->until != UINT64_MAX)
+		if (sleeper->until == UINT64_MAX || slot_is_used(SLOT_REPLY + sleeper->reply))
 			continue;
-		sleeper->until = ns < UINT64_MAX - 1 - b->now ? b->now + ns : UINT64_MAX - 1;
-		sleeper->reply = reply;
-		b->sleep_at = sleeper->until < b->sleep_at ? sleeper->until : b->sleep_at;
+		sleeper->until = UINT64_MAX;
+		reply_free(b, sleeper->reply);
+	}
+}
+
+static void sleep(struct bridge *b, uint16_t reply, uint64_t ns)
+{
+	struct sleeper *sleeper = sleeper_new(b);
+
+	if (!sleeper) {
+		sleepers_forget(b);
+		sleeper = sleeper_new(b);
+	}
+	if (!sleeper) {
+		reply_label(b, reply, CLUSTER_FULL);
 		return;
 	}
-	reply_label(b, reply, CLUSTER_FULL);
+	sleeper->until = ns < UINT64_MAX - 1 - b->now ? b->now + ns : UINT64_MAX - 1;
+	sleeper->reply = reply;
+	b->sleep_at = sleeper->until < b->sleep_at ? sleeper->until : b->sleep_at;
 }
 
 void sleepers_wake(struct bridge *b)
@@ -156,8 +181,10 @@ bool lookup_result(struct bridge *b, struct operation *operation, const struct w
 	}
 	if (!cap_in(b, operation->peer, &cap, nobody))
 		return false;
-	caps_deliver(b, operation->peer, &cap, 1, slots);
-	give(b, operation->reply, (unsigned)slots[0]);
+	if (caps_answer(b, operation->peer, operation->reply, &cap, 1, slots))
+		give(b, operation->reply, (unsigned)slots[0]);
+	else
+		reply_free(b, operation->reply);
 	return true;
 }
 

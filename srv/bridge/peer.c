@@ -317,7 +317,8 @@ void peer_settle(struct bridge *b, unsigned index)
 		queues_run(b, index);
 	if (!peer->untold)
 		return;
-	peer->untold = !(own_names_tell(b, peer) && exports_tell(b, peer) && workers_tell(b, index) &&
+	/* Results may tell of exports that have been revoked since. */
+	peer->untold = !(own_names_tell(b, peer) && workers_tell(b, index) && exports_tell(b, peer) &&
 			 imports_tell(b, peer));
 	names_settle(b);
 }

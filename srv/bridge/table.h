@@ -86,6 +86,7 @@ struct import {
 	uint32_t use;
 	uint32_t number;     /* the peer's name for it; 0: the place is free */
 	uint32_t references; /* as told by the peer and not yet released */
+	uint32_t carried;    /* by messages of ours that have no result yet */
 	uint32_t given;      /* times that it was given to programs of this node, less their releases */
 	uint16_t next;       /* free place; live: the next of the same hash */
 	uint8_t peer, object;

@@ -254,6 +254,7 @@ int main(void)
 	sleeps();
 	messages();
 	capabilities();
+	leftovers();
 	revocation();
 	partitions();
 	return conform_end();

@@ -37,5 +37,6 @@ struct cluster_counts counts_at(unsigned node);
 
 void messages(void);
 void capabilities(void);
+void leftovers(void);
 void revocation(void);
 void partitions(void);

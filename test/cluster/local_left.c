@@ -1,0 +1,259 @@
+/* Who does not wait: capabilities that are taken back while they are under way, callers that are gone when
+   the answer comes. Nothing is lost that was sent, and nothing left of what nobody has. See local.h. */
+#include "local.h"
+
+#define WAITERS 8 /* more than one export's share of the credit */
+
+static struct {
+	struct peer peer;
+	seL4_CPtr target, caps[2];
+	unsigned count;
+	bool call;
+} sender;
+
+static void send_with_caps(void *unused)
+{
+	(void)unused;
+	for (unsigned i = 0; i < sender.count; i++)
+		seL4_SetCap((int)i, sender.caps[i]);
+	if (sender.call)
+		seL4_Call(sender.target, INFO(1, sender.count, 0));
+	else
+		seL4_Send(sender.target, INFO(1, sender.count, 0));
+}
+
+static void send(bool call, seL4_CPtr target, unsigned count, seL4_CPtr cap0, seL4_CPtr cap1)
+{
+	sender.target = target;
+	sender.count = count;
+	sender.call = call;
+	sender.caps[0] = cap0;
+	sender.caps[1] = cap1;
+	peer_run(&sender.peer, send_with_caps, NULL);
+}
+
+/* Receives a message and perhaps a capability, in *slot. */
+static seL4_MessageInfo_t receive(seL4_CPtr endpoint, seL4_CPtr *slot)
+{
+	*slot = sk_slot_new();
+	seL4_SetCapReceivePath(ROOT, *slot, SK_DEPTH);
+	return seL4_NBRecv(endpoint, NULL);
+}
+
+static bool leads_to(seL4_CPtr cap, seL4_CPtr endpoint)
+{
+	struct peer client;
+
+	peer_new(&client, HIGH, 0);
+	peer_trap(&client, seL4_SysSend, cap, INFO(4, 0, 0), 0, 0);
+	bool came = poll(endpoint).came;
+	sk_thread_delete(&client.thread);
+	return came;
+}
+
+/* B calls A as often as it may, so that the next waits at B. */
+static void revoked_while_held(void)
+{
+	static struct peer clients[WAITERS];
+	seL4_CPtr slow = sk_endpoint_new(), object = sk_endpoint_new(), slot;
+	seL4_CPtr offered = sk_cap_mint(object, seL4_AllRights, 4);
+	bool came = false;
+
+	section("a capability that is revoked before its message has left", "doc/CLUSTER.md");
+	publish_at(A, "slow", slow);
+	seL4_CPtr proxy = lookup_at(B, "slow");
+	seL4_Word imports = counts_at(A).imports;
+	for (unsigned i = 0; i < WAITERS; i++) {
+		peer_new(&clients[i], HIGH, 0);
+		peer_trap(&clients[i], seL4_SysCall, proxy, INFO(0, 0, 0), 0, 0);
+	}
+	send(true, proxy, 1, offered, 0);
+	equal("it waits", counts_at(B).exports, 1);
+	cluster_revoke(offered);
+	equal("revoked, it is no export any more", counts_at(B).exports, 0);
+	for (unsigned i = 0; i <= WAITERS; i++) {
+		came |= seL4_MessageInfo_get_extraCaps(receive(slow, &slot)) != 0;
+		answer(0, 0);
+	}
+	check("and does not arrive", !came);
+	equal("nor is it kept", counts_at(A).imports, imports);
+	at(B);
+	cluster_release(proxy);
+	at(A);
+	cluster_withdraw("slow");
+	for (unsigned i = 0; i < WAITERS; i++)
+		sk_thread_delete(&clients[i].thread);
+}
+
+/* A's window to B is full when it answers with a capability, which is then revoked. */
+static void revoked_while_answered(void)
+{
+	seL4_CPtr object = sk_endpoint_new(), offered = sk_cap_mint(object, seL4_AllRights, 4), slot;
+	seL4_Word imports = counts_at(B).imports;
+	struct peer client;
+
+	section("a capability that is revoked before its answer has left", "doc/CLUSTER.md");
+	peer_new(&client, HIGH, 0);
+	peer_trap(&client, seL4_SysCall, service_at_b, INFO(1, 0, 0), 0, 0);
+	receive(service, &slot);
+	pipes_cut(A, B, true);
+	at(A);
+	for (unsigned i = 0; i < 400; i++) {
+		cluster_publish("window", service);
+		cluster_withdraw("window");
+	}
+	seL4_SetCap(0, offered);
+	seL4_Reply(INFO(2, 1, 0));
+	cluster_revoke(offered);
+	pipes_cut(A, B, false);
+	pipes_wait_ms(400);
+	check("the answer comes", client.done && peer_label(&client) == 2);
+	equal("nothing is kept of it", counts_at(B).imports, imports);
+	sk_thread_delete(&client.thread);
+}
+
+/* What goes home is given back, by all who had it, before its message was received. */
+static void released_while_sent(void)
+{
+	seL4_CPtr slow = sk_endpoint_new(), object = sk_endpoint_new(), slot;
+
+	section("a capability that is released after it was sent home", "doc/CLUSTER.md");
+	publish_at(A, "slow", slow);
+	publish_at(A, "lent", object);
+	seL4_CPtr proxy = lookup_at(B, "slow"), lent = lookup_at(B, "lent");
+	send(false, proxy, 1, lent, 0);
+	at(B);
+	equal("released", cluster_release(lent), CLUSTER_OK);
+	pipes_wait_ms(5);
+	equal("it comes with its message", seL4_MessageInfo_get_extraCaps(receive(slow, &slot)), 1);
+	check("and is what it was", leads_to(slot, object));
+	pipes_wait_ms(5);
+	equal("then its export is gone", counts_at(A).exports, 3); /* of B, "slow"; and "service", twice */
+	at(B);
+	cluster_release(proxy);
+	at(A);
+	cluster_withdraw("slow");
+	cluster_withdraw("lent");
+}
+
+static void released_while_given(void)
+{
+	seL4_CPtr object = sk_endpoint_new(), slot;
+
+	section("a capability that is released after it was sent to a third node", "doc/CLUSTER.md");
+	publish_at(C, "lent", object);
+	seL4_CPtr lent = lookup_at(B, "lent");
+	pipes_cut(C, B, true); /* that it is given is heard later */
+	send(false, service_at_b, 1, lent, 0);
+	at(B);
+	equal("released", cluster_release(lent), CLUSTER_OK);
+	pipes_cut(C, B, false);
+	pipes_wait_ms(300);
+	equal("it comes with its message", seL4_MessageInfo_get_extraCaps(receive(service, &slot)), 1);
+	check("and is what it was", leads_to(slot, object));
+	at(A);
+	cluster_release(slot);
+	pipes_wait_ms(5);
+	equal("then its exports are gone", counts_at(C).exports, 0);
+	cluster_withdraw("lent");
+}
+
+static void lookup_late(void *slot)
+{
+	cluster_lookup("late", (seL4_CPtr)slot);
+}
+
+static void caller_gone(void)
+{
+	seL4_CPtr fresh = sk_endpoint_new(), slot;
+	struct peer client;
+
+	section("a caller that is gone", "doc/CLUSTER.md");
+	seL4_Word imports = counts_at(B).imports, exports = counts_at(A).exports;
+	peer_new(&client, HIGH, 0);
+	peer_trap(&client, seL4_SysCall, service_at_b, INFO(1, 0, 0), 0, 0);
+	receive(service, &slot);
+	sk_thread_delete(&client.thread);
+	seL4_SetCap(0, fresh);
+	seL4_Reply(INFO(2, 1, 0));
+	pipes_wait_ms(5);
+	equal("nothing is kept of an answer that nobody gets", counts_at(B).imports, imports);
+	equal("nor at home", counts_at(A).exports, exports);
+	publish_at(A, "late", fresh);
+	peer_new(&client, HIGH, 0);
+	pipes_cut(A, B, true);
+	at(B);
+	peer_run(&client, lookup_late, (void *)sk_slot_new());
+	sk_thread_delete(&client.thread);
+	pipes_cut(A, B, false);
+	pipes_wait_ms(300);
+	equal("nor of a lookup", counts_at(B).imports, imports);
+	equal("nor at its home", counts_at(A).exports, exports);
+	cluster_withdraw("late");
+}
+
+/* Of a message's capabilities a receiver gets one, but for those of its own endpoint. */
+static void two_of_a_third(void)
+{
+	seL4_CPtr one = sk_endpoint_new(), two = sk_endpoint_new(), slot;
+
+	section("two capabilities of a third node", "doc/CLUSTER.md");
+	publish_at(C, "one", one);
+	publish_at(C, "two", two);
+	seL4_CPtr first = lookup_at(B, "one"), second = lookup_at(B, "two");
+	seL4_Word imports = counts_at(A).imports;
+	send(true, service_at_b, 2, first, second);
+	equal("one arrives", seL4_MessageInfo_get_extraCaps(receive(service, &slot)), 1);
+	answer(0, 0);
+	check("the first", leads_to(slot, one));
+	at(A);
+	equal("which is given back", cluster_release(slot), CLUSTER_OK);
+	at(B);
+	cluster_release(first);
+	cluster_release(second);
+	pipes_wait_ms(5);
+	equal("nothing is kept of the other", counts_at(A).imports, imports);
+	equal("nor at its home", counts_at(C).exports, 0);
+	cluster_withdraw("one");
+	cluster_withdraw("two");
+}
+
+static void sleep_long(void *unused)
+{
+	(void)unused;
+	cluster_sleep(UINT64_MAX);
+}
+
+static void sleepers_gone(void)
+{
+	static struct peer clients[32];
+	unsigned asleep = 0;
+
+	section("threads that are deleted in their sleep", "lib/skerry/cluster.h");
+	at(B);
+	for (unsigned i = 0; i < LENGTH_OF(clients); i++) {
+		peer_new(&clients[i], HIGH, 0);
+		peer_run(&clients[i], sleep_long, NULL);
+	}
+	equal("there is no place for more", cluster_sleep(1000000), CLUSTER_FULL);
+	for (unsigned i = 0; i < LENGTH_OF(clients); i++) {
+		asleep += !clients[i].done;
+		sk_thread_delete(&clients[i].thread);
+	}
+	equal("so many sleep", asleep, 32);
+	equal("when they are gone, others may", cluster_sleep(1000000), CLUSTER_OK);
+	equal("nothing is left", counts_at(B).replies, 0);
+}
+
+void leftovers(void)
+{
+	peer_new(&sender.peer, HIGH, 0);
+	revoked_while_held();
+	revoked_while_answered();
+	released_while_sent();
+	released_while_given();
+	caller_gone();
+	two_of_a_third();
+	sleepers_gone();
+	sk_thread_delete(&sender.peer.thread);
+}
