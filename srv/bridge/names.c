@@ -32,7 +32,7 @@ static void claim_set(struct names *names, unsigned node, int place, const char 
 	strncpy(claim->name, name, NAMES_BYTES - 1);
 	claim->name[NAMES_BYTES - 1] = '\0';
 	if (names->clock < stamp)
-		names->clock = stamp;
+		names->clock += stamp - names->clock < NAMES_STRIDE ? stamp - names->clock : NAMES_STRIDE;
 }
 
 /* Does a's claim beat b's? */
@@ -68,7 +68,7 @@ enum names_result names_publish(struct names *names, const char *name, int *plac
 	*place = free_place(names, NAMES_SELF);
 	if (*place == NAMES_NOBODY)
 		return NAMES_FULL;
-	claim_set(names, NAMES_SELF, *place, name, names->clock + 1);
+	claim_set(names, NAMES_SELF, *place, name, names->clock + (names->clock < UINT64_MAX));
 	return NAMES_OK;
 }
 
@@ -82,7 +82,7 @@ enum names_result names_heard(struct names *names, unsigned peer, const char *na
 {
 	int theirs = names_place(names, peer, name);
 
-	if (!stamp || (stamp > names->clock && stamp - names->clock > NAMES_STRIDE))
+	if (!stamp)
 		return NAMES_ABSURD;
 	if (theirs == NAMES_NOBODY)
 		theirs = free_place(names, peer);

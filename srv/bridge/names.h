@@ -15,8 +15,8 @@
 
 enum { NAMES_EACH = 64, NAMES_BYTES = 32, NAMES_SELF = TABLE_PEERS, NAMES_NOBODY = -1 };
 
-/* More than any number of claims can have counted to while we looked elsewhere: a stamp this far ahead is a
- * lie. */
+/* More than any number of claims can have counted to while we looked elsewhere. A stamp further ahead counts
+ * as it is, for who tells it may have believed a lie; but it moves our own stamps by so much only. */
 #define NAMES_STRIDE (UINT64_C(1) << 32)
 
 struct claim {
@@ -36,7 +36,7 @@ enum names_result {
 	NAMES_LOST,   /* and our own claim is given up */
 	NAMES_EXISTS, /* claimed by somebody who is there */
 	NAMES_FULL,
-	NAMES_ABSURD, /* no stamp can be so high */
+	NAMES_ABSURD, /* no stamp */
 };
 
 /* The place of a node's claim to the name, or NAMES_NOBODY. */

@@ -166,12 +166,225 @@ static void test_stamps(void)
 	int place;
 
 	expect(names_heard(&names, 0, "x", 0, &place) == NAMES_ABSURD, "no stamp");
-	expect(names_heard(&names, 0, "x", UINT64_MAX, &place) == NAMES_ABSURD, "the last stamp");
 	expect(names_heard(&names, 0, "x", NAMES_STRIDE, &place) == NAMES_OK, "a high stamp is refused");
 	expect(names_heard(&names, 0, "x", 1, &place) == NAMES_OK, "a low one later is refused");
 	expect(names_publish(&names, "y", &place) == NAMES_OK &&
 		       names.claims[NAMES_SELF][place].stamp > NAMES_STRIDE,
 	       "one's own stamp is not the highest");
+}
+
+/* Lies about stamps: whoever was told them is still believed by others, and counts on. */
+static void test_lies(void)
+{
+	static struct names other; /* node c, which the liar a does not talk to */
+	int place;
+
+	other = names;
+	strcpy(other.node[NAMES_SELF], "c");
+	strcpy(other.node[1], "b");
+	for (uint64_t i = 1; i < 9; i++)
+		expect(names_heard(&names, 0, "x", i * NAMES_STRIDE, &place) == NAMES_OK,
+		       "a step is refused");
+	names_publish(&names, "y", &place);
+	expect(names_heard(&other, 1, "y", names.claims[NAMES_SELF][place].stamp, &place) == NAMES_OK,
+	       "who believed a lie is taken for a liar");
+	expect(names_heard(&names, 0, "z", UINT64_MAX, &place) == NAMES_OK &&
+		       names_winner(&names, "z") == 0 && names.clock < 10 * NAMES_STRIDE,
+	       "the last stamp leaves none for others");
+	names.clock = UINT64_MAX;
+	expect(names_publish(&names, "w", &place) == NAMES_OK && names_winner(&names, "w") == NAMES_SELF,
+	       "after the last stamp nothing can be published");
+}
+
+/* --- names of several nodes that hear each other now and then ------------------------------------- */
+
+enum { NODES = 4, SPOKEN = 64 };
+
+/* What one node has said to another and that has not heard yet: a claim, or its end (stamp 0). */
+static struct pair {
+	bool up; /* their session, as the first sees it */
+	struct claim said[SPOKEN];
+	unsigned first, count;
+} pairs[NODES][NODES];
+static struct names nodes[NODES];
+static const char *const some_names[] = {"x", "y", "z"};
+static uint64_t state;
+
+static unsigned dice(unsigned below)
+{
+	state = state * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(state >> 33) % below;
+}
+
+/* A node's number for another, as in a bridge: peers come in order, itself is not among them. */
+static unsigned peer_of(unsigned node, unsigned other)
+{
+	return other < node ? other : other - 1;
+}
+
+static void tell(unsigned node, unsigned other, const char *name, uint64_t stamp)
+{
+	struct pair *pair = &pairs[node][other];
+
+	if (!pair->up)
+		return;
+	expect(pair->count < SPOKEN, "(the test has no room)");
+	struct claim *claim = &pair->said[(pair->first + pair->count++) % SPOKEN];
+	*claim = (struct claim){.stamp = stamp};
+	strcpy(claim->name, name);
+}
+
+static void tell_all(unsigned node, const char *name, uint64_t stamp)
+{
+	for (unsigned other = 0; other < NODES; other++)
+		if (other != node)
+			tell(node, other, name, stamp);
+}
+
+/* Hears one message, if there is one. */
+static bool hear(unsigned node, unsigned from)
+{
+	struct pair *pair = &pairs[from][node];
+	struct claim claim;
+	int place;
+
+	if (!pair->count || !pairs[node][from].up)
+		return false;
+	claim = pair->said[pair->first];
+	pair->first = (pair->first + 1) % SPOKEN;
+	pair->count--;
+	if (!claim.stamp)
+		names_unheard(&nodes[node], peer_of(node, from), claim.name);
+	else if (names_heard(&nodes[node], peer_of(node, from), claim.name, claim.stamp, &place) ==
+		 NAMES_LOST)
+		tell_all(node, claim.name, 0);
+	return true;
+}
+
+/* Each sees the end when it does; what was said is lost. */
+static void session_end(unsigned node, unsigned other)
+{
+	if (pairs[node][other].up)
+		names_forget(&nodes[node], peer_of(node, other));
+	pairs[node][other].up = false;
+	pairs[node][other].count = 0;
+}
+
+static void session_begin(unsigned node, unsigned other)
+{
+	session_end(node, other);
+	session_end(other, node);
+	pairs[node][other].up = pairs[other][node].up = true;
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned from = i ? node : other, to = i ? other : node;
+		for (int place = 0; place < NAMES_EACH; place++) {
+			const struct claim *claim = &nodes[from].claims[NAMES_SELF][place];
+			if (claim->stamp)
+				tell(from, to, claim->name, claim->stamp);
+		}
+	}
+}
+
+static void something_happens(void)
+{
+	unsigned node = dice(NODES), other = (node + 1 + dice(NODES - 1)) % NODES;
+	const char *name = some_names[dice(3)];
+	int place;
+
+	switch (dice(10)) {
+	case 0:
+		session_end(node, other);
+		break;
+	case 1:
+		session_begin(node, other);
+		break;
+	case 2:
+	case 3:
+		if (names_publish(&nodes[node], name, &place) == NAMES_OK)
+			tell_all(node, name, nodes[node].claims[NAMES_SELF][place].stamp);
+		break;
+	case 4:
+		place = names_place(&nodes[node], NAMES_SELF, name);
+		if (place != NAMES_NOBODY && dice(3) == 0) {
+			names_withdraw(&nodes[node], place);
+			tell_all(node, name, 0);
+		}
+		break;
+	default:
+		hear(node, other);
+	}
+}
+
+/* Whose claim to the name is the best, among those who claim it themselves. */
+static int best_claim(const char *name)
+{
+	int best = NAMES_NOBODY;
+	uint64_t stamp = 0;
+
+	for (int node = 0; node < NODES; node++) {
+		int place = names_place(&nodes[node], NAMES_SELF, name);
+		if (place != NAMES_NOBODY && nodes[node].claims[NAMES_SELF][place].stamp > stamp) {
+			stamp = nodes[node].claims[NAMES_SELF][place].stamp;
+			best = node;
+		}
+	}
+	return best;
+}
+
+/* Until nothing is left that was said, in any order. */
+static void hear_all(void)
+{
+	for (unsigned idle = 0; idle < 1000; idle++)
+		if (hear(dice(NODES), dice(NODES)))
+			idle = 0;
+}
+
+/* All hear each other: whatever the order, the best claim is left, and all know it. */
+static void heal(void)
+{
+	int best[3];
+
+	hear_all(); /* who has heard of a claim that is withdrawn since may have given up its own */
+	for (unsigned i = 0; i < 3; i++)
+		best[i] = best_claim(some_names[i]);
+	for (unsigned node = 0; node < NODES; node++)
+		for (unsigned other = 0; other < node; other++)
+			if (!pairs[node][other].up || !pairs[other][node].up)
+				session_begin(node, other);
+	hear_all();
+	for (unsigned i = 0; i < 3; i++)
+		for (unsigned node = 0; node < NODES; node++) {
+			int winner = names_winner(&nodes[node], some_names[i]);
+			int is = best[i] == (int)node ? NAMES_SELF
+				 : best[i] < 0        ? NAMES_NOBODY
+						      : (int)peer_of(node, (unsigned)best[i]);
+			expect(winner == is, "not all agree on the best claim");
+			expect((names_place(&nodes[node], NAMES_SELF, some_names[i]) != NAMES_NOBODY) ==
+				       (winner == NAMES_SELF),
+			       "one that lost is still claimed");
+		}
+}
+
+static void test_settle(void)
+{
+	for (state = 1; state < 3000 && !why; state++) {
+		uint64_t seed = state;
+
+		memset(pairs, 0, sizeof pairs);
+		memset(nodes, 0, sizeof nodes);
+		for (unsigned node = 0; node < NODES; node++) {
+			nodes[node].node[NAMES_SELF][0] = (char)('a' + node);
+			for (unsigned other = 0; other < NODES; other++)
+				if (other != node)
+					nodes[node].node[peer_of(node, other)][0] = (char)('a' + other);
+		}
+		for (unsigned steps = 20 + dice(200); steps; steps--)
+			something_happens();
+		heal();
+		if (why)
+			printf("# seed %lu\n", seed);
+		state = seed;
+	}
 }
 
 static void test_full(void)
@@ -206,6 +419,7 @@ int main(void)
 		{"exports", test_exports}, {"numbers", test_numbers},     {"limits", test_limits},
 		{"claims", test_claims},   {"unclaimed", test_unclaimed}, {"imports", test_imports},
 		{"names", test_names},     {"stamps", test_stamps},       {"full", test_full},
+		{"lies", test_lies},       {"settle", test_settle},
 	};
 	bool all_good = true;
 
