@@ -204,16 +204,13 @@ bool wire_decode(const void *payload, size_t size, struct wire_message *message)
 	parts = kinds[head->kind].parts;
 	if (!head_fits(head, parts))
 		return false;
-	message->kind = head->kind;
+	wire_message_init(message, head->kind);
 	message->outcome = head->outcome;
 	message->word_count = head->word_count;
 	message->cap_count = head->cap_count;
 	message->number = head->number;
 	message->export = head->export;
 	message->count = head->count;
-	message->label = message->stamp = message->ticket = 0;
-	message->words = NULL;
-	message->name = NULL;
 	if (parts & WIRE_BODY && !take_body(&reader, message))
 		return false;
 	if (head->outcome > OUTCOME_DONE && message->label != 0)

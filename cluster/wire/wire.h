@@ -138,7 +138,8 @@ struct wire_cap {
 	const char *node;     /* of a THIRD one, a name */
 };
 
-/* What is not a part of its kind is zero. Decoded, `words` and names point into the payload. */
+/* What is not a part of its kind is zero. Decoded, `words` and names point into the payload. Of `caps`, only
+   the first `cap_count` mean something. */
 struct wire_message {
 	uint8_t kind, outcome;
 	uint8_t word_count, cap_count;
@@ -148,6 +149,17 @@ struct wire_message {
 	const char *name;
 	struct wire_cap caps[WIRE_CAPS];
 };
+
+/* Makes it one of that kind with nothing in it, and no capability. */
+static inline void wire_message_init(struct wire_message *message, enum wire_kind kind)
+{
+	message->kind = (uint8_t)kind;
+	message->outcome = message->word_count = message->cap_count = 0;
+	message->number = message->export = message->count = 0;
+	message->label = message->stamp = message->ticket = 0;
+	message->words = NULL;
+	message->name = NULL;
+}
 
 /* The bytes that it takes; always a multiple of 8, at most WIRE_PAYLOAD_MAX. */
 size_t wire_message_size(const struct wire_message *);

@@ -123,17 +123,33 @@ static void notify(const struct link *link, const struct link_queue *queue)
 		    (uint32_t)(((uintptr_t)queue->ring - (uintptr_t)link->memory.at) / LINK_RING));
 }
 
-/* Has the device given one back? It is looked at, not taken. */
+/* Has the device given one back? */
+static bool has_more(const struct link_queue *queue)
+{
+	return queue->ring->used.index != queue->seen;
+}
+
+/* The same, and which: it is looked at, not taken. */
 static bool look(const struct link_queue *queue, unsigned *index, uint32_t *size)
 {
 	volatile struct link_ring *ring = queue->ring;
 
-	if (ring->used.index == queue->seen)
+	if (!has_more(queue))
 		return false;
 	barrier();
 	*index = ring->used.entry[queue->seen % LINK_ENTRIES].id % LINK_ENTRIES;
 	*size = ring->used.entry[queue->seen % LINK_ENTRIES].size;
 	return true;
+}
+
+/* The first buffer that is ours; there is one. */
+static unsigned first_free(const struct link_queue *queue)
+{
+	unsigned index = 0;
+
+	while (!(queue->free >> index & 1))
+		index++;
+	return index;
 }
 
 static void take(struct link_queue *queue, unsigned index)
@@ -193,7 +209,7 @@ static void tell(struct link *link, uint32_t id, uint16_t event, uint16_t value)
 	do
 		reclaim(&link->send);
 	while (!link->send.free);
-	index = (unsigned)__builtin_ctz(link->send.free);
+	index = first_free(&link->send);
 	memcpy(message_buffer(link, true, index), &message, sizeof message);
 	link->send.ring->desc[index].size = sizeof message;
 	offer(&link->send, index);
@@ -339,7 +355,7 @@ bool link_write(struct link *link, unsigned which, const void *bytes, size_t siz
 	if (!queue->free || size > LINK_CHUNK)
 		return false;
 	queue->ring->avail.flags = AVAIL_NO_INTERRUPT;
-	index = (unsigned)__builtin_ctz(queue->free);
+	index = first_free(queue);
 	memcpy(address_of(link, port->first + LINK_BUFFERS + index), bytes, size);
 	queue->ring->desc[index].size = (uint32_t)size;
 	offer(queue, index);
@@ -347,9 +363,10 @@ bool link_write(struct link *link, unsigned which, const void *bytes, size_t siz
 	return true;
 }
 
-size_t link_read(struct link *link, unsigned which, void *bytes, size_t size)
+/* Apart from link_read(), which is asked more often than something has come. */
+static __attribute__((noinline)) size_t read_some(struct link *link, struct link_port *port, void *bytes,
+						  size_t size)
 {
-	struct link_port *port = &link->port[which];
 	struct link_queue *queue = &port->receive;
 	size_t taken = 0, part;
 	bool offered = false;
@@ -372,4 +389,11 @@ size_t link_read(struct link *link, unsigned which, void *bytes, size_t size)
 	if (offered)
 		notify(link, queue);
 	return taken;
+}
+
+size_t link_read(struct link *link, unsigned which, void *bytes, size_t size)
+{
+	struct link_port *port = &link->port[which];
+
+	return has_more(&port->receive) ? read_some(link, port, bytes, size) : 0;
 }

@@ -175,7 +175,6 @@ struct worker {
 
 struct peer {
 	struct bridge *bridge;
-	struct session session;
 	unsigned port;
 	uint32_t number;      /* of the session, never used again; 0: there is none */
 	uint16_t first, last; /* queues in which operations wait */
@@ -186,6 +185,7 @@ struct peer {
 	bool untold;          /* there is something to tell: results, exports revoked, imports ended, … */
 	uint16_t ended, revoked; /* … imports that ended, exports that were revoked: lists */
 	uint64_t untold_names;   /* … own claims, by place */
+	struct session session;  /* large, and so the last */
 };
 
 /* A program that waits for a time. */
@@ -384,9 +384,15 @@ void peer_input(struct bridge *, unsigned peer);
 void peer_events(struct bridge *, unsigned peer, struct session_input *);
 bool peer_send(struct bridge *, unsigned peer, const struct wire_message *);
 void peer_blame(struct bridge *, unsigned peer, enum wire_reason);
-void peer_settle(struct bridge *, unsigned peer);
+void peer_settle(struct bridge *, unsigned peer); /* unless: */
 void names_tell(struct bridge *, int place);
 int peer_find(const struct bridge *, const char *name);
+
+static inline bool peer_is_settled(const struct peer *peer)
+{
+	return !peer->session.up_untold && !peer->session.ended_untold && peer->first == TABLE_NONE &&
+	       !peer->untold;
+}
 
 static inline bool peer_is_up(const struct bridge *b, unsigned peer)
 {

@@ -37,15 +37,16 @@ bool calls_are_open(const struct bridge *b)
 /* --- callers -------------------------------------------------------------------------------------- */
 
 /*
- * The caller of the message that was just received, if it was a Call. One place is always free, in which one
- * can see whether there is a caller at all; if it is the last one, the caller is told that it was in vain.
+ * The caller of the message that was just received, if it was a Call: then there is something in the place,
+ * where nothing can be saved again. One place is always free, so that one can see this; if it is the last
+ * one, the caller is told that it was in vain.
  */
 uint16_t reply_save(struct bridge *b)
 {
 	uint16_t reply = b->first_reply;
 
 	seL4_CNode_SaveCaller(seL4_CapInitThreadCNode, SLOT_REPLY + reply, SK_DEPTH);
-	if (!slot_is_used(SLOT_REPLY + reply))
+	if (seL4_CNode_SaveCaller(seL4_CapInitThreadCNode, SLOT_REPLY + reply, SK_DEPTH) != seL4_DeleteFirst)
 		return TABLE_NONE;
 	b->first_reply = b->next_reply[reply];
 	b->replies_used++;
@@ -284,12 +285,11 @@ static bool message_out(struct bridge *b, unsigned peer, const struct import *im
 		return false;
 	}
 	operation->reply = a->reply;
-	operation->message =
-		(struct wire_message){.kind = call ? WIRE_CALL : WIRE_SEND,
-				      .export = import->number,
-				      .label = seL4_MessageInfo_get_label(a->info),
-				      .word_count = (uint8_t)seL4_MessageInfo_get_length(a->info),
-				      .cap_count = (uint8_t)caps};
+	wire_message_init(&operation->message, call ? WIRE_CALL : WIRE_SEND);
+	operation->message.export = import->number;
+	operation->message.label = seL4_MessageInfo_get_label(a->info);
+	operation->message.word_count = (uint8_t)seL4_MessageInfo_get_length(a->info);
+	operation->message.cap_count = (uint8_t)caps;
 	for (unsigned i = 0; i < caps; i++) {
 		struct dependent dependent = operation_dependent(b, operation);
 		dependent.cap = (uint8_t)i;
@@ -380,6 +380,10 @@ static bool call_result(struct bridge *b, struct operation *operation, const str
 	if (result->outcome != OUTCOME_DONE) {
 		reply_error(b, operation->reply, result->outcome);
 		operation_free(b, operation);
+		return true;
+	}
+	if (result->cap_count == 0) {
+		reply_deliver(b, operation, result);
 		return true;
 	}
 	*message = *result;

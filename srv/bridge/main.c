@@ -128,8 +128,10 @@ static void alarm_set(struct bridge *b)
 
 static void settle(struct bridge *b)
 {
-	for (unsigned i = 0; i < b->peer_count; i++)
-		peer_settle(b, i);
+	for (unsigned i = 0; i < b->peer_count; i++) {
+		if (!peer_is_settled(&b->peers[i]))
+			peer_settle(b, i);
+	}
 	if (b->news)
 		watchers_signal(b);
 	bool open = b->epoch && calls_are_open(b);

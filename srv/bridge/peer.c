@@ -289,6 +289,7 @@ void peer_input(struct bridge *b, unsigned index)
 	struct peer *peer = &b->peers[index];
 	unsigned opened = b->ports.opened(b->ports.context, peer->port);
 	struct session_input input;
+	size_t got;
 
 	if (opened != peer->opened) {
 		if (peer->opened)
@@ -299,10 +300,12 @@ void peer_input(struct bridge *b, unsigned index)
 	}
 	if (peer->session.blocked)
 		session_ready(&peer->session, b->now);
-	while ((input.left = b->ports.receive(b->ports.context, peer->port, b->input, sizeof b->input))) {
-		input.at = b->input;
-		peer_events(b, index, &input);
-	}
+	do {
+		got = b->ports.receive(b->ports.context, peer->port, b->input, sizeof b->input);
+		input = (struct session_input){b->input, got};
+		if (got)
+			peer_events(b, index, &input);
+	} while (got == sizeof b->input);
 }
 
 void peer_settle(struct bridge *b, unsigned index)

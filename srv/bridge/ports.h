@@ -30,7 +30,7 @@ struct bridge_ports {
 	/* Takes all of it, or nothing and says BRIDGE_BADGE_PORTS when it is worth trying again. */
 	bool (*send)(void *context, unsigned port, const void *bytes, size_t size);
 
-	/* What has arrived, at most `size` bytes; 0: nothing. */
+	/* What has arrived, at most `size` bytes; fewer than that: it was all. */
 	size_t (*receive)(void *context, unsigned port, void *bytes, size_t size);
 
 	/* After BRIDGE_BADGE_PORTS or BRIDGE_BADGE_CLOCK, before any of the above. */

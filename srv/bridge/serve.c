@@ -88,15 +88,17 @@ static void worker_free(struct bridge *b, struct worker *worker)
 
 static bool worker_tell(struct bridge *b, struct worker *worker)
 {
-	struct wire_message result = {
-		.kind = WIRE_RESULT, .number = worker->number, .outcome = worker->outcome};
+	struct wire_message result;
 
+	wire_message_init(&result, WIRE_RESULT);
+	result.number = worker->number;
+	result.outcome = worker->outcome;
 	if (worker->outcome == OUTCOME_DONE) {
 		result.label = worker->label;
 		result.words = worker->buffer->msg;
 		result.word_count = (uint8_t)worker->word_count;
 		result.cap_count = (uint8_t)worker->cap_count;
-		memcpy(result.caps, worker->caps, sizeof result.caps);
+		memcpy(result.caps, worker->caps, worker->cap_count * sizeof *result.caps);
 	}
 	if (!peer_send(b, worker->peer, &result))
 		return false;
@@ -142,23 +144,34 @@ static void worker_answer(struct bridge *b, struct worker *worker, uint64_t labe
 
 /* --- calls and messages -------------------------------------------------------------------------- */
 
-/* The export that it is for, or null: it is gone, which the worker has been told. */
-static struct export *worker_target(struct bridge *b, struct worker *worker)
+/* The export that it is for, or null: it is known to be gone. */
+static struct export *worker_export(struct bridge *b, const struct worker *worker)
 {
 	struct export *export;
 
-	if (export_look(&b->exports, worker->peer, worker->export, &export) == TABLE_LIVE &&
-	    !export->revoked) {
-		if (slot_is_used(SLOT_EXPORT + export_place(&b->exports, export)))
-			return export;
-		export_revoke(b, export);
-	}
+	return export_look(&b->exports, worker->peer, worker->export, &export) == TABLE_LIVE &&
+			       !export->revoked
+		       ? export
+		       : NULL;
+}
+
+/* The same, but it has been looked whether the capability is there. */
+static struct export *worker_target(struct bridge *b, const struct worker *worker)
+{
+	struct export *export = worker_export(b, worker);
+
+	if (!export || slot_is_used(SLOT_EXPORT + export_place(&b->exports, export)))
+		return export;
+	export_revoke(b, export);
 	return NULL;
 }
 
+/* Whether the capability is there still, the kernel says of a call (worker_done()). Capabilities that were
+ * given to nobody could not be taken back then. */
 static void worker_start(struct bridge *b, struct worker *worker)
 {
-	const struct export *export = worker_target(b, worker);
+	bool told = worker->kind == WIRE_CALL && worker->cap_count == 0;
+	const struct export *export = told ? worker_export(b, worker) : worker_target(b, worker);
 	seL4_IPCBuffer *buffer = worker->buffer;
 
 	if (!export) {
@@ -395,10 +408,18 @@ void worker_returned(struct bridge *b, struct arrival *a)
 	slot_delete(SLOT_WORKER_RECEIVE + worker_index(b, worker));
 }
 
-/*
- * What the thread got. An answer that is the kernel's for an empty slot says that the capability went while
- * the call was under way: nobody can say whether it was executed.
- */
+/* The kernel's answer for an empty slot: nobody has received the call, since it would not answer then any
+ * more. */
+static void worker_refused(struct bridge *b, struct worker *worker)
+{
+	struct export *export = worker_export(b, worker);
+
+	worker->outcome = OUTCOME_REVOKED;
+	if (export)
+		export_revoke(b, export);
+}
+
+/* What the thread got. */
 static void worker_done(struct bridge *b, struct worker *worker)
 {
 	seL4_MessageInfo_t info = worker->info;
@@ -410,16 +431,15 @@ static void worker_done(struct bridge *b, struct worker *worker)
 		worker->label = seL4_MessageInfo_get_label(info);
 		worker->word_count = (unsigned)seL4_MessageInfo_get_length(info);
 		if (worker->label == seL4_InvalidCapability && !slot_is_used((unsigned)worker->target))
-			worker->outcome = OUTCOME_UNKNOWN;
+			worker_refused(b, worker);
 	}
 	worker_finish(b, worker);
 }
 
 void workers_done(struct bridge *b, uint64_t bits)
 {
-	for (; bits; bits &= bits - 1) {
-		struct worker *worker = &b->workers[__builtin_ctzll(bits)];
-		if (worker->state == WORKER_RUNNING && worker->done)
+	for (struct worker *worker = b->workers; bits; worker++, bits >>= 1) {
+		if (bits & 1 && worker->state == WORKER_RUNNING && worker->done)
 			worker_done(b, worker);
 	}
 }

@@ -11,15 +11,7 @@
 
 #include "srv/bridge/session_send.h"
 
-/* --- time and tags ----------------------------------------------------------------------------------- */
-
-/* A clock that is set back stands still. */
-void session_tell_time(struct session *s, uint64_t now_ns)
-{
-	if (now_ns > s->told_ns)
-		s->clock += now_ns - s->told_ns;
-	s->told_ns = now_ns;
-}
+/* --- tags -------------------------------------------------------------------------------------------- */
 
 /* Never 0, and another one each of 2^32 - 1 times: all steps can be undone. */
 static uint32_t fresh_tag(struct session *s)
@@ -78,7 +70,7 @@ static void end_and_tell(struct session *s, enum wire_reason reason)
 }
 
 /* The peer broke the protocol. */
-static void breach(struct session *s, enum wire_reason reason)
+RARE static void breach(struct session *s, enum wire_reason reason)
 {
 	end_and_tell(s, reason);
 	s->hello_at = s->hold_until = s->clock + SESSION_HOLD_NS;
@@ -172,7 +164,7 @@ static void hello_while_live(struct session *s, const struct wire_header *frame,
 	}
 }
 
-static void take_hello(struct session *s, const struct wire_header *frame)
+RARE static void take_hello(struct session *s, const struct wire_header *frame)
 {
 	const struct wire_hello *hello = (const void *)(frame + 1);
 	enum wire_reason fault = hello_fault(s, frame, hello);
@@ -191,7 +183,7 @@ static void take_hello(struct session *s, const struct wire_header *frame)
 	}
 }
 
-static void take_bye(struct session *s, const struct wire_header *frame)
+RARE static void take_bye(struct session *s, const struct wire_header *frame)
 {
 	const struct wire_bye *bye = (const void *)(frame + 1);
 	bool is_one = frame->length == sizeof *bye && frame->flags == 0 && bye->zero == 0;
@@ -227,7 +219,7 @@ static void stash_put(struct session *s, const struct wire_header *frame)
 }
 
 /* A DATA frame that is not the next one. */
-static void take_out_of_order(struct session *s, const struct wire_header *frame, int32_t ahead)
+RARE static void take_out_of_order(struct session *s, const struct wire_header *frame, int32_t ahead)
 {
 	s->ack_wanted = true;
 	if (ahead < 0) {
@@ -254,7 +246,7 @@ static struct session_event message_event(struct session *s, const void *message
 }
 
 /* Is the next message one of those that came too early? Room is made when none is left. */
-static bool stash_take(struct session *s, struct session_event *event)
+RARE static bool stash_take(struct session *s, struct session_event *event)
 {
 	for (unsigned i = 0; i < s->stashed; i++) {
 		if (s->early[i].seq != s->received + 1)
@@ -347,7 +339,7 @@ static size_t frame_size(const struct wire_header *frame)
 }
 
 /* The next frame of what `partial` and then the input hold. */
-static const struct wire_header *partial_frame(struct session *s, struct session_input *input)
+RARE static const struct wire_header *partial_frame(struct session *s, struct session_input *input)
 {
 	const struct wire_header *frame = (const void *)s->partial;
 
@@ -377,6 +369,8 @@ static const struct wire_header *next_frame(struct session *s, struct session_in
 		partial_drop(s, s->partial_taken);
 		s->partial_taken = 0;
 	}
+	if (input->left == 0 && s->partial_size == 0)
+		return NULL;
 	if (s->partial_size == 0 && (uintptr_t)input->at % 8 == 0 &&
 	    wire_look(input->at, input->left) == WIRE_WHOLE) {
 		const struct wire_header *frame = (const void *)input->at;
@@ -388,33 +382,37 @@ static const struct wire_header *next_frame(struct session *s, struct session_in
 	return partial_frame(s, input);
 }
 
+/* An event of what happened before: false, there is none. */
+RARE static bool next_untold(struct session *s, struct session_event *event)
+{
+	if (s->ended_untold) {
+		s->ended_untold = false;
+		*event = s->ended;
+	} else if (s->up_untold) {
+		s->up_untold = false;
+		*event = (struct session_event){.kind = SESSION_UP};
+	} else {
+		return s->live && stash_take(s, event);
+	}
+	return true;
+}
+
 bool session_next(struct session *s, uint64_t now_ns, struct session_input *input,
 		  struct session_event *event)
 {
 	const struct wire_header *frame;
 
 	session_tell_time(s, now_ns);
-	for (;;) {
-		if (s->ended_untold) {
-			s->ended_untold = false;
-			*event = s->ended;
-			return true;
-		}
-		if (s->up_untold) {
-			s->up_untold = false;
-			*event = (struct session_event){.kind = SESSION_UP};
-			return true;
-		}
-		if (s->live && s->stashed > 0 && stash_take(s, event))
+	do {
+		if ((s->ended_untold || s->up_untold || s->stashed > 0) && next_untold(s, event))
 			return true;
 		frame = input ? next_frame(s, input) : NULL;
-		if (!frame)
-			break;
-		if (take_frame(s, frame, event))
-			return true;
-	}
-	session_send(s);
-	return false;
+		if (!frame) {
+			session_send(s);
+			return false;
+		}
+	} while (!take_frame(s, frame, event));
+	return true;
 }
 
 /* --- the port and the clock -------------------------------------------------------------------------- */

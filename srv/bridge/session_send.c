@@ -134,7 +134,7 @@ static void ack_is_sent(struct session *s)
 	s->unacked = 0;
 }
 
-static bool send_ack(struct session *s)
+RARE static bool send_ack(struct session *s)
 {
 	struct wire_header frame = header(WIRE_ACK, 0, s->theirs, s->mine);
 
@@ -181,8 +181,8 @@ static bool send_data(struct session *s)
 	return true;
 }
 
-/* One frame, the most urgent. False: there is none, or no room. */
-static bool send_one(struct session *s)
+/* One frame of those that are seldom wanted, the most urgent. False: there is none, or no room. */
+RARE static bool send_special(struct session *s)
 {
 	if (s->bye_wanted)
 		return send_bye(s);
@@ -195,13 +195,17 @@ static bool send_one(struct session *s)
 		s->challenge_wanted = !send_hello(s, s->heard, s->candidate);
 		return !s->challenge_wanted;
 	}
-	if (!s->live)
-		return false;
-	if (s->oldest_wanted)
-		return send_oldest(s);
-	if (s->cursor_seq != s->next_seq)
+	return s->live && send_oldest(s);
+}
+
+/* One frame, the most urgent. False: there is none, or no room. */
+static bool send_one(struct session *s)
+{
+	if (s->bye_wanted || s->hello_wanted || s->challenge_wanted || s->oldest_wanted)
+		return send_special(s);
+	if (s->live && s->cursor_seq != s->next_seq)
 		return send_data(s);
-	return s->ack_wanted && send_ack(s);
+	return s->live && s->ack_wanted && send_ack(s);
 }
 
 void session_send(struct session *s)

@@ -9,8 +9,17 @@
 #define NEVER  UINT64_MAX
 #define NO_GAP UINT32_MAX
 
-/* Every entry tells the time first. */
-void session_tell_time(struct session *, uint64_t now_ns);
+/* A function that is called seldom is not made part of one that each frame goes through, which would have to
+   keep registers for it. */
+#define RARE   __attribute__((noinline))
+
+/* Every entry tells the time first. A clock that is set back stands still. */
+static inline void session_tell_time(struct session *s, uint64_t now_ns)
+{
+	if (now_ns > s->told_ns)
+		s->clock += now_ns - s->told_ns;
+	s->told_ns = now_ns;
+}
 
 /* Forgets what waits. */
 void session_send_reset(struct session *);

@@ -113,8 +113,9 @@ static size_t take(struct pipe *pipe, void *bytes, size_t size)
 	size_t start = pipe->tail % PIPE_BYTES, taken = pipe->head - pipe->tail;
 
 	taken = taken < size ? taken : size;
-	taken = taken < PIPE_BYTES - start ? taken : PIPE_BYTES - start;
-	memcpy(bytes, pipe->bytes + start, taken);
+	size_t part = taken < PIPE_BYTES - start ? taken : PIPE_BYTES - start;
+	memcpy(bytes, pipe->bytes + start, part);
+	memcpy((uint8_t *)bytes + part, pipe->bytes, taken - part);
 	pipe->tail += (uint32_t)taken;
 	return taken;
 }
