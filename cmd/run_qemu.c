@@ -399,7 +399,7 @@ static enum run_state program_ended(struct run *run, const char *complaint)
 	if (qemu.guest_status >= 0)
 		return RUN_HALTED;
 	complain("QEMU was ended by signal %d", -qemu.guest_status);
-	run->status = STATUS_NO_BOOT;
+	run->status = STATUS_SIGNAL - qemu.guest_status;
 	return RUN_BROKEN;
 }
 

@@ -150,7 +150,7 @@ static void test_nothing_left(void)
 	want(process_wait_for(&process, "three"), "no output");
 	kill(qemu_of(process.pid), SIGKILL);
 	process_end(&process, 10);
-	want_status(126);
+	want_status(128 + SIGKILL);
 	want_one_line("QEMU was ended by signal 9");
 	finish("death-is-noticed");
 }

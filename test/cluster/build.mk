@@ -3,7 +3,9 @@ $(foreach s,$(wildcard test/cluster/*.c),$(eval GUEST_CFLAGS_$(s) := -I.))
 
 # Several bridges in one node.
 $(eval $(call guest_program,local,test/cluster,$(wildcard test/cluster/local*.c) test/cluster/pipes.c test/conform/conform.c))
-$(eval $(call guest_program,liar,test/cluster,test/cluster/liar.c test/cluster/pipes.c test/conform/conform.c))
+GUEST_LDFLAGS_liar := -Wl,--defsym=number_of_lies=4000
+GUEST_LDFLAGS_liar-short := -Wl,--defsym=number_of_lies=500
+$(foreach l,liar liar-short,$(eval $(call guest_program,$(l),test/cluster,test/cluster/liar.c test/cluster/pipes.c test/conform/conform.c)))
 # What a call costs: in time; in instructions, which are the difference of two of the others.
 cost_link = -Wl,--defsym=cost_batches=$(1),--defsym=cost_calls=$(2),--defsym=cost_caps=$(3)
 GUEST_LDFLAGS_cost       := $(call cost_link,5,1000,1000)
@@ -13,7 +15,7 @@ GUEST_LDFLAGS_cost-caps  := $(call cost_link,1,1,4001)
 COST_ELFS := $(addprefix $(BUILD)/test/cluster/,cost.elf cost-none.elf cost-calls.elf cost-caps.elf)
 $(foreach p,$(basename $(notdir $(COST_ELFS))),$(eval $(call guest_program,$(p),test/cluster,test/cluster/cost.c)))
 
-CLUSTER_ELFS := $(addprefix $(BUILD)/test/cluster/,local.elf liar.elf) $(COST_ELFS)
+CLUSTER_ELFS := $(addprefix $(BUILD)/test/cluster/,local.elf liar.elf liar-short.elf) $(COST_ELFS)
 $(CLUSTER_ELFS): $(BRIDGE_LIB)
 
 bridge-programs: $(BUILD)/skerry $(CLUSTER_ELFS)
@@ -22,6 +24,12 @@ TESTS += test-bridge test-cluster
 test-bridge: bridge-programs
 	@timeout -k 1 100 $(SKERRY) run --timeout 90s $(BUILD)/test/cluster/local.elf
 	@timeout -k 1 100 $(SKERRY) run --timeout 90s $(BUILD)/test/cluster/liar.elf
+
+# The same on bare metal, with fewer lies at random.
+TESTS += test-bridge-metal
+test-bridge-metal: bridge-programs
+	@test/metal/conform $(SKERRY) $(BUILD)/test/cluster/local.elf
+	@test/metal/conform $(SKERRY) $(BUILD)/test/cluster/liar-short.elf
 
 # The same where undefined behaviour is a fault.
 TRAPPING := $(BUILD)/trapping
@@ -38,7 +46,7 @@ test-bridge-trapping: $(BUILD)/skerry
 test-cluster: $(BUILD)/skerry $(BUILD)/example/cluster.elf
 	@test/cluster/example $(SKERRY) $(BUILD)/example/cluster.elf
 
-.PHONY: bridge-programs test-bridge test-bridge-trapping test-cluster
+.PHONY: bridge-programs test-bridge test-bridge-metal test-bridge-trapping test-cluster
 
 # What of the bridge needs no kernel, in programs of the host: messages and frames, sessions.
 SESSION_TESTS := $(addprefix $(BUILD)/test/cluster/,wire tables session storm)

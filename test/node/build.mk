@@ -17,7 +17,8 @@ test-node-link: $(NODE_LINK_TESTS)
 
 TESTS += test-node
 test-node: $(BUILD)/skerry $(BUILD)/test/node/talk.elf $(BUILD)/test/node/service.elf examples
-	@timeout -k 1 300 test/node/run $(BUILD)
+	@PYTHONDONTWRITEBYTECODE=1 timeout -k 1 300 test/node/run $(BUILD)
+	@PYTHONDONTWRITEBYTECODE=1 timeout -k 1 200 test/node/metal $(BUILD)
 
 -include $(wildcard $(BUILD)/host/test/node/*.d)
 .PHONY: test-node-link test-node
