@@ -44,7 +44,11 @@ enum {
 #define BRIDGE_PROBE_NS  (500 * SESSION_MS)  /* how often exports are looked at */
 #define BRIDGE_CLAIM_NS  (5000 * SESSION_MS) /* how long an export for a third node waits to be claimed */
 #define BRIDGE_ANSWER_NS (5000 * SESSION_MS) /* what a peer's bridge answers itself, it answers sooner */
-#define BRIDGE_RETURN_NS (100 * SESSION_MS)  /* how long a worker may wait to return a capability */
+/* What needs no credit takes so much of a peer's time, which may be so far ahead. */
+#define BRIDGE_FRAME_NS  UINT64_C(8000) /* an announcement, a frame without a message */
+#define BRIDGE_BYTE_NS   UINT64_C(1000) /* a byte of no frame: at worst one looks for a frame behind each */
+#define BRIDGE_AHEAD_NS  SESSION_MS
+#define BRIDGE_RETURN_NS (100 * SESSION_MS) /* how long a worker may wait to return a capability */
 
 /* The bridge's slots. */
 enum {
@@ -182,7 +186,12 @@ struct peer {
 	uint16_t held;        /* messages without an answer that wait */
 	uint16_t serving;     /* workers */
 	unsigned opened;      /* as the port last said */
-	bool untold;          /* there is something to tell: results, exports revoked, imports ended, … */
+	uint64_t announced;   /* messages that need no credit */
+	uint64_t frames,
+		skipped;     /* without a message, or announcing; of no frame: for which time was taken */
+	uint64_t busy_until; /* … up to then */
+	bool resting;        /* it is too far ahead: what more has come waits in the port */
+	bool untold;         /* there is something to tell: results, exports revoked, imports ended, … */
 	uint16_t ended, revoked; /* … imports that ended, exports that were revoked: lists */
 	uint64_t untold_names;   /* … own claims, by place */
 	struct session session;  /* large, and so the last */
@@ -381,6 +390,7 @@ void workers_expire(struct bridge *);
 
 void peers_boot(struct bridge *); /* the epoch is known */
 void peer_input(struct bridge *, unsigned peer);
+void peers_rested(struct bridge *); /* those that were resting long enough */
 void peer_events(struct bridge *, unsigned peer, struct session_input *);
 bool peer_send(struct bridge *, unsigned peer, const struct wire_message *);
 void peer_blame(struct bridge *, unsigned peer, enum wire_reason);

@@ -87,6 +87,7 @@ static void clock_tick(struct bridge *b)
 		exports_probe(b);
 		operations_probe(b);
 	}
+	peers_rested(b);
 	if (b->sleep_at <= b->now)
 		sleepers_wake(b);
 	if (!b->open)
@@ -111,8 +112,11 @@ static void alarm_set(struct bridge *b)
 	uint64_t at = b->open ? b->sleep_at : b->now + BRIDGE_RETURN_NS;
 
 	for (unsigned i = 0; i < b->peer_count; i++) {
-		uint64_t deadline = session_deadline(&b->peers[i].session);
+		const struct peer *peer = &b->peers[i];
+		uint64_t deadline = session_deadline(&peer->session);
 		at = deadline < at ? deadline : at;
+		if (peer->resting && peer->busy_until - BRIDGE_AHEAD_NS < at)
+			at = peer->busy_until - BRIDGE_AHEAD_NS;
 	}
 	if (b->probe_at <= b->now)
 		b->probe_at = is_probing(b) ? b->now + BRIDGE_PROBE_NS : UINT64_MAX;

@@ -183,6 +183,7 @@ static void message_in(struct bridge *b, unsigned peer, const void *payload, siz
 		peer_blame(b, peer, WIRE_REASON_BAD_MESSAGE);
 		return;
 	}
+	b->peers[peer].announced += message.kind > WIRE_RESULT;
 	switch (message.kind) {
 	case WIRE_RESULT:
 		result_in(b, peer, &message);
@@ -284,6 +285,32 @@ void peer_events(struct bridge *b, unsigned index, struct session_input *input)
 	}
 }
 
+/*
+ * Credit bounds how much a peer has us do, but for announcements, frames without a message, and what is no
+ * frame: these take of the peer's time, so that others have theirs, and programs of this node run.
+ */
+static bool is_ahead(const struct bridge *b, struct peer *peer)
+{
+	const struct session_counters *counters = &peer->session.counters;
+	uint64_t frames = counters->frames_in - counters->messages_in + peer->announced;
+
+	if (peer->busy_until < b->now)
+		peer->busy_until = b->now;
+	peer->busy_until += (frames - peer->frames) * BRIDGE_FRAME_NS +
+			    (counters->skipped - peer->skipped) * BRIDGE_BYTE_NS;
+	peer->frames = frames;
+	peer->skipped = counters->skipped;
+	return peer->busy_until - b->now > BRIDGE_AHEAD_NS;
+}
+
+void peers_rested(struct bridge *b)
+{
+	for (unsigned i = 0; i < b->peer_count; i++) {
+		if (b->peers[i].resting)
+			peer_input(b, i);
+	}
+}
+
 void peer_input(struct bridge *b, unsigned index)
 {
 	struct peer *peer = &b->peers[index];
@@ -301,6 +328,9 @@ void peer_input(struct bridge *b, unsigned index)
 	if (peer->session.blocked)
 		session_ready(&peer->session, b->now);
 	do {
+		peer->resting = is_ahead(b, peer);
+		if (peer->resting)
+			return;
 		got = b->ports.receive(b->ports.context, peer->port, b->input, sizeof b->input);
 		input = (struct session_input){b->input, got};
 		if (got)

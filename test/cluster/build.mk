@@ -6,6 +6,8 @@ $(eval $(call guest_program,local,test/cluster,$(wildcard test/cluster/local*.c)
 GUEST_LDFLAGS_liar := -Wl,--defsym=number_of_lies=4000
 GUEST_LDFLAGS_liar-short := -Wl,--defsym=number_of_lies=500
 $(foreach l,liar liar-short,$(eval $(call guest_program,$(l),test/cluster,test/cluster/liar.c test/cluster/pipes.c test/conform/conform.c)))
+# A node that floods, in the simulator.
+$(eval $(call guest_program,flood,test/cluster,test/cluster/flood.c))
 # What a call costs: in time; in instructions, which are the difference of two of the others.
 cost_link = -Wl,--defsym=cost_batches=$(1),--defsym=cost_calls=$(2),--defsym=cost_caps=$(3)
 GUEST_LDFLAGS_cost       := $(call cost_link,5,1000,1000)
@@ -15,7 +17,7 @@ GUEST_LDFLAGS_cost-caps  := $(call cost_link,1,1,4001)
 COST_ELFS := $(addprefix $(BUILD)/test/cluster/,cost.elf cost-none.elf cost-calls.elf cost-caps.elf)
 $(foreach p,$(basename $(notdir $(COST_ELFS))),$(eval $(call guest_program,$(p),test/cluster,test/cluster/cost.c)))
 
-CLUSTER_ELFS := $(addprefix $(BUILD)/test/cluster/,local.elf liar.elf liar-short.elf) $(COST_ELFS)
+CLUSTER_ELFS := $(addprefix $(BUILD)/test/cluster/,local.elf liar.elf liar-short.elf flood.elf) $(COST_ELFS)
 $(CLUSTER_ELFS): $(BRIDGE_LIB)
 
 bridge-programs: $(BUILD)/skerry $(CLUSTER_ELFS)
@@ -24,6 +26,9 @@ TESTS += test-bridge test-cluster
 test-bridge: bridge-programs
 	@timeout -k 1 100 $(SKERRY) run --timeout 90s $(BUILD)/test/cluster/local.elf
 	@timeout -k 1 100 $(SKERRY) run --timeout 90s $(BUILD)/test/cluster/liar.elf
+	@for node in a c; do if timeout -k 1 60 $(SKERRY) cluster sim --for 1300ms $(BUILD)/test/cluster/flood.elf | \
+		grep -q "^$$node| sees all others"; then echo "ok flood-$$node"; \
+		else echo "not ok flood-$$node: a node that floods keeps the others from each other"; exit 1; fi; done
 
 # The same on bare metal, with fewer lies at random.
 TESTS += test-bridge-metal
