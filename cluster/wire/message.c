@@ -8,7 +8,7 @@
 
 struct head {
 	uint8_t kind, word_count, cap_count, outcome;
-	uint32_t number, export, count;
+	uint32_t number, export, zero;
 };
 _Static_assert(sizeof(struct head) == 16, "as in doc/CLUSTER.md");
 
@@ -95,8 +95,7 @@ void wire_encode(const struct wire_message *message, void *payload)
 			      .cap_count = message->cap_count,
 			      .outcome = message->outcome,
 			      .number = message->number,
-			      .export = message->export,
-			      .count = message->count};
+			      .export = message->export};
 	if (parts & WIRE_BODY) {
 		*at++ = message->label;
 		for (unsigned i = 0; i < message->word_count; i++)
@@ -185,8 +184,7 @@ static bool fits(uint32_t number, unsigned parts, enum wire_part part)
 static bool head_fits(const struct head *head, unsigned parts)
 {
 	if (!fits(head->number, parts, WIRE_NUMBER) || !fits(head->export, parts, WIRE_EXPORT) ||
-	    !fits(head->count, parts, WIRE_COUNT) || !fits(head->outcome, parts, WIRE_OUTCOME) ||
-	    head->outcome >= OUTCOMES)
+	    !fits(head->outcome, parts, WIRE_OUTCOME) || head->outcome >= OUTCOMES || head->zero != 0)
 		return false;
 	if ((parts & WIRE_BODY) == 0 || head->outcome > OUTCOME_DONE)
 		return head->word_count == 0 && head->cap_count == 0;
@@ -210,7 +208,6 @@ bool wire_decode(const void *payload, size_t size, struct wire_message *message)
 	message->cap_count = head->cap_count;
 	message->number = head->number;
 	message->export = head->export;
-	message->count = head->count;
 	if (parts & WIRE_BODY && !take_body(&reader, message))
 		return false;
 	if (head->outcome > OUTCOME_DONE && message->label != 0)

@@ -105,12 +105,11 @@ enum wire_kind {
 enum wire_part {
 	WIRE_NUMBER = 1, /* of an operation, not 0 */
 	WIRE_EXPORT = 2, /* number of an export, not 0 */
-	WIRE_COUNT = 4,  /* not 0 */
-	WIRE_OUTCOME = 8,
-	WIRE_BODY = 16, /* label, words, capabilities; empty with an outcome other than DONE */
-	WIRE_STAMP = 32,
-	WIRE_TICKET = 64,
-	WIRE_NAME = 128,
+	WIRE_OUTCOME = 4,
+	WIRE_BODY = 8, /* label, words, capabilities; empty with an outcome other than DONE */
+	WIRE_STAMP = 16,
+	WIRE_TICKET = 32,
+	WIRE_NAME = 64,
 };
 
 enum wire_outcome {
@@ -143,7 +142,7 @@ struct wire_cap {
 struct wire_message {
 	uint8_t kind, outcome;
 	uint8_t word_count, cap_count;
-	uint32_t number, export, count;
+	uint32_t number, export;
 	uint64_t label, stamp, ticket;
 	const uint64_t *words;
 	const char *name;
@@ -155,7 +154,7 @@ static inline void wire_message_init(struct wire_message *message, enum wire_kin
 {
 	message->kind = (uint8_t)kind;
 	message->outcome = message->word_count = message->cap_count = 0;
-	message->number = message->export = message->count = 0;
+	message->number = message->export = 0;
 	message->label = message->stamp = message->ticket = 0;
 	message->words = NULL;
 	message->name = NULL;

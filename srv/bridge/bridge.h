@@ -41,14 +41,15 @@ enum {
 	BRIDGE_QUEUES = TABLE_PLACES + TABLE_PEERS, /* one for each import, and for what belongs to none */
 };
 
-#define BRIDGE_PROBE_NS  (500 * SESSION_MS)  /* how often exports are looked at */
-#define BRIDGE_CLAIM_NS  (5000 * SESSION_MS) /* how long an export for a third node waits to be claimed */
-#define BRIDGE_ANSWER_NS (5000 * SESSION_MS) /* what a peer's bridge answers itself, it answers sooner */
+#define BRIDGE_PROBE_NS   (500 * SESSION_MS)  /* how often exports are looked at */
+#define BRIDGE_CLAIM_NS   (5000 * SESSION_MS) /* how long an export for a third node waits to be claimed */
+#define BRIDGE_ANSWER_NS  (5000 * SESSION_MS) /* what a peer's bridge answers itself, it answers sooner */
 /* What needs no credit takes so much of a peer's time, which may be so far ahead. */
-#define BRIDGE_FRAME_NS  UINT64_C(8000) /* an announcement, a frame without a message */
-#define BRIDGE_BYTE_NS   UINT64_C(1000) /* a byte of no frame: at worst one looks for a frame behind each */
-#define BRIDGE_AHEAD_NS  SESSION_MS
-#define BRIDGE_RETURN_NS (100 * SESSION_MS) /* how long a worker may wait to return a capability */
+#define BRIDGE_FRAME_NS   UINT64_C(8000) /* an announcement, a frame without a message */
+#define BRIDGE_BYTE_NS    UINT64_C(1000) /* a byte of no frame: at worst one looks for a frame behind each */
+#define BRIDGE_AHEAD_NS   SESSION_MS
+#define BRIDGE_RELEASE_NS (2 * SESSION_MS)   /* how long ended imports are gathered for one message */
+#define BRIDGE_RETURN_NS  (100 * SESSION_MS) /* how long a worker may wait to return a capability */
 
 /* The bridge's slots. */
 enum {
@@ -193,6 +194,7 @@ struct peer {
 	bool resting;        /* it is too far ahead: what more has come waits in the port */
 	bool untold;         /* there is something to tell: results, exports revoked, imports ended, … */
 	uint16_t ended, revoked; /* … imports that ended, exports that were revoked: lists */
+	uint64_t release_at;     /* when the imports are to be told; UINT64_MAX: there are none */
 	uint64_t untold_names;   /* … own claims, by place */
 	struct session session;  /* large, and so the last */
 };

@@ -82,7 +82,10 @@ void import_drop(struct bridge *b, struct import *import)
 	import_end(&b->imports, import);
 	import->next = peer->ended;
 	peer->ended = (uint16_t)import_place(&b->imports, import);
-	peer->untold = true;
+	if (b->imports.count[import->peer] > b->export_share / 2)
+		peer->untold = true; /* the peer may soon have none left to send */
+	else if (peer->release_at == UINT64_MAX)
+		peer->release_at = b->now + BRIDGE_RELEASE_NS;
 }
 
 void import_settle(struct bridge *b, struct import *import)

@@ -78,6 +78,8 @@ static void clock_tick(struct bridge *b)
 {
 	b->alarm_at = UINT64_MAX;
 	for (unsigned i = 0; i < b->peer_count; i++) {
+		if (b->peers[i].release_at <= b->now)
+			b->peers[i].untold = true;
 		if (session_deadline(&b->peers[i].session) <= b->now) {
 			session_tick(&b->peers[i].session, b->now);
 			peer_events(b, i, NULL);
@@ -115,6 +117,7 @@ static void alarm_set(struct bridge *b)
 		const struct peer *peer = &b->peers[i];
 		uint64_t deadline = session_deadline(&peer->session);
 		at = deadline < at ? deadline : at;
+		at = peer->release_at < at ? peer->release_at : at;
 		if (peer->resting && peer->busy_until - BRIDGE_AHEAD_NS < at)
 			at = peer->busy_until - BRIDGE_AHEAD_NS;
 	}

@@ -64,21 +64,36 @@ static bool exports_tell(struct bridge *b, struct peer *peer)
 	return true;
 }
 
-/* The place of an ended import is kept until all that was sent through it has its result. */
+/* Many by one message. The place of an ended import is kept until all that was sent through it has its
+ * result. */
 static bool imports_tell(struct bridge *b, struct peer *peer)
 {
-	for (uint16_t *link = &peer->ended; *link != TABLE_NONE;) {
-		struct import *import = &b->imports.places[*link];
-		struct wire_message message = {
-			.kind = WIRE_RELEASE, .export = import->number, .count = import->references};
-		if (b->queues[*link].outstanding) {
-			link = &import->next;
-			continue;
-		}
-		if (message.count && !peer_send(b, peer_index(b, peer), &message))
+	uint64_t words[WIRE_WORDS];
+	struct wire_message message;
+	uint16_t *link = &peer->ended;
+
+	peer->release_at = UINT64_MAX;
+	wire_message_init(&message, WIRE_RELEASE);
+	message.words = words;
+	while (*link != TABLE_NONE) {
+		message.word_count = WIRE_WORDS;
+		if (!session_reserve(&peer->session, wire_message_size(&message)))
 			return false;
-		*link = import->next;
-		import_remove(&b->imports, import);
+		message.word_count = 0;
+		while (*link != TABLE_NONE && message.word_count < WIRE_WORDS) {
+			struct import *import = &b->imports.places[*link];
+			if (b->queues[*link].outstanding) {
+				link = &import->next;
+				continue;
+			}
+			if (import->references)
+				words[message.word_count++] =
+					(uint64_t)import->number << 32 | import->references;
+			*link = import->next;
+			import_remove(&b->imports, import);
+		}
+		if (message.word_count)
+			peer_send(b, peer_index(b, peer), &message); /* there is room for a longer one */
 	}
 	return true;
 }
@@ -129,21 +144,35 @@ void names_tell(struct bridge *b, int place)
 
 /* --- what peers announce -------------------------------------------------------------------------- */
 
-static void released(struct bridge *b, unsigned peer, const struct wire_message *message)
+/* False: the peer lies. */
+static bool released(struct bridge *b, unsigned peer, uint32_t number, uint32_t count)
 {
 	struct export *export;
-	enum table_look look = export_look(&b->exports, peer, message->export, &export);
+	enum table_look look = export_look(&b->exports, peer, number, &export);
 
-	if (look == TABLE_NEVER)
-		peer_blame(b, peer, WIRE_REASON_BAD_EXPORT);
+	if (look == TABLE_NEVER || count == 0 ||
+	    (look == TABLE_LIVE && !export->revoked && count > export->references)) {
+		peer_blame(b, peer, look == TABLE_NEVER ? WIRE_REASON_BAD_EXPORT : WIRE_REASON_BAD_COUNT);
+		return false;
+	}
 	if (look != TABLE_LIVE || export->revoked)
-		return;
-	if (message->count > export->references)
-		peer_blame(b, peer, WIRE_REASON_BAD_COUNT);
-	else if (message->count == export->references)
+		return true;
+	if (count == export->references)
 		export_delete(b, export);
 	else
-		export->references -= message->count;
+		export->references -= count;
+	return true;
+}
+
+static void release_in(struct bridge *b, unsigned peer, const struct wire_message *message)
+{
+	if (message->label || message->cap_count || !message->word_count) {
+		peer_blame(b, peer, WIRE_REASON_BAD_MESSAGE);
+		return;
+	}
+	for (unsigned i = 0; i < message->word_count; i++)
+		if (!released(b, peer, (uint32_t)(message->words[i] >> 32), (uint32_t)message->words[i]))
+			return;
 }
 
 static void revoked(struct bridge *b, unsigned peer, const struct wire_message *message)
@@ -189,7 +218,7 @@ static void message_in(struct bridge *b, unsigned peer, const void *payload, siz
 		result_in(b, peer, &message);
 		break;
 	case WIRE_RELEASE:
-		released(b, peer, &message);
+		release_in(b, peer, &message);
 		break;
 	case WIRE_REVOKED:
 		revoked(b, peer, &message);
@@ -264,6 +293,7 @@ static void peer_down(struct bridge *b, unsigned index)
 	imports_end(b, index);
 	exports_end(b, index);
 	peer->ended = peer->revoked = TABLE_NONE;
+	peer->release_at = UINT64_MAX;
 	names_forget(&b->names, index);
 	peer->untold_names = 0;
 	names_settle(b);
@@ -376,6 +406,7 @@ static void peer_add(struct bridge *b, unsigned port, const char *self, const ch
 	peer->bridge = b;
 	peer->port = port;
 	peer->first = peer->ended = peer->revoked = TABLE_NONE;
+	peer->release_at = UINT64_MAX;
 	session_init(&peer->session, &config, b->now);
 	b->peer_count++;
 }

@@ -20,8 +20,9 @@
 
 extern char cost_batches[], cost_calls[], cost_caps[];
 
-enum { WARM = 1000 }; /* calls of each kind before the first batch */
-enum { ECHO, END };   /* labels */
+#define SETTLED_NS 20000000ul /* for what is released to be told */
+enum { WARM = 1000 };         /* calls of each kind before the first batch */
+enum { ECHO, END };           /* labels */
 
 static void serve(void)
 {
@@ -74,6 +75,7 @@ static void call_in_batches(void)
 		measure((seL4_Word)cost_calls, 0, "call");
 		measure((seL4_Word)cost_caps, cap, "call with a capability");
 	}
+	cluster_sleep(SETTLED_NS);
 	cluster_count(&after);
 	if (memcmp(&before, &after, sizeof before))
 		sk_panic("something is left of the capabilities");

@@ -112,6 +112,13 @@ static void say(struct wire_message message)
 	say_bytes(bytes, wire_message_size(&message));
 }
 
+static void release(uint32_t export, uint32_t count)
+{
+	uint64_t word = (uint64_t) export << 32 | count;
+
+	say((struct wire_message){.kind = WIRE_RELEASE, .word_count = 1, .words = &word});
+}
+
 /* The number of the export that the bridge offers under the name. */
 static uint32_t open_name(const char *name)
 {
@@ -166,7 +173,7 @@ static void honest(void)
 	say((struct wire_message){.kind = WIRE_OPEN, .number = 9, .name = "nothing"});
 	equal("and a name that is not there", seen.last.outcome, OUTCOME_NOT_DELIVERED);
 	check("which is no reason to part", seen.up);
-	say((struct wire_message){.kind = WIRE_RELEASE, .export = number, .count = 1});
+	release(number, 1);
 	equal("it releases", counts().exports, 0);
 	say((struct wire_message){.kind = WIRE_CALL, .number = 6, .export = number});
 	equal("what it has released is refused", seen.last.outcome, OUTCOME_REVOKED);
@@ -185,12 +192,18 @@ static void exports(void)
 	say((struct wire_message){.kind = WIRE_GIVE, .number = 1, .export = 1u << 20, .name = "b"});
 	ended("given on", WIRE_REASON_BAD_EXPORT);
 	connect();
-	say((struct wire_message){.kind = WIRE_RELEASE, .export = 1u << 20, .count = 1});
+	release(1u << 20, 1);
 	ended("released", WIRE_REASON_BAD_EXPORT);
 	connect();
 	uint32_t number = open_name("service");
-	say((struct wire_message){.kind = WIRE_RELEASE, .export = number, .count = 2});
+	release(number, 2);
 	ended("released more often than it was had", WIRE_REASON_BAD_COUNT);
+	connect();
+	release(open_name("service"), 0);
+	ended("released no time", WIRE_REASON_BAD_COUNT);
+	connect();
+	say((struct wire_message){.kind = WIRE_RELEASE});
+	ended("nothing released", WIRE_REASON_BAD_MESSAGE);
 	connect();
 	number = open_name("service");
 	say((struct wire_message){
@@ -386,11 +399,11 @@ static struct wire_message some_lie(void)
 		m.number = dice(30) ? seen.asked[--seen.asks % 8] : 1 + dice(5000);
 		m.outcome = (uint8_t)(1 + (dice(3) ? 0 : dice(4)));
 	}
-	if (m.kind != WIRE_OPEN && m.kind != WIRE_RESULT && m.kind != WIRE_NAMED && m.kind != WIRE_UNNAMED)
+	if ((m.kind < WIRE_RESULT && m.kind != WIRE_OPEN) || m.kind == WIRE_REVOKED)
 		m.export = m.kind <= WIRE_SIGNAL && which < seen.offers && dice(20) ? seen.exports[which]
 										    : some_export();
-	if (m.kind == WIRE_RELEASE)
-		m.count = 1 + dice(dice(4) ? 1 : 1000);
+	for (; m.kind == WIRE_RELEASE && m.word_count < 1 + dice(3); m.word_count++)
+		words[m.word_count] = (uint64_t)some_export() << 32 | (1 + dice(dice(4) ? 1 : 1000));
 	if (m.kind == WIRE_NAMED || m.kind == WIRE_UNNAMED)
 		m.stamp = dice(20) ? dice(100) : 1ull << 60;
 	if (m.kind == WIRE_CLAIM)

@@ -51,6 +51,13 @@ static bool leads_to(seL4_CPtr cap, seL4_CPtr endpoint)
 	return came;
 }
 
+/* When what has been released there has been told. */
+static struct cluster_counts settled_at(unsigned node)
+{
+	pipes_wait_ms(5);
+	return counts_at(node);
+}
+
 /* B calls A as often as it may, so that the next waits at B. */
 static void revoked_while_held(void)
 {
@@ -62,7 +69,7 @@ static void revoked_while_held(void)
 	section("a capability that is revoked before its message has left", "doc/CLUSTER.md");
 	publish_at(A, "slow", slow);
 	seL4_CPtr proxy = lookup_at(B, "slow");
-	seL4_Word imports = counts_at(A).imports;
+	seL4_Word imports = settled_at(A).imports;
 	for (unsigned i = 0; i < WAITERS; i++) {
 		peer_new(&clients[i], HIGH, 0);
 		peer_trap(&clients[i], seL4_SysCall, proxy, INFO(0, 0, 0), 0, 0);
@@ -89,7 +96,7 @@ static void revoked_while_held(void)
 static void revoked_while_answered(void)
 {
 	seL4_CPtr object = sk_endpoint_new(), offered = sk_cap_mint(object, seL4_AllRights, 4), slot;
-	seL4_Word imports = counts_at(B).imports;
+	seL4_Word imports = settled_at(B).imports;
 	struct peer client;
 
 	section("a capability that is revoked before its answer has left", "doc/CLUSTER.md");
@@ -158,6 +165,27 @@ static void released_while_given(void)
 	cluster_withdraw("lent");
 }
 
+/* B gives A more than one message tells of. */
+static void released_together(void)
+{
+	static seL4_CPtr slots[130];
+	seL4_CPtr object = sk_endpoint_new();
+	seL4_Word exports = settled_at(B).exports, refused = 0;
+
+	section("capabilities that are released together", "doc/CLUSTER.md");
+	for (unsigned i = 0; i < LENGTH_OF(slots); i++) {
+		send(false, service_at_b, 1, object, 0);
+		receive(service, &slots[i]);
+	}
+	equal("all are exports", counts_at(B).exports, exports + LENGTH_OF(slots));
+	at(A);
+	for (unsigned i = 0; i < LENGTH_OF(slots); i++)
+		refused += cluster_release(slots[i]) != CLUSTER_OK;
+	equal("all are released", refused, 0);
+	equal("which their home has not been told yet", counts_at(B).exports, exports + LENGTH_OF(slots));
+	equal("soon it is, of all", settled_at(B).exports, exports);
+}
+
 static void lookup_late(void *slot)
 {
 	cluster_lookup("late", (seL4_CPtr)slot);
@@ -169,7 +197,7 @@ static void caller_gone(void)
 	struct peer client;
 
 	section("a caller that is gone", "doc/CLUSTER.md");
-	seL4_Word imports = counts_at(B).imports, exports = counts_at(A).exports;
+	seL4_Word imports = settled_at(B).imports, exports = counts_at(A).exports;
 	peer_new(&client, HIGH, 0);
 	peer_trap(&client, seL4_SysCall, service_at_b, INFO(1, 0, 0), 0, 0);
 	receive(service, &slot);
@@ -201,7 +229,7 @@ static void two_of_a_third(void)
 	publish_at(C, "one", one);
 	publish_at(C, "two", two);
 	seL4_CPtr first = lookup_at(B, "one"), second = lookup_at(B, "two");
-	seL4_Word imports = counts_at(A).imports;
+	seL4_Word imports = settled_at(A).imports;
 	send(true, service_at_b, 2, first, second);
 	equal("one arrives", seL4_MessageInfo_get_extraCaps(receive(service, &slot)), 1);
 	answer(0, 0);
@@ -252,6 +280,7 @@ void leftovers(void)
 	revoked_while_answered();
 	released_while_sent();
 	released_while_given();
+	released_together();
 	caller_gone();
 	two_of_a_third();
 	sleepers_gone();
