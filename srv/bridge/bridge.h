@@ -267,8 +267,12 @@ static inline unsigned peer_index(const struct bridge *b, const struct peer *pee
 struct arrival {
 	seL4_Word badge;
 	seL4_MessageInfo_t info;
-	seL4_Word first[6]; /* the message registers that system calls spoil */
-	seL4_Word caps[WIRE_CAPS];
+	struct arrival_words {
+		seL4_Word first[6]; /* the message registers that system calls spoil */
+	} words;
+	struct arrival_caps {
+		seL4_Word badge[WIRE_CAPS];
+	} caps;
 	uint16_t reply; /* a place of SLOT_REPLY, or TABLE_NONE: nobody waits for an answer */
 };
 
@@ -367,9 +371,6 @@ static inline struct dependent operation_dependent(const struct bridge *b, const
 {
 	return (struct dependent){operation->serial, (uint16_t)(operation - b->operations), 0};
 }
-
-/* May more be received from programs without a place to keep it? */
-bool calls_are_open(const struct bridge *);
 
 uint16_t reply_save(struct bridge *);
 void reply_free(struct bridge *, uint16_t reply);

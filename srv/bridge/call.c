@@ -23,17 +23,6 @@ void calls_init(struct bridge *b)
 		b->queues[i].first = TABLE_NONE;
 }
 
-bool calls_are_open(const struct bridge *b)
-{
-	if (b->operations_free < BRIDGE_RESERVE)
-		return false;
-	for (unsigned i = 0; i < b->peer_count; i++) {
-		if (b->peers[i].held >= BRIDGE_HELD)
-			return false;
-	}
-	return true;
-}
-
 /* --- callers -------------------------------------------------------------------------------------- */
 
 /*
@@ -191,7 +180,7 @@ static void queue_wait(struct bridge *b, unsigned index)
 }
 
 /* Keeps what cannot be sent yet; the words lie in somebody's buffer. */
-static void operation_hold(struct bridge *b, struct operation *operation, const uint64_t *words)
+RARE static void operation_hold(struct bridge *b, struct operation *operation, const uint64_t *words)
 {
 	struct queue *queue = &b->queues[operation->queue];
 	uint16_t index = (uint16_t)(operation - b->operations);
@@ -256,7 +245,7 @@ void queues_run(struct bridge *b, unsigned index)
 /* --- messages of programs ------------------------------------------------------------------------- */
 
 /* One signal of an import is outstanding at a time: others meanwhile become one. */
-static void signal_out(struct bridge *b, unsigned peer, struct import *import)
+RARE static void signal_out(struct bridge *b, unsigned peer, struct import *import)
 {
 	unsigned place = import_place(&b->imports, import);
 	struct operation *operation = NULL;
@@ -294,12 +283,13 @@ static bool message_out(struct bridge *b, unsigned peer, const struct import *im
 		struct dependent dependent = operation_dependent(b, operation);
 		dependent.cap = (uint8_t)i;
 		bool unwrapped = seL4_MessageInfo_get_capsUnwrapped(a->info) >> i & 1;
-		operation->message.caps[i] = cap_out(b, peer, unwrapped, a->caps[i], SLOT_RECEIVE, dependent);
+		operation->message.caps[i] =
+			cap_out(b, peer, unwrapped, a->caps.badge[i], SLOT_RECEIVE, dependent);
 		if (unwrapped && operation->message.caps[i].kind != WIRE_ABSENT)
-			operation_carry(b, operation, import_of_badge(b, a->caps[i], &home));
+			operation_carry(b, operation, import_of_badge(b, a->caps.badge[i], &home));
 		operation->pending += operation->message.caps[i].kind == CAP_PENDING;
 	}
-	memcpy(b->ipc->msg, a->first, sizeof a->first);
+	*(struct arrival_words *)b->ipc->msg = a->words;
 	if (call)
 		b->counters.calls++;
 	else
@@ -309,7 +299,7 @@ static bool message_out(struct bridge *b, unsigned peer, const struct import *im
 }
 
 /* An import that is gone, of a session that is not, was revoked (or released: by all that had it). */
-static enum wire_outcome refusal(const struct bridge *b, seL4_Word badge)
+RARE static enum wire_outcome refusal(const struct bridge *b, seL4_Word badge)
 {
 	for (unsigned i = 0; i < b->peer_count; i++) {
 		if (b->peers[i].number == badge >> 32)
@@ -405,7 +395,8 @@ static bool call_result(struct bridge *b, struct operation *operation, const str
 }
 
 /* What comes of GIVE and CLAIM: a capability for the message that needs it. */
-static bool third_result(struct bridge *b, struct operation *operation, const struct wire_message *result)
+RARE static bool third_result(struct bridge *b, struct operation *operation,
+			      const struct wire_message *result)
 {
 	struct wire_cap cap = {.kind = WIRE_ABSENT};
 	bool done = result->outcome == OUTCOME_DONE;

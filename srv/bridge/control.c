@@ -194,7 +194,7 @@ static enum cluster_error release(struct bridge *b, const struct arrival *a)
 {
 	unsigned peer;
 	struct import *import = seL4_MessageInfo_get_capsUnwrapped(a->info) & 1
-					? import_of_badge(b, a->caps[0], &peer)
+					? import_of_badge(b, a->caps.badge[0], &peer)
 					: NULL;
 
 	if (!import || !import->given)
@@ -295,7 +295,7 @@ static void answer(struct bridge *b, const struct arrival *a, const char *name)
 	else if (label == CLUSTER_COUNT)
 		count(b, a->reply);
 	else if (label == CLUSTER_SLEEP)
-		sleep(b, a->reply, a->first[0]);
+		sleep(b, a->reply, a->words.first[0]);
 	else
 		reply_label(b, a->reply, simple_request(b, a, name));
 }
@@ -305,7 +305,7 @@ void control_request(struct bridge *b, struct arrival *a)
 	char name[CLUSTER_NAME_BYTES] = "";
 
 	if (seL4_MessageInfo_get_length(a->info) >= CLUSTER_NAME_WORDS)
-		memcpy(name, a->first, sizeof name - 1);
+		memcpy(name, a->words.first, sizeof name - 1);
 	a->reply = reply_save(b);
 	if (a->reply != TABLE_NONE)
 		answer(b, a, name);

@@ -74,7 +74,7 @@ static bool is_probing(const struct bridge *b)
 }
 
 /* What is done from time to time. */
-static void clock_tick(struct bridge *b)
+RARE static void clock_tick(struct bridge *b)
 {
 	b->alarm_at = UINT64_MAX;
 	for (unsigned i = 0; i < b->peer_count; i++) {
@@ -96,11 +96,14 @@ static void clock_tick(struct bridge *b)
 		workers_expire(b);
 }
 
+#define WORKERS_DONE ((UINT64_C(1) << BRIDGE_WORKERS) - 1)
+
 static void event(struct bridge *b, seL4_Word badge)
 {
 	if (badge & (BRIDGE_BADGE_PORTS | BRIDGE_BADGE_CLOCK))
 		b->ports.interrupt(b->ports.context, badge);
-	workers_done(b, badge & ((UINT64_C(1) << BRIDGE_WORKERS) - 1));
+	if (badge & WORKERS_DONE)
+		workers_done(b, badge & WORKERS_DONE);
 	if (badge & BRIDGE_BADGE_PORTS)
 		ports_input(b);
 	if (badge & BRIDGE_BADGE_CLOCK)
@@ -133,6 +136,18 @@ static void alarm_set(struct bridge *b)
 	b->ports.alarm(b->ports.context, b->told + (at > b->now ? at - b->now : 0));
 }
 
+/* May more be received from programs without a place to keep it? */
+static bool calls_are_open(const struct bridge *b)
+{
+	if (b->operations_free < BRIDGE_RESERVE)
+		return false;
+	for (unsigned i = 0; i < b->peer_count; i++) {
+		if (b->peers[i].held >= BRIDGE_HELD)
+			return false;
+	}
+	return true;
+}
+
 static void settle(struct bridge *b)
 {
 	for (unsigned i = 0; i < b->peer_count; i++) {
@@ -150,8 +165,9 @@ static void settle(struct bridge *b)
 /* The first registers and the capabilities of a message are spoiled by the next system call. */
 static void arrival_keep(const struct bridge *b, struct arrival *a)
 {
-	memcpy(a->first, b->ipc->msg, sizeof a->first);
-	memcpy(a->caps, b->ipc->caps_or_badges, sizeof a->caps);
+	a->words = *(const struct arrival_words *)b->ipc->msg;
+	if (seL4_MessageInfo_get_extraCaps(a->info))
+		a->caps = *(const struct arrival_caps *)b->ipc->caps_or_badges;
 }
 
 /* `now` stands still while the clock is set back; the alarm was for the clock as it was. */

@@ -66,7 +66,7 @@ static bool exports_tell(struct bridge *b, struct peer *peer)
 
 /* Many by one message. The place of an ended import is kept until all that was sent through it has its
  * result. */
-static bool imports_tell(struct bridge *b, struct peer *peer)
+RARE static bool imports_tell(struct bridge *b, struct peer *peer)
 {
 	uint64_t words[WIRE_WORDS];
 	struct wire_message message;
@@ -117,7 +117,7 @@ static bool names_part_tell(struct bridge *b, struct peer *peer, bool claimed)
 }
 
 /* A name may have gone from one place to another, and all places may be in use: the ends come first. */
-static bool own_names_tell(struct bridge *b, struct peer *peer)
+RARE static bool own_names_tell(struct bridge *b, struct peer *peer)
 {
 	return names_part_tell(b, peer, false) && names_part_tell(b, peer, true);
 }
@@ -164,7 +164,7 @@ static bool released(struct bridge *b, unsigned peer, uint32_t number, uint32_t 
 	return true;
 }
 
-static void release_in(struct bridge *b, unsigned peer, const struct wire_message *message)
+RARE static void release_in(struct bridge *b, unsigned peer, const struct wire_message *message)
 {
 	if (message->label || message->cap_count || !message->word_count) {
 		peer_blame(b, peer, WIRE_REASON_BAD_MESSAGE);
@@ -175,7 +175,7 @@ static void release_in(struct bridge *b, unsigned peer, const struct wire_messag
 			return;
 }
 
-static void revoked(struct bridge *b, unsigned peer, const struct wire_message *message)
+RARE static void revoked(struct bridge *b, unsigned peer, const struct wire_message *message)
 {
 	struct import *import = import_find(&b->imports, peer, message->export);
 
@@ -186,7 +186,7 @@ static void revoked(struct bridge *b, unsigned peer, const struct wire_message *
 	operations_revoke(b, import_place(&b->imports, import));
 }
 
-static void named(struct bridge *b, unsigned peer, const struct wire_message *message)
+RARE static void named(struct bridge *b, unsigned peer, const struct wire_message *message)
 {
 	int place;
 
@@ -236,7 +236,7 @@ static void message_in(struct bridge *b, unsigned peer, const void *payload, siz
 
 /* --- sessions --------------------------------------------------------------------------------------- */
 
-static void peer_up(struct bridge *b, unsigned index)
+RARE static void peer_up(struct bridge *b, unsigned index)
 {
 	struct peer *peer = &b->peers[index];
 	const struct wire_credits *credits = &peer->session.peer_credits;
@@ -281,7 +281,7 @@ static void exports_end(struct bridge *b, unsigned peer)
 		b->name_export[place][peer] = 0;
 }
 
-static void peer_down(struct bridge *b, unsigned index)
+RARE static void peer_down(struct bridge *b, unsigned index)
 {
 	struct peer *peer = &b->peers[index];
 

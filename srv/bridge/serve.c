@@ -194,7 +194,7 @@ static void worker_start(struct bridge *b, struct worker *worker)
 
 /* The first of those for the export that have not been started, unless its capabilities are still being
  * claimed. */
-static void parked_start(struct bridge *b, uint32_t export)
+RARE static void parked_start(struct bridge *b, uint32_t export)
 {
 	for (;;) {
 		struct worker *first = NULL;
@@ -248,7 +248,7 @@ static bool message_in(struct bridge *b, struct worker *worker, const struct wir
 
 /* --- what is answered at once ---------------------------------------------------------------------- */
 
-static void signal_in(struct bridge *b, struct worker *worker)
+RARE static void signal_in(struct bridge *b, struct worker *worker)
 {
 	const struct export *export = worker_target(b, worker);
 
@@ -261,7 +261,7 @@ static void signal_in(struct bridge *b, struct worker *worker)
 }
 
 /* A name: each peer has one export of it, with as many references as it asked for. */
-static void open_in(struct bridge *b, struct worker *worker, const char *name)
+RARE static void open_in(struct bridge *b, struct worker *worker, const char *name)
 {
 	int place = names_place(&b->names, NAMES_SELF, name);
 	struct export *export;
@@ -288,7 +288,7 @@ static void open_in(struct bridge *b, struct worker *worker, const char *name)
 }
 
 /* An export to a third node, which that will claim by its ticket. */
-static void give_in(struct bridge *b, struct worker *worker, const char *node)
+RARE static void give_in(struct bridge *b, struct worker *worker, const char *node)
 {
 	const struct export *export = worker_target(b, worker);
 	int third = peer_find(b, node);
@@ -311,7 +311,7 @@ static void give_in(struct bridge *b, struct worker *worker, const char *node)
 }
 
 /* The second node may have lied about number or ticket: that is not held against the third. */
-static void claim_in(struct bridge *b, struct worker *worker, uint64_t ticket)
+RARE static void claim_in(struct bridge *b, struct worker *worker, uint64_t ticket)
 {
 	const struct export *export = export_claim(&b->exports, worker->peer, worker->export, ticket);
 
@@ -398,7 +398,7 @@ void worker_returned(struct bridge *b, struct arrival *a)
 	bool unwrapped = seL4_MessageInfo_get_capsUnwrapped(a->info) & 1;
 
 	if (worker->state == WORKER_RUNNING && worker->returning && seL4_MessageInfo_get_extraCaps(a->info)) {
-		worker->caps[0] = cap_out(b, worker->peer, unwrapped, a->caps[0], SLOT_RECEIVE,
+		worker->caps[0] = cap_out(b, worker->peer, unwrapped, a->caps.badge[0], SLOT_RECEIVE,
 					  worker_dependent(b, worker, 0));
 		worker->cap_count = 1;
 		worker->pending = worker->caps[0].kind == CAP_PENDING;
@@ -410,7 +410,7 @@ void worker_returned(struct bridge *b, struct arrival *a)
 
 /* The kernel's answer for an empty slot: nobody has received the call, since it would not answer then any
  * more. */
-static void worker_refused(struct bridge *b, struct worker *worker)
+RARE static void worker_refused(struct bridge *b, struct worker *worker)
 {
 	struct export *export = worker_export(b, worker);
 

@@ -369,8 +369,6 @@ static const struct wire_header *next_frame(struct session *s, struct session_in
 		partial_drop(s, s->partial_taken);
 		s->partial_taken = 0;
 	}
-	if (input->left == 0 && s->partial_size == 0)
-		return NULL;
 	if (s->partial_size == 0 && (uintptr_t)input->at % 8 == 0 &&
 	    wire_look(input->at, input->left) == WIRE_WHOLE) {
 		const struct wire_header *frame = (const void *)input->at;
@@ -397,22 +395,37 @@ RARE static bool next_untold(struct session *s, struct session_event *event)
 	return true;
 }
 
-bool session_next(struct session *s, uint64_t now_ns, struct session_input *input,
-		  struct session_event *event)
+static bool has_untold(const struct session *s)
+{
+	return s->ended_untold || s->up_untold || s->stashed > 0;
+}
+
+/* Of what happened before, then of the frames that have come. */
+static __attribute__((noinline)) bool next_event(struct session *s, struct session_input *input,
+						 struct session_event *event)
 {
 	const struct wire_header *frame;
 
-	session_tell_time(s, now_ns);
 	do {
-		if ((s->ended_untold || s->up_untold || s->stashed > 0) && next_untold(s, event))
+		if (has_untold(s) && next_untold(s, event))
 			return true;
 		frame = input ? next_frame(s, input) : NULL;
-		if (!frame) {
-			session_send(s);
+		if (!frame)
 			return false;
-		}
 	} while (!take_frame(s, frame, event));
 	return true;
+}
+
+bool session_next(struct session *s, uint64_t now_ns, struct session_input *input,
+		  struct session_event *event)
+{
+	bool over = (!input || (input->left == 0 && s->partial_size == 0)) && !has_untold(s);
+
+	session_tell_time(s, now_ns);
+	if (!over && next_event(s, input, event))
+		return true;
+	session_send(s);
+	return false;
 }
 
 /* --- the port and the clock -------------------------------------------------------------------------- */

@@ -9,10 +9,6 @@
 #define NEVER  UINT64_MAX
 #define NO_GAP UINT32_MAX
 
-/* A function that is called seldom is not made part of one that each frame goes through, which would have to
-   keep registers for it. */
-#define RARE   __attribute__((noinline))
-
 /* Every entry tells the time first. A clock that is set back stands still. */
 static inline void session_tell_time(struct session *s, uint64_t now_ns)
 {

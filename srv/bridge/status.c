@@ -121,21 +121,25 @@ static void line_in(struct bridge *b, unsigned port)
 	}
 }
 
+RARE static void lines_in(struct bridge *b, unsigned port, const char *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		if (bytes[i] != '\n') {
+			if (b->line_size < sizeof b->line - 1)
+				b->line[b->line_size++] = bytes[i];
+			continue;
+		}
+		b->line[b->line_size] = '\0';
+		b->line_size = 0;
+		line_in(b, port);
+	}
+}
+
 void status_input(struct bridge *b, unsigned port)
 {
 	char bytes[64];
 	size_t size;
 
-	while ((size = b->ports.receive(b->ports.context, port, bytes, sizeof bytes))) {
-		for (size_t i = 0; i < size; i++) {
-			if (bytes[i] != '\n') {
-				if (b->line_size < sizeof b->line - 1)
-					b->line[b->line_size++] = bytes[i];
-				continue;
-			}
-			b->line[b->line_size] = '\0';
-			b->line_size = 0;
-			line_in(b, port);
-		}
-	}
+	while ((size = b->ports.receive(b->ports.context, port, bytes, sizeof bytes)))
+		lines_in(b, port, bytes, size);
 }
