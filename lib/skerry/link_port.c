@@ -45,7 +45,7 @@ struct link_ring {
 		} entry[LINK_ENTRIES];
 	} used;
 };
-_Static_assert(sizeof(struct link_ring) <= LINK_RING && LINK_ENTRIES == LINK_BUFFERS, "a ring's place");
+_Static_assert(sizeof(struct link_ring) <= LINK_RING && LINK_ENTRIES >= LINK_BUFFERS, "a ring's place");
 
 static uint32_t get(const struct link *link, unsigned reg)
 {
@@ -168,16 +168,16 @@ static void reclaim(struct link_queue *queue)
 		take(queue, index);
 }
 
-/* Buffers of `size` bytes from address `at` on, the same in every page where they lie in several. */
+/* So many buffers of `size` bytes from there on, one behind the other. */
 static void queue_open(struct link *link, struct link_queue *queue, unsigned q, unsigned page,
-		       unsigned offset, unsigned size)
+		       unsigned offset, unsigned size, unsigned buffers)
 {
 	bool receives = q % 2 == 0;
 
 	queue->ring = ring_of(link, q);
-	queue->free = (1u << LINK_BUFFERS) - 1;
+	queue->free = (uint16_t)((1u << buffers) - 1);
 	queue->seen = 0;
-	for (unsigned i = 0; i < LINK_BUFFERS; i++) {
+	for (unsigned i = 0; i < buffers; i++) {
 		unsigned at = page * 4096 + offset + i * size;
 
 		queue->ring->desc[i].address = link->memory.paddr[at / 4096] + at % 4096;
@@ -239,10 +239,19 @@ static void port_add(struct link *link, uint32_t id)
 	*port = (struct link_port){.id = id, .first = link->pages};
 	link->pages += 2 * LINK_BUFFERS;
 	link->ports++;
-	queue_open(link, &port->receive, q, port->first, 0, LINK_CHUNK);
-	queue_open(link, &port->send, q + 1, port->first + LINK_BUFFERS, 0, LINK_CHUNK);
-	tell(link, id, PORT_READY, 1);
-	tell(link, id, PORT_OPEN, 1);
+	queue_open(link, &port->receive, q, port->first, 0, LINK_CHUNK, LINK_BUFFERS);
+	queue_open(link, &port->send, q + 1, port->first + LINK_BUFFERS, 0, LINK_CHUNK, LINK_BUFFERS);
+}
+
+/* One port after the other: QEMU answers at once, and what it has no buffer for is lost. */
+static bool port_ready(struct link *link)
+{
+	if (link->ready == link->ports)
+		return false;
+	tell(link, link->port[link->ready].id, PORT_READY, 1);
+	tell(link, link->port[link->ready].id, PORT_OPEN, 1);
+	link->ready++;
+	return true;
 }
 
 /* The name ends with the message, or before. */
@@ -278,14 +287,16 @@ static void handle_all(struct link *link)
 	unsigned index;
 	uint32_t size;
 
-	while (look(&link->receive, &index, &size)) {
-		size = size < sizeof bytes ? size : sizeof bytes;
-		memcpy(bytes, message_buffer(link, false, index), size);
-		take(&link->receive, index);
-		offer(&link->receive, index);
-		notify(link, &link->receive);
-		handle(link, bytes, size);
-	}
+	do {
+		while (look(&link->receive, &index, &size)) {
+			size = size < sizeof bytes ? size : sizeof bytes;
+			memcpy(bytes, message_buffer(link, false, index), size);
+			take(&link->receive, index);
+			offer(&link->receive, index);
+			notify(link, &link->receive);
+			handle(link, bytes, size);
+		}
+	} while (port_ready(link));
 }
 
 /* --- what the header has -------------------------------------------------------------------------------- */
@@ -327,8 +338,10 @@ bool link_begin(struct link *link, volatile void *registers, const struct link_m
 		place_ring(link, q);
 	set(link, SK_VIRTIO_REG_STATUS,
 	    STATUS_DRIVER | STATUS_DRIVER_OK | (link->modern ? (uint32_t)STATUS_FEATURES_OK : 0));
-	queue_open(link, &link->receive, QUEUE_CONTROL_RECEIVE, LINK_OVERHEAD - 1, 0, MESSAGE_SIZE);
-	queue_open(link, &link->send, QUEUE_CONTROL_SEND, LINK_OVERHEAD - 1, 2048, MESSAGE_SIZE);
+	queue_open(link, &link->receive, QUEUE_CONTROL_RECEIVE, LINK_OVERHEAD - 1, 0, MESSAGE_SIZE,
+		   LINK_ENTRIES);
+	queue_open(link, &link->send, QUEUE_CONTROL_SEND, LINK_OVERHEAD - 1, 2048, MESSAGE_SIZE,
+		   LINK_ENTRIES);
 	tell(link, NO_PORT, DEVICE_READY, 1);
 	handle_all(link);
 	return true;

@@ -24,7 +24,7 @@
 #define LINK_PORTS        9
 #define LINK_BUFFERS      8    /* for each port, each way */
 #define LINK_CHUNK        4096 /* bytes: most of one write */
-#define LINK_ENTRIES      8    /* of each queue */
+#define LINK_ENTRIES      16   /* of each queue; buffers for control messages, each way */
 #define LINK_NAME         32
 #define LINK_RING         1024 /* bytes for each queue */
 #define LINK_QUEUES       (2 * (LINK_IDS + 1))
@@ -63,6 +63,7 @@ struct link {
 	bool modern;
 	struct link_queue receive, send; /* of control messages */
 	unsigned ports;
+	unsigned ready; /* of these, so many the device knows to be */
 	struct link_port port[LINK_PORTS];
 	bool too_many; /* there were more ports than memory or room */
 };
