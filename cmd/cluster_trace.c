@@ -65,6 +65,8 @@ static bool ask(char node, const char *what, bool *gone)
 	good = !*gone && size >= 3 && memcmp(answer, "ok\n", 3) == 0;
 	if (!good && !*gone)
 		complain("node %c: %.*s", node, (int)strcspn(answer, "\n"), answer);
+	else if (good && size > 3)
+		complain("node %c: %.*s", node, (int)strcspn(answer + 3, "\n"), answer + 3);
 	free(answer);
 	return good;
 }

@@ -170,9 +170,9 @@ static bool start(unsigned which, const char *kind, const char *image, char **op
 		add(&command, "--ports", text_of(&command, "", *member->name, "ports"));
 	} else {
 		add(&command, "--region", region_of(&command, which));
-		if (cluster.trace)
-			add(&command, "--trace", cluster_trace_part(*member->name));
 	}
+	if (cluster.trace)
+		add(&command, "--trace", cluster_trace_part(*member->name));
 	add(&command, "--listen", text_of(&command, kind, *member->name, "link"));
 	for (unsigned i = 0; i < cluster.nodes; i++) {
 		if (i != which)
@@ -356,14 +356,13 @@ static void ports_remove(const char *self)
 	host_folder_remove(path);
 }
 
-/* Each wrote its part when it ended; those under QEMU do not, and who was killed could not. */
+/* Each wrote its part when it ended; who was killed could not. */
 static void write_trace(void)
 {
 	bool good = true;
 
 	for (unsigned i = 0; i < cluster.nodes && !cluster.hopeless; i++)
-		good &= is_metal(cluster.member[i].name) || cluster_trace_add((char)('a' + i)) ||
-			cluster.member[i].killed;
+		good &= cluster_trace_add((char)('a' + i)) || cluster.member[i].killed;
 	good &= cluster_trace_close();
 	if (!good && cluster.status == STATUS_OK)
 		cluster.status = STATUS_STUCK;

@@ -14,17 +14,19 @@
 
 #include "cmd/control_port.h"
 #include "cmd/options.h"
+#include "cmd/serial.h"
 #include "cmd/trace.h"
 #include "host/host.h"
 #include "port/vm/graph.h"
 #include "port/vm/snapshot.h"
 #include "port/vm/trace.h"
 
-#define SLEEP_NS  50000000ull /* while nothing runs, this often it is looked whether somebody asks */
-#define LOOK_NS   1000000ull
-#define OK        "ok\n"
-#define NOT_OURS  "its programs run on bare metal; only Skerry's own machine can be looked into\n"
-#define NOT_KNOWN "this run does not know the request, or has no memory for the answer\n"
+#define SLEEP_NS   50000000ull /* while nothing runs, this often it is looked whether somebody asks */
+#define LOOK_NS    1000000ull
+#define OK         "ok\n"
+#define NOT_OURS   "its programs run on bare metal; only Skerry's own machine can be looked into\n"
+#define NOT_TRACED "it cannot be traced\n"
+#define NOT_KNOWN  "this run does not know the request, or has no memory for the answer\n"
 
 static struct host_control *control;
 static const char *control_path;
@@ -117,7 +119,9 @@ static const char *trace_turn(struct node *node, const char *what)
 	if (trace_is_on())
 		return "it is being traced already\n";
 	snprintf(path, sizeof path, "%s.%s", control_path, format);
-	return trace_begin(node, path, size, host_clock_ns) ? OK : "it cannot be traced\n";
+	if (node)
+		return trace_begin(node, path, size, host_clock_ns) ? OK : NOT_TRACED;
+	return serial_trace_begin(path, size, false) ? OK TRACE_LINKS_ONLY "\n" : NOT_TRACED;
 }
 
 static void answer(const char *text)
@@ -146,12 +150,12 @@ void control_turn(struct node *node)
 		status_asked = true;
 		return;
 	}
-	if (!node) {
-		answer(NOT_OURS);
-		return;
-	}
 	if (control_port_is_there() && strncmp(line, "trace ", 6) == 0) {
 		answer(trace_turn(node, line + 6));
+		return;
+	}
+	if (!node) {
+		answer(NOT_OURS);
 		return;
 	}
 	out = open_memstream(&bytes, &size);

@@ -150,7 +150,7 @@ void help_link(void)
 	       "and likewise DIR/link.PEER. skerry node --on qemu does all of that by itself.\n"
 	       "\n"
 	       "      --ports DIR        the folder of these sockets\n"
-	       "      --control FILE     a socket at which skerry cluster status can ask\n"
+	       "      --control FILE     a socket at which skerry cluster status and trace can ask\n"
 	       "\n"
 	       "The other options are those of skerry node.\n");
 }

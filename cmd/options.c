@@ -554,7 +554,7 @@ static bool options_agree(const struct run_options *options, int of_machine)
 		return mistake("%s", wrong);
 	if (!options->on_qemu)
 		return true;
-	if (options->trace)
+	if (options->trace && !options->node)
 		return mistake("--trace: only Skerry's own machine is traced; leave out --on qemu");
 	if (options->region)
 		return mistake("--region: only Skerry's own machine has one; leave out --on qemu");

@@ -170,13 +170,14 @@ static bool ports_prepare(struct run *run)
 	return false;
 }
 
-static void ports_close(const struct run *run)
+static void ports_close(struct run *run)
 {
 	char name[SERIAL_NAME];
 
 	if (!qemu.folder)
 		return;
-	serial_end();
+	if (!serial_end() && run->status == STATUS_OK)
+		run->status = STATUS_STUCK;
 	for (unsigned i = 0; serial_port(&run->options, i, name); i++)
 		host_folder_delete(qemu.folder, name);
 	host_folder_close(qemu.folder);

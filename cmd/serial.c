@@ -9,6 +9,7 @@
 #include "cmd/control.h"
 #include "cmd/control_port.h"
 #include "cmd/key.h"
+#include "cmd/trace.h"
 
 #define PATH_SIZE    4096
 #define AGAIN_NS     20000000ull
@@ -81,11 +82,14 @@ static void connect_to(unsigned port)
 static bool pass_on(unsigned port)
 {
 	struct end *end = &serial.end[port];
+	uint64_t now = trace_is_on() ? host_clock_ns() : 0; /* before it can be received */
 
 	if (port == CONTROL_PORT)
 		control_port_hear((const char *)end->sent, end->sent_size);
 	else if (!links_send(serial.links, port - 1, end->sent, end->sent_size))
 		return false;
+	if (port != CONTROL_PORT && trace_is_on())
+		trace_link(port, true, now, end->sent, end->sent_size);
 	end->sent_size = 0;
 	return true;
 }
@@ -140,6 +144,8 @@ static size_t on_input(void *context, unsigned peer, const void *bytes, size_t s
 
 	(void)context;
 	end->blocked = end->socket && (taken < 0 || (size_t)taken < size);
+	if (taken > 0 && trace_is_on())
+		trace_link(peer + 1, false, host_clock_ns(), bytes, (size_t)taken);
 	return taken > 0 ? (size_t)taken : 0;
 }
 
@@ -184,21 +190,33 @@ bool serial_begin(struct run_options *options, const char *folder)
 		return false;
 	}
 	control_port_begin(config, serial.links);
+	if (options->trace && !serial_trace_begin(options->trace, options->trace_buffer, true))
+		return false;
+	if (options->trace)
+		complain("%s", TRACE_LINKS_ONLY);
 	return !options->control || control_begin(options->control);
 }
 
-void serial_end(void)
+bool serial_trace_begin(const char *path, uint64_t buffer_size, bool begins)
 {
+	return trace_begin_links(&serial.options->links, path, buffer_size, begins);
+}
+
+bool serial_end(void)
+{
+	bool good = trace_end(NULL);
+
 	for (unsigned i = 0; i < serial.ports; i++) {
 		disconnect(&serial.end[i]);
 		free(serial.end[i].sent);
 	}
-	control_end();
+	control_end(); /* whoever sees that the socket is gone finds the trace whole */
 	control_port_end();
 	if (serial.links)
 		links_destroy(serial.links);
 	serial.links = NULL;
 	identity_free(serial.identity);
+	return good;
 }
 
 static unsigned events(struct host_event *event, unsigned room)

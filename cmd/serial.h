@@ -14,7 +14,10 @@
 /* Makes the links, and the control socket if one is wanted; false: why has been said. `options` and `folder`
  * must stay where they are. */
 bool serial_begin(struct run_options *options, const char *folder);
-void serial_end(void);
+/* False: the trace, if there is one, could not be written. */
+bool serial_end(void);
+/* As trace_begin_links(). */
+bool serial_trace_begin(const char *path, uint64_t buffer_size, bool begins);
 
 /* The name of the port, 0 being the control port; NULL: there are no more. */
 const char *serial_port(const struct run_options *options, unsigned port, char name[SERIAL_NAME]);

@@ -30,7 +30,7 @@ static void comes(void *context, unsigned node, struct node *made, uint64_t time
 	trace.of[node].node = made;
 	trace.of[node].begin = time;
 	trace.of[node].boots++;
-	trace.of[node].link = trace_link_create(made, true);
+	trace.of[node].link = trace_link_create(trace_link_to_node, made, true);
 	if (!trace.of[node].link || !node_trace_start(made, trace.buffer_size, NULL))
 		trace.short_of_memory = true;
 }

@@ -570,26 +570,17 @@ static const char *peer_name(unsigned port)
 	return dot ? dot + 1 : "?";
 }
 
-/* The other end of the arrow is in another node's trace. */
 static void show_frame(const struct trace_event *event, uint64_t number)
 {
 	struct life *bridge = life_at(t.bridge, number);
-	bool sent = event->kind == TRACE_FRAME_SENT;
-	struct trace_args args = {.count = 0};
-	enum trace_flow flow = TRACE_FLOW_NONE;
 	struct trace_frame frame;
-	char name[64];
 
 	/* A device can do something in the middle of a long system call. */
 	if (t.entry && t.entry->time + t.entry->lasted <= event->time)
 		leave(NULL, number);
 	memcpy(&frame, event->word, sizeof frame);
-	if (frame.flow)
-		flow = sent ? TRACE_FLOW_BEGINS : TRACE_FLOW_ENDS;
-	trace_frame_name(&frame, sent, peer_name((unsigned)event->number), name, sizeof name);
-	trace_frame_args(&frame, &args);
-	trace_file_instant(t.file, bridge ? on(bridge, event->time) : on_hart(event->time), "link", name,
-			   &args, flow, frame.flow);
+	trace_frame_write(t.file, bridge ? on(bridge, event->time) : on_hart(event->time), &frame,
+			  event->kind == TRACE_FRAME_SENT, peer_name((unsigned)event->number));
 }
 
 static void show(const struct trace_event *event, uint64_t number)
@@ -642,13 +633,8 @@ static void write_events(uint64_t dropped)
 {
 	uint64_t end = node_trace_time(t.node);
 
-	if (dropped > 0) {
-		struct trace_args args = {.count = 0};
-
-		trace_arg_number(&args, "events", dropped);
-		trace_file_instant(t.file, on_hart(node_trace_event(t.node, 0)->time), "trace",
-				   "older events were not kept", &args, TRACE_FLOW_NONE, 0);
-	}
+	if (dropped > 0)
+		trace_file_dropped(t.file, on_hart(node_trace_event(t.node, 0)->time), dropped);
 	for (uint64_t i = 0; i < t.events; i++)
 		show(node_trace_event(t.node, i), i);
 	leave(NULL, t.events);

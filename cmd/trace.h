@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct links_config;
 struct node;
 struct trace_file;
 
@@ -14,10 +15,16 @@ struct trace_file;
  * 0: the default. `clock_ns` as of node_trace_start(). False: why has been said.
  */
 bool trace_begin(struct node *node, const char *path, uint64_t buffer_size, uint64_t (*clock_ns)(void));
+/*
+ * Of a node under QEMU: what passes its links from now on, and nothing else. `begins`: it has not run yet,
+ * and so all is seen.
+ */
+bool trace_begin_links(const struct links_config *links, const char *path, uint64_t buffer_size, bool begins);
+#define TRACE_LINKS_ONLY "programs on bare metal are not traced, only what passes their links"
 bool trace_is_on(void);
 /* What passes the node's links, as of trace_link_pass(). */
 void trace_link(unsigned port, bool sent, uint64_t time, const void *bytes, size_t size);
-/* Writes the file, and ends it. True if there is nothing to write, too. */
+/* Writes the file, and ends it; `node` NULL: that under QEMU. True if there is nothing to write, too. */
 bool trace_end(struct node *node);
 
 /*

@@ -480,3 +480,11 @@ void trace_file_instant(struct trace_file *file, struct trace_point at, const ch
 		put_fixed(&event, flow == TRACE_FLOW_BEGINS ? EVENT_FLOW : EVENT_FLOW_END, flow_number);
 	write_event(file, at, EVENT_INSTANT, &event);
 }
+
+void trace_file_dropped(struct trace_file *file, struct trace_point at, uint64_t events)
+{
+	struct trace_args args = {.count = 0};
+
+	trace_arg_number(&args, "events", events);
+	trace_file_instant(file, at, "trace", "older events were not kept", &args, TRACE_FLOW_NONE, 0);
+}

@@ -72,5 +72,7 @@ enum trace_flow { TRACE_FLOW_NONE, TRACE_FLOW_BEGINS, TRACE_FLOW_ENDS };
 void trace_file_instant(struct trace_file *file, struct trace_point at, const char *category,
 			const char *name, const struct trace_args *args, enum trace_flow flow,
 			uint64_t flow_number);
+/* So many older events had no room. */
+void trace_file_dropped(struct trace_file *file, struct trace_point at, uint64_t events);
 
 #endif

@@ -33,7 +33,8 @@ struct stream {
 };
 
 struct trace_link {
-	struct node *node;
+	trace_link_seen *seen;
+	void *context;
 	bool whole; /* seen since its boot */
 	struct port {
 		struct stream stream[2]; /* what comes, what is sent */
@@ -42,13 +43,22 @@ struct trace_link {
 	} port[BOARD_PORTS];
 };
 
-struct trace_link *trace_link_create(struct node *node, bool begins)
+void trace_link_to_node(void *node, unsigned port, bool sent, uint64_t time, const struct trace_frame *frame)
+{
+	uint64_t word[4] = {0};
+
+	memcpy(word, frame, sizeof *frame);
+	node_trace_frame(node, sent ? TRACE_FRAME_SENT : TRACE_FRAME_CAME, port, time, word);
+}
+
+struct trace_link *trace_link_create(trace_link_seen *seen, void *context, bool begins)
 {
 	struct trace_link *link = calloc(1, sizeof *link);
 
 	if (!link)
 		return NULL;
-	link->node = node;
+	link->seen = seen;
+	link->context = context;
 	link->whole = begins;
 	for (unsigned port = 0; port < BOARD_PORTS; port++)
 		link->port[port].stream[0].begun = link->port[port].stream[1].begun = begins;
@@ -141,7 +151,6 @@ static void record(struct trace_link *link, unsigned number, bool sent, uint64_t
 {
 	struct port *port = &link->port[number];
 	struct trace_frame seen = {.type = frame->type};
-	uint64_t word[4] = {0};
 
 	if (frame->type == WIRE_ACK)
 		return;
@@ -149,8 +158,7 @@ static void record(struct trace_link *link, unsigned number, bool sent, uint64_t
 		port->tag[port->tags++ % SESSIONS] = frame->from;
 	seen.stray = !sent && link->whole && !is_own_tag(port, frame->to);
 	understand(&port->stream[sent], frame, &seen);
-	memcpy(word, &seen, sizeof seen);
-	node_trace_frame(link->node, sent ? TRACE_FRAME_SENT : TRACE_FRAME_CAME, number, time, word);
+	link->seen(link->context, number, sent, time, &seen);
 }
 
 /* No frame begins here: goes on where one may. */
@@ -204,7 +212,7 @@ void trace_link_pass(struct trace_link *link, unsigned port, bool sent, uint64_t
 
 /* --- for the reader ---------------------------------------------------------------------------------- */
 
-void trace_frame_name(const struct trace_frame *frame, bool sent, const char *peer, char *name, size_t size)
+static void name_of(const struct trace_frame *frame, bool sent, const char *peer, char *name, size_t size)
 {
 	const char *what = wire_kind_text(frame->kind), *again = "";
 
@@ -215,7 +223,7 @@ void trace_frame_name(const struct trace_frame *frame, bool sent, const char *pe
 	snprintf(name, size, "%s %s %s%s", what, sent ? "to" : "from", peer, again);
 }
 
-void trace_frame_args(const struct trace_frame *frame, struct trace_args *args)
+static void args_of(const struct trace_frame *frame, struct trace_args *args)
 {
 	static const char *const outcomes[OUTCOMES] = {[OUTCOME_DONE] = "done",
 						       [OUTCOME_NOT_DELIVERED] = "not delivered",
@@ -235,4 +243,17 @@ void trace_frame_args(const struct trace_frame *frame, struct trace_args *args)
 		trace_arg_number(args, "length", frame->words);
 		trace_arg_number(args, "capabilities", frame->capabilities);
 	}
+}
+
+/* The other end of the arrow is in another node's trace. */
+void trace_frame_write(struct trace_file *file, struct trace_point at, const struct trace_frame *frame,
+		       bool sent, const char *peer)
+{
+	enum trace_flow flow = sent ? TRACE_FLOW_BEGINS : TRACE_FLOW_ENDS;
+	struct trace_args args = {.count = 0};
+	char name[64];
+
+	name_of(frame, sent, peer, name, sizeof name);
+	args_of(frame, &args);
+	trace_file_instant(file, at, "link", name, &args, frame->flow ? flow : TRACE_FLOW_NONE, frame->flow);
 }

@@ -12,8 +12,6 @@
 
 #include "cmd/trace_file.h"
 
-struct node;
-
 /* The words of an event TRACE_FRAME_SENT or TRACE_FRAME_CAME. */
 struct trace_frame {
 	uint64_t flow;         /* 0: no message, or one that is sent, or has come, again */
@@ -30,17 +28,22 @@ _Static_assert(sizeof(struct trace_frame) <= 32, "the words of an event");
 #define TRACE_FLOW_BITS 53 /* in all: what viewers that read JSON can tell apart */
 #define TRACE_FLOW_LINK (1ull << (TRACE_FLOW_BITS - 1)) /* a bit that arrows inside of a node do not have */
 
+/* Gets what was understood. */
+typedef void trace_link_seen(void *context, unsigned port, bool sent, uint64_t time,
+			     const struct trace_frame *frame);
+trace_link_seen trace_link_to_node; /* makes it an event of a node, `context` */
+
 struct trace_link;
 
 /* `begins`: the node has not run yet, so its sessions are seen whole. NULL: no memory. */
-struct trace_link *trace_link_create(struct node *node, bool begins);
+struct trace_link *trace_link_create(trace_link_seen *seen, void *context, bool begins);
 void trace_link_destroy(struct trace_link *link);
-/* These bytes were sent by the node, or given to it, at `time` (node_trace_time()). */
+/* These bytes were sent by the node, or given to it, at `time`. */
 void trace_link_pass(struct trace_link *link, unsigned port, bool sent, uint64_t time, const void *bytes,
 		     size_t size);
 
-/* What a reader is told of it: "call to b". */
-void trace_frame_name(const struct trace_frame *frame, bool sent, const char *peer, char *name, size_t size);
-void trace_frame_args(const struct trace_frame *frame, struct trace_args *args);
+/* What a reader is told of it: "call to b", and where its arrow goes. */
+void trace_frame_write(struct trace_file *file, struct trace_point at, const struct trace_frame *frame,
+		       bool sent, const char *peer);
 
 #endif
