@@ -186,6 +186,60 @@ static void released_together(void)
 	equal("soon it is, of all", settled_at(B).exports, exports);
 }
 
+/* Those that have left and those that wait for credit. */
+static void released_with_messages(void)
+{
+	seL4_CPtr slow = sk_endpoint_new();
+	struct peer client;
+	bool fifo = true;
+
+	section("a proxy that is released after messages were sent through it", "doc/CLUSTER.md");
+	seL4_Word exports = counts_at(A).exports;
+	publish_at(A, "slow", slow);
+	seL4_CPtr proxy = lookup_at(B, "slow");
+	peer_new(&client, HIGH, 0);
+	for (seL4_Word i = 0; i < WAITERS; i++)
+		peer_trap(&client, seL4_SysSend, proxy, INFO(0, 0, 1), i, 0);
+	check("some wait", counts_at(B).messages_held != 0);
+	equal("released", cluster_release(proxy), CLUSTER_OK);
+	pipes_cut(A, B, true); /* that the first are received, B hears at one time */
+	for (seL4_Word i = 0; i < WAITERS; i++) {
+		struct received r = poll(slow);
+		if (!r.came) {
+			pipes_cut(A, B, false);
+			pipes_wait_ms(300);
+			r = poll(slow);
+		}
+		fifo = fifo && r.came && r.mr[0] == i;
+	}
+	check("they come, in their order", fifo);
+	pipes_wait_ms(5);
+	equal("then its export is gone", counts_at(A).exports, exports);
+	cluster_withdraw("slow");
+	sk_thread_delete(&client.thread);
+}
+
+static void looked_up_twice(void)
+{
+	seL4_CPtr object = sk_endpoint_new();
+
+	section("a name that is looked up twice", "doc/CLUSTER.md");
+	seL4_Word exports = counts_at(A).exports, references = counts_at(A).references;
+	publish_at(A, "twice", object);
+	seL4_CPtr first = lookup_at(B, "twice"), second = lookup_at(B, "twice");
+	equal("is one export", counts_at(A).exports, exports + 1);
+	equal("told twice", counts_at(A).references, references + 2);
+	at(B);
+	cluster_release(first);
+	pipes_wait_ms(5);
+	check("released once, it is there", leads_to(second, object));
+	at(B);
+	cluster_release(second);
+	pipes_wait_ms(5);
+	equal("twice, it is gone", counts_at(A).exports, exports);
+	cluster_withdraw("twice");
+}
+
 static void lookup_late(void *slot)
 {
 	cluster_lookup("late", (seL4_CPtr)slot);
@@ -281,6 +335,8 @@ void leftovers(void)
 	released_while_sent();
 	released_while_given();
 	released_together();
+	released_with_messages();
+	looked_up_twice();
 	caller_gone();
 	two_of_a_third();
 	sleepers_gone();
