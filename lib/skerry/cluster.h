@@ -120,7 +120,7 @@ enum cluster_error cluster_count(struct cluster_counts *counts);
 
 struct cluster_options {
 	seL4_Word priority; /* of the bridge; its workers have one more. 0: 200 */
-	unsigned workers;   /* calls from other nodes that can be in progress here, 8 to 48. 0: 32 */
+	unsigned workers;   /* calls from other nodes that can be in progress here, 16 to 48. 0: 32 */
 };
 
 /*

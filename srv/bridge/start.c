@@ -70,7 +70,8 @@ void bridge_make(struct bridge_handle *handle, const struct bridge_ports *ports,
 	sk_must(seL4_TCB_BindNotification(process->thread.tcb, handle->notification));
 	struct bridge *b = memory_make(process, &window);
 	b->ports = *ports;
-	b->worker_count = workers < TABLE_PEERS      ? TABLE_PEERS /* each peer has one at least */
+	/* Each peer has two at least: one for a call, one for what is answered at once. */
+	b->worker_count = workers < 2 * TABLE_PEERS  ? 2 * TABLE_PEERS
 			  : workers > BRIDGE_WORKERS ? BRIDGE_WORKERS
 						     : workers;
 	for (unsigned i = 0; i < b->worker_count; i++)

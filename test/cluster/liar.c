@@ -9,7 +9,7 @@
 #include "srv/bridge/session.h"
 #include "test/conform/conform.h"
 
-enum { A, B, WORKERS = 8 };
+enum { A, B, WORKERS = 16 };
 
 static struct session session;
 static struct {

@@ -92,6 +92,29 @@ static void revoked_while_held(void)
 		sk_thread_delete(&clients[i].thread);
 }
 
+/* What a message that waits would go to is revoked: what it carries never leaves. */
+static void target_revoked_while_held(void)
+{
+	static struct peer clients[WAITERS];
+	seL4_CPtr slow = sk_endpoint_new(), offered = sk_cap_mint(slow, seL4_AllRights, 4);
+
+	section("a capability in a message whose target is revoked", "doc/CLUSTER.md");
+	seL4_Word exports = counts_at(B).exports;
+	publish_at(A, "slow", offered);
+	seL4_CPtr proxy = lookup_at(B, "slow");
+	for (unsigned i = 0; i < WAITERS; i++) {
+		peer_new(&clients[i], HIGH, 0);
+		peer_trap(&clients[i], seL4_SysCall, proxy, INFO(0, 0, 0), 0, 0);
+	}
+	send(true, proxy, 1, sk_endpoint_new(), 0);
+	equal("it waits", counts_at(B).exports, exports + 1);
+	at(A);
+	cluster_revoke(offered);
+	equal("is no export any more", counts_at(B).exports, exports);
+	for (unsigned i = 0; i < WAITERS; i++)
+		sk_thread_delete(&clients[i].thread);
+}
+
 /* A's window to B is full when it answers with a capability, which is then revoked. */
 static void revoked_while_answered(void)
 {
@@ -331,6 +354,7 @@ void leftovers(void)
 {
 	peer_new(&sender.peer, HIGH, 0);
 	revoked_while_held();
+	target_revoked_while_held();
 	revoked_while_answered();
 	released_while_sent();
 	released_while_given();
