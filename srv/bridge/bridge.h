@@ -244,7 +244,8 @@ struct bridge {
 	uint32_t name_export[NAMES_EACH]
 			    [TABLE_PEERS]; /* the export that a peer got by OPEN, if it is still there */
 
-	uint16_t first_free, operations_free;
+	/* Those from `operations_begun` on were never used, and nor was their memory. */
+	uint16_t first_free, operations_free, operations_begun;
 	uint16_t first_reply, replies_used;
 	uint16_t next_reply[BRIDGE_REPLIES];
 	struct sleeper sleepers[BRIDGE_SLEEPERS];

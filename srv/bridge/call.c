@@ -12,9 +12,7 @@
 
 void calls_init(struct bridge *b)
 {
-	for (unsigned i = 0; i < BRIDGE_OPERATIONS; i++)
-		b->operations[i].next = (uint16_t)(i + 1);
-	b->operations[BRIDGE_OPERATIONS - 1].next = TABLE_NONE;
+	b->first_free = TABLE_NONE;
 	b->operations_free = BRIDGE_OPERATIONS;
 	for (unsigned i = 0; i < BRIDGE_REPLIES; i++)
 		b->next_reply[i] = (uint16_t)(i + 1);
@@ -80,12 +78,17 @@ void reply_error(struct bridge *b, uint16_t reply, enum wire_outcome outcome)
 
 struct operation *operation_new(struct bridge *b, unsigned peer, unsigned queue, unsigned purpose)
 {
-	struct operation *operation = &b->operations[b->first_free];
+	struct operation *operation;
 
 	if (!b->operations_free)
 		return NULL;
-	b->first_free = operation->next;
 	b->operations_free--;
+	if (b->first_free == TABLE_NONE) {
+		operation = &b->operations[b->operations_begun++];
+	} else {
+		operation = &b->operations[b->first_free];
+		b->first_free = operation->next;
+	}
 	operation->serial = operation->serial == TABLE_LAST_USE ? 1 : operation->serial + 1;
 	operation->next = TABLE_NONE;
 	operation->queue = (uint16_t)queue;
@@ -514,7 +517,7 @@ void operations_end(struct bridge *b, unsigned index)
 
 	for (unsigned queue = peer->first; queue != TABLE_NONE; queue = b->queues[queue].next)
 		b->queues[queue].waiting = false;
-	for (unsigned i = 0; i < BRIDGE_OPERATIONS; i++) {
+	for (unsigned i = 0; i < b->operations_begun; i++) {
 		struct operation *operation = &b->operations[i];
 		if (operation->state == OPERATION_FREE || operation->state == OPERATION_CLAIMING ||
 		    operation->peer != index)
@@ -529,7 +532,7 @@ void operations_end(struct bridge *b, unsigned index)
 
 void operations_probe(struct bridge *b)
 {
-	for (unsigned i = 0; i < BRIDGE_OPERATIONS; i++) {
+	for (unsigned i = 0; i < b->operations_begun; i++) {
 		const struct operation *operation = &b->operations[i];
 		if (operation->state == OPERATION_SENT && operation->purpose > PURPOSE_SEND &&
 		    b->now - operation->since > BRIDGE_ANSWER_NS)
