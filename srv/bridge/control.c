@@ -216,13 +216,7 @@ static seL4_Word *put_member(seL4_Word *words, const char *name, uint64_t epoch,
 	return words + CLUSTER_MEMBER_WORDS;
 }
 
-static void reply_words(struct bridge *b, uint16_t reply, size_t words)
-{
-	seL4_Send(SLOT_REPLY + reply, seL4_MessageInfo_new(CLUSTER_OK, 0, 0, words));
-	reply_free(b, reply);
-}
-
-static void members(struct bridge *b, uint16_t reply)
+static size_t members(const struct bridge *b)
 {
 	seL4_Word *words = put_member(b->ipc->msg, b->names.node[NAMES_SELF], b->epoch,
 				      CLUSTER_MEMBER_HERE | CLUSTER_MEMBER_UP);
@@ -230,7 +224,7 @@ static void members(struct bridge *b, uint16_t reply)
 	for (unsigned i = 0; i < b->peer_count; i++)
 		words = put_member(words, b->names.node[i], b->peers[i].session.peer_epoch,
 				   peer_is_up(b, i) ? CLUSTER_MEMBER_UP : 0);
-	reply_words(b, reply, (size_t)(words - b->ipc->msg));
+	return (size_t)(words - b->ipc->msg);
 }
 
 void counts_get(const struct bridge *b, struct cluster_counts *counts)
@@ -249,15 +243,13 @@ void counts_get(const struct bridge *b, struct cluster_counts *counts)
 	counts->slots = counts->exports + counts->imports + counts->replies + b->name_count;
 }
 
-static void count(struct bridge *b, uint16_t reply)
+static size_t count(const struct bridge *b)
 {
 	struct cluster_counts counts;
 
 	counts_get(b, &counts);
-	counts.replies--; /* that of the one who asks */
-	counts.slots--;
 	memcpy(b->ipc->msg, &counts, sizeof counts);
-	reply_words(b, reply, sizeof counts / sizeof(seL4_Word));
+	return sizeof counts / sizeof(seL4_Word);
 }
 
 /* --- requests ----------------------------------------------------------------------------------- */
@@ -282,22 +274,25 @@ static enum cluster_error simple_request(struct bridge *b, const struct arrival 
 	}
 }
 
-static void answer(struct bridge *b, const struct arrival *a, const char *name)
+/* Its caller is not saved. */
+static void reply_now(enum cluster_error error, size_t words)
 {
-	seL4_Word label = seL4_MessageInfo_get_label(a->info);
+	seL4_Reply(seL4_MessageInfo_new(error, 0, 0, words));
+}
 
+/* What may take a while. */
+static void answer_later(struct bridge *b, const struct arrival *a, const char *name)
+{
+	uint16_t reply = reply_save(b);
+
+	if (reply == TABLE_NONE)
+		return;
 	if (b->first_reply == TABLE_NONE)
-		reply_label(b, a->reply, CLUSTER_FULL);
-	else if (label == CLUSTER_LOOKUP)
-		lookup(b, a->reply, name);
-	else if (label == CLUSTER_MEMBERS)
-		members(b, a->reply);
-	else if (label == CLUSTER_COUNT)
-		count(b, a->reply);
-	else if (label == CLUSTER_SLEEP)
-		sleep(b, a->reply, a->words.first[0]);
+		reply_label(b, reply, CLUSTER_FULL);
+	else if (seL4_MessageInfo_get_label(a->info) == CLUSTER_LOOKUP)
+		lookup(b, reply, name);
 	else
-		reply_label(b, a->reply, simple_request(b, a, name));
+		sleep(b, reply, a->words.first[0]);
 }
 
 void control_request(struct bridge *b, struct arrival *a)
@@ -306,9 +301,20 @@ void control_request(struct bridge *b, struct arrival *a)
 
 	if (seL4_MessageInfo_get_length(a->info) >= CLUSTER_NAME_WORDS)
 		memcpy(name, a->words.first, sizeof name - 1);
-	a->reply = reply_save(b);
-	if (a->reply != TABLE_NONE)
-		answer(b, a, name);
+	switch (seL4_MessageInfo_get_label(a->info)) {
+	case CLUSTER_LOOKUP:
+	case CLUSTER_SLEEP:
+		answer_later(b, a, name);
+		break;
+	case CLUSTER_MEMBERS:
+		reply_now(CLUSTER_OK, members(b));
+		break;
+	case CLUSTER_COUNT:
+		reply_now(CLUSTER_OK, count(b));
+		break;
+	default:
+		reply_now(simple_request(b, a, name), 0);
+	}
 	if (has_received(a))
 		slot_delete(SLOT_RECEIVE);
 }

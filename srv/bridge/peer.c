@@ -324,13 +324,15 @@ static bool is_ahead(const struct bridge *b, struct peer *peer)
 	const struct session_counters *counters = &peer->session.counters;
 	uint64_t frames = counters->frames_in - counters->messages_in + peer->announced;
 
-	if (peer->busy_until < b->now)
-		peer->busy_until = b->now;
-	peer->busy_until += (frames - peer->frames) * BRIDGE_FRAME_NS +
-			    (counters->skipped - peer->skipped) * BRIDGE_BYTE_NS;
-	peer->frames = frames;
-	peer->skipped = counters->skipped;
-	return peer->busy_until - b->now > BRIDGE_AHEAD_NS;
+	if (frames != peer->frames || counters->skipped != peer->skipped) {
+		if (peer->busy_until < b->now)
+			peer->busy_until = b->now;
+		peer->busy_until += (frames - peer->frames) * BRIDGE_FRAME_NS +
+				    (counters->skipped - peer->skipped) * BRIDGE_BYTE_NS;
+		peer->frames = frames;
+		peer->skipped = counters->skipped;
+	}
+	return peer->busy_until > b->now + BRIDGE_AHEAD_NS;
 }
 
 void peers_rested(struct bridge *b)
