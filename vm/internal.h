@@ -199,12 +199,17 @@ struct tlb_entry {
 #define TAG_EMPTY     2
 #define TAG_SLOWLY    1 /* the page holds decoded code (stores), or a watchpoint */
 
+/*
+ * A jump's target. Those of one page number mod 64 are a list, so that it costs little to forget a page;
+ * compiled code likes powers of two for the size.
+ */
 struct jump_entry {
-	uint64_t pc; /* all ones (odd): empty */
+	uint64_t pc; /* all ones (odd): empty, and in no list */
 	struct block *block;
 	const uint8_t *native; /* its code, or where code goes that has none */
-	uintptr_t unused;      /* compiled code likes powers of two */
+	uint32_t next, prev;   /* places in the cache; JUMP_SIZE: none */
 };
+_Static_assert((sizeof(struct jump_entry) & (sizeof(struct jump_entry) - 1)) == 0, "a power of two");
 
 enum vm_access { ACCESS_LOAD, ACCESS_STORE, ACCESS_FETCH };
 
@@ -216,12 +221,13 @@ struct space {
 	struct space *next;        /* the hart went there from here the last time, or still is here */
 	const struct block *block; /* while it runs: the block */
 	bool fp_ready;       /* while it runs: the host's unit computes, flags collect there, frm is RNE */
-	uint64_t jump_pages; /* bit by page number mod 64: the jump cache may hold such a page */
+	uint64_t jump_pages; /* bit by page number mod 64: the jump cache holds such a page */
 	uint64_t code_pages; /* the same of compiled code */
 	/* Of compiled code: see jit/x86_64/translate.h. */
 	uint64_t native_sp, native_sp_limit, native_sp_saved, native_group[15];
 	uintptr_t region, region_size; /* where the machine's region is on the host */
-	struct code *codes[64]; /* by page number mod 64; those without a bit in code_pages are not set */
+	struct code *codes[64];  /* by page number mod 64; those without a bit in code_pages are not set */
+	uint32_t jump_first[64]; /* the same of jump_pages: the first of the list */
 	uint64_t root;
 	uint16_t asid;
 	bool fp_off; /* jumps lead to blocks without floating point */
@@ -362,8 +368,15 @@ bool vm_store(struct hart *h, const struct op *op, uint64_t vaddr, unsigned size
 /* `size` bytes within a page, where vm_access() said, have been stored to. */
 void vm_stored(struct hart *h, uint64_t vaddr, uint64_t paddr, unsigned size);
 void vm_tlb_unstore(struct vm *vm, uint64_t page_paddr);
-void vm_jumps_clear(struct vm *vm);
 void vm_space_clear(struct space *space);
+
+/* --- mmu/jump.c --- */
+/* The block is the one at pc. */
+void vm_jump_enter(struct space *space, uint64_t pc, struct block *block, const uint8_t *native);
+/* Forgets jumps to a page whose number mod 64 has its bit in space->jump_pages; all; those of all spaces. */
+void vm_jumps_forget(struct space *space, uint64_t vaddr);
+void vm_jumps_clear(struct space *space);
+void vm_jumps_clear_all(struct vm *vm);
 
 /* --- vm.c --- */
 #define VM_GOES_ON (-1)

@@ -254,6 +254,91 @@ static bool code_waits_for_its_frame(struct machine *m)
 	return true;
 }
 
+/* --- what the jump cache keeps --- */
+
+#define JUMP_PAGES  6
+#define FUNCTIONS   8
+#define JUMP_FRAMES 2
+
+/* Every other page has the same number mod 64. */
+static uint64_t jump_page(unsigned page)
+{
+	return DATA + (page % 2 ? (uint64_t)page << PAGE_BITS : (uint64_t)page * 64 << PAGE_BITS);
+}
+
+/* Half of them share a place in the cache with one of another page. */
+static uint64_t jump_function(unsigned page, unsigned i)
+{
+	return (i % 2 ? 64 + i : i * JUMP_PAGES + page) * 32;
+}
+
+/* How many jumps to the page are kept; of what is kept, all is in its list, and nothing else. */
+static bool jumps_kept(struct machine *m, uint64_t page, unsigned *kept)
+{
+	const struct space *space = ((const struct hart *)m->hart)->space;
+	unsigned listed = 0, all = 0;
+
+	*kept = 0;
+	for (unsigned i = 0; i < JUMP_SIZE; i++) {
+		all += space->jump[i].pc != UINT64_MAX;
+		*kept += (space->jump[i].pc & PAGE_MASK) == page;
+	}
+	for (unsigned number = 0; number < 64; number++) {
+		uint32_t before = JUMP_SIZE, place = space->jump_first[number];
+
+		if (!(space->jump_pages >> number & 1))
+			continue;
+		EXPECT("an empty list", place == JUMP_SIZE, false);
+		for (; place != JUMP_SIZE; before = place, place = space->jump[place].next) {
+			EXPECT("number", space->jump[place].pc >> PAGE_BITS & 63, number);
+			EXPECT("before", space->jump[place].prev, before);
+			EXPECT("too long", listed++ > JUMP_SIZE, false);
+		}
+	}
+	EXPECT("listed", listed, all);
+	return true;
+}
+
+/* A page that is mapped to another frame takes its own jumps with it, and no others. */
+static bool jumps_go_with_their_page(struct machine *m)
+{
+	uint64_t frames[JUMP_PAGES][JUMP_FRAMES];
+	unsigned now[JUMP_PAGES] = {0}, kept[JUMP_PAGES], after;
+	struct random r = {77};
+
+	for (unsigned page = 0; page < JUMP_PAGES; page++) {
+		for (unsigned k = 0; k < JUMP_FRAMES; k++) {
+			frames[page][k] = page_new(m);
+			for (unsigned i = 0; i < FUNCTIONS; i++)
+				memcpy(host_of(m, frames[page][k] + jump_function(page, i)),
+				       (const uint32_t[]){LI(5, 100 * k + 10 * page + i), ECALL}, 8);
+		}
+		map(m, jump_page(page), frames[page][0], PTE_ALL);
+	}
+	for (unsigned round = 0; round < 300; round++) {
+		unsigned changed = (unsigned)random_below(&r, JUMP_PAGES);
+
+		for (unsigned n = 0; n < 30; n++) {
+			unsigned page = (unsigned)random_below(&r, JUMP_PAGES),
+				 i = (unsigned)random_below(&r, FUNCTIONS);
+
+			EXPECT("stop", go(m, jump_page(page) + jump_function(page, i), MANY), VM_STOP_ECALL);
+			EXPECT("value", m->regs.x[5], 100 * now[page] + 10 * page + i);
+		}
+		for (unsigned page = 0; page < JUMP_PAGES; page++)
+			if (!jumps_kept(m, jump_page(page), &kept[page]))
+				return false;
+		now[changed] ^= 1;
+		map(m, jump_page(changed), frames[changed][now[changed]], PTE_ALL);
+		for (unsigned page = 0; page < JUMP_PAGES; page++) {
+			if (!jumps_kept(m, jump_page(page), &after))
+				return false;
+			EXPECT("kept", after, page == changed ? 0 : kept[page]);
+		}
+	}
+	return true;
+}
+
 const struct vm_case page_cases[] = {
 	CASE(page_rights),
 	CASE(table_entries),
@@ -263,5 +348,6 @@ const struct vm_case page_cases[] = {
 	CASE(much_code),
 	CASE(code_waits_for_its_page),
 	CASE(code_waits_for_its_frame),
+	CASE(jumps_go_with_their_page),
 	{0},
 };

@@ -113,7 +113,7 @@ void vm_blocks_flush(struct vm *vm)
 	vm->epoch++;
 	vm->flushes++;
 	vm_jit_flush(vm);
-	vm_jumps_clear(vm);
+	vm_jumps_clear_all(vm);
 }
 
 /* --- making --- */
@@ -474,7 +474,6 @@ static struct block *keep(struct vm *vm, const struct block *made)
 struct block *vm_block_find(struct hart *h, uint64_t pc)
 {
 	struct vm *vm = h->vm;
-	struct jump_entry *entry = &h->space->jump[(pc >> 1) % JUMP_SIZE];
 	struct block *block;
 	uint8_t *host;
 	uint64_t paddr;
@@ -493,10 +492,7 @@ struct block *vm_block_find(struct hart *h, uint64_t pc)
 		finish(vm, &h->scratch.block);
 		block = keep(vm, &h->scratch.block);
 	}
-	entry->pc = pc;
-	entry->block = block;
-	entry->native = vm_jit_entry(h, block, pc);
-	h->space->jump_pages |= UINT64_C(1) << (pc >> PAGE_BITS & 63);
+	vm_jump_enter(h->space, pc, block, vm_jit_entry(h, block, pc));
 	return block;
 }
 

@@ -231,7 +231,7 @@ void vm_jit_flush(struct vm *vm)
 	for (unsigned n = 0; n < vm->config.harts; n++)
 		for (unsigned i = 0; i < SPACE_COUNT; i++)
 			vm->harts[n].spaces[i].code_pages = 0;
-	vm_jumps_clear(vm);
+	vm_jumps_clear_all(vm);
 	vm->jit->used = vm->jit->fixed;
 	vm->jit->records_used = 0;
 	vm->stats.code_flushes++;

@@ -26,8 +26,7 @@ void vm_space_clear(struct space *space)
 	for (unsigned access = 0; access < 3; access++)
 		for (unsigned i = 0; i < TLB_SIZE; i++)
 			entry_clear(&space->tlb[access][i], i);
-	memset(space->jump, 0xff, sizeof(space->jump));
-	space->jump_pages = 0;
+	vm_jumps_clear(space);
 	vm_jit_kill_space(space);
 }
 
@@ -125,21 +124,6 @@ void vm_hart_set_fpu(struct vm_hart *hart, bool enabled)
 		space_select(h, h->space->root, h->space->asid, !enabled);
 }
 
-/* Empties the jump cache of all spaces: blocks have gone. */
-void vm_jumps_clear(struct vm *vm)
-{
-	for (unsigned n = 0; n < vm->config.harts; n++) {
-		for (unsigned i = 0; i < SPACE_COUNT; i++) {
-			struct space *space = &vm->harts[n].spaces[i];
-
-			if (space->used && space->jump_pages) {
-				memset(space->jump, 0xff, sizeof(space->jump));
-				space->jump_pages = 0;
-			}
-		}
-	}
-}
-
 static void space_flush_page(struct space *space, uint64_t vaddr)
 {
 	uint64_t page = vaddr >> PAGE_BITS;
@@ -149,10 +133,8 @@ static void space_flush_page(struct space *space, uint64_t vaddr)
 		entry_clear(&space->tlb[access][page % TLB_SIZE], page % TLB_SIZE);
 	if (space->code_pages & bit)
 		vm_jit_part_page(space, vaddr);
-	if (space->jump_pages & bit) {
-		memset(space->jump, 0xff, sizeof(space->jump));
-		space->jump_pages = 0;
-	}
+	if (space->jump_pages & bit)
+		vm_jumps_forget(space, vaddr);
 }
 
 void vm_flush_page(struct vm *vm, uint16_t asid, uint64_t vaddr)
