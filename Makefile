@@ -107,8 +107,10 @@ include test/build.mk
 
 LINT_SRC := $(KERNEL_SRC) $(SESSION_SRC) $(wildcard port/vm/*.c vm/*.c vm/decode/*.c vm/mmu/*.c vm/device/*.c cmd/*.c host/linux/*.c cluster/link/*.c cluster/sim/*.c)
 
+FORMATTED := $(wildcard $(foreach d,kernel port vm host cluster cmd srv lib,$(d)/*.[ch] $(d)/*/*.[ch]) vm/jit/x86_64/*.[ch])
+
 lint:
-	clang-format --dry-run -Werror $(wildcard kernel/*/*.[ch] port/*.h port/*/*.[ch])
+	clang-format --dry-run -Werror $(FORMATTED)
 	clang-tidy --quiet $(LINT_SRC) -- -std=gnu11 $(HOSTINC) -DSKERRY_CHECK=1 -DSKERRY_DEBUG=1 -DSKERRY_VERSION='"x"'
 
 clean:

@@ -24,7 +24,7 @@
 #define CPIO_NAME_MAX  4096
 #define CPIO_END       "TRAILER!!!"
 
-#define FDT_VERSION 17 /* of device trees, since 2006 */
+#define FDT_VERSION    17 /* of device trees, since 2006 */
 
 static bool cpio_field(const uint8_t *header, unsigned field, uint64_t *value)
 {

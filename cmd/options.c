@@ -277,7 +277,7 @@ bool number_parse(const char *option, const char *text, uint64_t low, uint64_t h
 
 bool unsigned_parse(const char *option, const char *text, uint64_t low, uint64_t high, unsigned *value)
 {
-	uint64_t number;
+	uint64_t number = 0;
 
 	if (!number_parse(option, text, low, high, &number))
 		return false;

@@ -56,10 +56,10 @@ bool host_code_reserve(uint64_t size, void **write, void **run);
 void host_code_release(uint64_t size, void *write, void *run);
 
 /*
- * `size` bytes, a multiple of the page size, of memory that all have who name that file, to be released as any. The
- * file is made, with zeros, if it is not there; it must be ours alone, and have that size. NULL on failure. Should
- * the memory be gone one day (somebody has made the file shorter, or its disk is full), the process ends, having
- * written the line `lost` to standard error. Once in a process.
+ * `size` bytes, a multiple of the page size, of memory that all have who name that file, to be released as
+ * any. The file is made, with zeros, if it is not there; it must be ours alone, and have that size. NULL on
+ * failure. Should the memory be gone one day (somebody has made the file shorter, or its disk is full), the
+ * process ends, having written the line `lost` to standard error. Once in a process.
  */
 void *host_memory_share(const char *path, uint64_t size, const char *lost);
 

@@ -119,6 +119,7 @@ enum vm_watch {
 };
 
 struct vm;
+/* Further fields are the VM's own: see vm/internal.h. */
 struct vm_hart {
 	uint64_t instret; /* instructions retired since creation */
 	uint64_t cause;   /* of the last VM_STOP_EXCEPTION */
@@ -127,7 +128,6 @@ struct vm_hart {
 		uint64_t vaddr;     /* the first watched byte of the access */
 		enum vm_watch kind; /* of the watchpoint */
 	} watched;                  /* of the last VM_STOP_WATCH */
-	/* further fields are the VM's own: see vm/internal.h */
 };
 
 /* Statistics since creation; reading them costs nothing while they are not asked for. */
@@ -141,7 +141,8 @@ struct vm_stats {
 	uint64_t native_entries;    /* how often the interpreter went over to code */
 	uint64_t native_insns;      /* retired there, those included that code has the interpreter do */
 	uint64_t interpreted_insns; /* all others */
-	uint64_t native_ns, interpreted_ns; /* time for these, without compiling and `ecall`; 0 if not `timed` */
+	/* Time for these, without compiling and `ecall`; 0 if not `timed`. */
+	uint64_t native_ns, interpreted_ns;
 };
 
 /* Makes a machine; NULL when the host has no memory for it. */

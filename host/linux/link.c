@@ -144,8 +144,7 @@ bool host_link_write(struct host_link *link, const void *bytes, size_t size)
 		if (sent > 0) {
 			cursor += sent;
 			size -= (size_t)sent;
-		} else if (link->client < 0 || errno != EAGAIN ||
-			   poll_to_write(&ready, 1, &patience) <= 0) {
+		} else if (link->client < 0 || errno != EAGAIN || poll_to_write(&ready, 1, &patience) <= 0) {
 			return false;
 		}
 	}

@@ -43,8 +43,8 @@ void host_memory_release(void *memory, uint64_t size)
 }
 
 /*
- * /proc/self/pagemap has a word for each page: bit 63, it is in memory, bit 62, it is in swap. (mincore() does
- * not tell what is in swap from what never was.)
+ * /proc/self/pagemap has a word for each page: bit 63, it is in memory, bit 62, it is in swap. (mincore()
+ * does not tell what is in swap from what never was.)
  */
 void host_memory_touched(void *memory, uint64_t size, uint8_t *touched)
 {
@@ -53,7 +53,8 @@ void host_memory_touched(void *memory, uint64_t size, uint8_t *touched)
 
 	while (fd >= 0 && done < pages) {
 		uint64_t wanted = pages - done < 4096 ? pages - done : 4096;
-		ssize_t got = pread(fd, word, wanted * sizeof word[0], (off_t)((first + done) * sizeof word[0]));
+		ssize_t got =
+			pread(fd, word, wanted * sizeof word[0], (off_t)((first + done) * sizeof word[0]));
 
 		if (got < (ssize_t)sizeof word[0])
 			break;

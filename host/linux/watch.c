@@ -122,8 +122,8 @@ void host_watch_touch(struct host_watch *watch, uint64_t offset, uint64_t size)
 			unprotect(watch, part);
 }
 
-void host_watch_collect(struct host_watch *watch, void (*visit)(void *context, uint64_t offset, uint64_t size),
-			void *context)
+void host_watch_collect(struct host_watch *watch,
+			void (*visit)(void *context, uint64_t offset, uint64_t size), void *context)
 {
 	for (uint64_t part = 0, end; part < watch->parts; part = end + 1) {
 		uint64_t offset = part * watch->part, size;

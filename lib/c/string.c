@@ -1,6 +1,6 @@
 /*
- * Copying and filling, eight bytes at a time where they lie alike: picolibc's go byte by byte. The compiler makes calls
- * of these, and so must not make calls of what is in here (lib/build.mk).
+ * Copying and filling, eight bytes at a time where they lie alike: picolibc's go byte by byte. The compiler
+ * makes calls of these, and so must not make calls of what is in here (lib/build.mk).
  */
 #include <stddef.h>
 #include <stdint.h>

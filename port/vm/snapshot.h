@@ -53,7 +53,8 @@ struct snapshot {
 	uint64_t next_event;
 };
 
-/* The node's state now, between two node_step(). NULL: out of memory, or it has a region, which is not in there. */
+/* The node's state now, between two node_step(). NULL: out of memory, or it has a region, which is not in
+ * there. */
 struct snapshot *node_snapshot_take(struct node *node);
 void snapshot_release(struct snapshot *snapshot); /* NULL: does nothing */
 

@@ -53,7 +53,7 @@ struct search {
 	struct value value[REG_SINK];
 	struct stored stored[STORED_MAX];
 	unsigned stored_count;
-	bool alone; /* nobody else stores to this machine's memory */
+	bool alone;                       /* nobody else stores to this machine's memory */
 	unsigned numbers, branches, back; /* `back`: the number of the last call's return address */
 	unsigned begun[GROUPS_MAX];       /* how many branches were before the group */
 	unsigned number[GROUPS_MAX];

@@ -40,11 +40,8 @@ const char *vm_code_name(const struct vm *vm, const uint8_t *host)
 		const char *name;
 		const uint8_t *host;
 	} names[] = {
-		{"find", jit->find},
-		{"slow", jit->slow},
-		{"exit", jit->exit},
-		{"linking", jit->linking},
-		{"ecall", jit->ecall},
+		{"find", jit->find},       {"slow", jit->slow},   {"exit", jit->exit},
+		{"linking", jit->linking}, {"ecall", jit->ecall},
 	};
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
