@@ -276,7 +276,7 @@ static enum run_state vm_turn(struct run *run)
 	if (state == NODE_STOPPED)
 		return debugger_stop();
 	/* A stop for a snapshot is no moment for input: the run would be another. */
-	at_boundary = state != NODE_RAN || node_time(vm.node) >= vm.boundary || run->options.real_time;
+	at_boundary = state != NODE_RAN || run->options.real_time || node_time(vm.node) >= vm.boundary;
 	console_flush();
 	saved_observe(run, vm.node);
 	control_turn(vm.node);
@@ -305,7 +305,7 @@ static void skip_to(struct run *run, uint64_t time, bool chosen)
 /* The node has nothing to do before guest time vm.until. */
 static bool vm_idle(struct run *run)
 {
-	uint64_t now = node_time(vm.node), until = vm.until, before = host_clock_ns(), sleep, slept;
+	uint64_t now = node_time(vm.node), until = vm.until, before, sleep, slept;
 	struct console_guest guest = console_guest(run);
 	bool input;
 
@@ -331,6 +331,7 @@ static bool vm_idle(struct run *run)
 			console_feed(&guest);
 		return false;
 	}
+	before = host_clock_ns();
 	host_wait(console_input_open(), gdb_server_link(), sleep);
 	if (run->options.real_time)
 		return false;

@@ -62,10 +62,12 @@ struct found_frame {
 
 /* The node_step() under way. */
 struct node_progress {
-	uint64_t end;  /* guest time at which it is over */
-	uint64_t left; /* for how many instructions the thread may run before something is looked at */
-	bool debugged; /* somebody may want to stop the node at any instruction */
-	bool over;     /* it has been found that it ends, with: */
+	uint64_t end;     /* guest time at which it is over */
+	uint64_t left;    /* for how many instructions the thread may run before something is looked at */
+	uint64_t look_at; /* real time: the position from which on a system call looks at the clock */
+	uint64_t run_to;  /* and hart->instret at which the thread's time is up, as of the last look */
+	bool debugged;    /* somebody may want to stop the node at any instruction */
+	bool over;        /* it has been found that it ends, with: */
 	enum node_state state;
 };
 
@@ -95,6 +97,7 @@ struct node {
 	uint64_t next_event;       /* the earliest time at which something other than instructions happens */
 	bool attention;            /* next_event or the interrupt lines may have changed */
 	uint64_t host_start;       /* real time: the host's clock at guest time 0 */
+	uint64_t held; /* real time: the time while devices and clock are attended to; 0: it goes on */
 	struct node_progress step;
 	bool frames_found;                     /* some of these are in use */
 	struct found_frame frame[FRAME_CACHE]; /* by page number */

@@ -7,14 +7,19 @@
 
 /* In real time the clock is looked at this often, in instructions. */
 #define REAL_TIME_SLICE 200000
+/* And at a system call, if so much has been done since the last look: to read it costs as much as a short
+ * one. */
+#define REAL_TIME_LOOK  5000
 
 /* --- time ------------------------------------------------------------------------------------------ */
 
 uint64_t node_time(const struct node *node)
 {
-	if (node->config.real_time)
-		return node->config.board.host_clock_ns(node->config.board.context) - node->host_start;
-	return node_position(node);
+	if (!node->config.real_time)
+		return node_position(node);
+	if (node->held)
+		return node->held;
+	return node->config.board.host_clock_ns(node->config.board.context) - node->host_start;
 }
 
 uint64_t node_position(const struct node *node)
@@ -136,6 +141,7 @@ static uint64_t step_end(struct node *node, uint64_t budget)
 	if (end)
 		return end;
 	node->slice_end = node->hart->instret;
+	node->step.look_at = 0;
 	return node_time(node) + budget;
 }
 
@@ -155,20 +161,41 @@ static inline bool goes_on_with(struct node *node, uint64_t now)
 	return false;
 }
 
-/* Looks at what clock and outside have brought: for how long the thread may run now. False: the step ends. */
+/* Real time: too little has happened since the last look for another one. */
+static inline bool looked_just_now(struct node *node)
+{
+	struct node_progress *step = &node->step;
+
+	if (node->attention || node->interrupted || !node->running || node->off ||
+	    node_position(node) >= step->look_at || node->hart->instret >= step->run_to)
+		return false;
+	step->left = step->run_to - node->hart->instret;
+	return true;
+}
+
+/* Looks at what clock and outside have brought: for how long the thread may run now. False: the step ends,
+   and in real time the time is held. */
 static inline bool look_around(struct node *node)
 {
 	struct node_progress *step = &node->step;
-	uint64_t now = node_time(node);
+	uint64_t now;
 
+	if (looked_just_now(node))
+		return true;
+	now = node_time(node);
+	if (node->config.real_time)
+		node->held = now;
 	if ((node->attention || now >= node->next_event) && attend(node))
 		now = node_time(node);
 	if (!goes_on_with(node, now))
 		return false;
 	step->left = (node->next_event < step->end ? node->next_event : step->end) - now;
 	if (node->config.real_time) {
+		node->held = 0;
 		node->trace.seen = now;
 		step->left = step->left < REAL_TIME_SLICE ? step->left : REAL_TIME_SLICE;
+		step->look_at = node_position(node) + REAL_TIME_LOOK;
+		step->run_to = node->hart->instret + step->left;
 	}
 	return true;
 }
@@ -271,5 +298,6 @@ enum node_state node_step(struct node *node, uint64_t budget, uint64_t *until)
 		node->clock_offset++;
 	if (step->state == NODE_IDLE)
 		*until = idle_until(node);
+	node->held = 0;
 	return step->state;
 }
