@@ -10,19 +10,31 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "host/linux/internal.h"
 
 static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
-#define ENDING (sizeof ending / sizeof ending[0])
+#define ENDING    (sizeof ending / sizeof ending[0])
+#define NAP_MAX_S 1000000000 /* for ever */
 
 static volatile sig_atomic_t came, rang, requested;
 static void (*volatile wake_owner)(void);
+/* How long poll_interruptible() sleeps: nothing, if a signal comes between its look and its sleep. */
+static volatile struct timespec nap;
+_Static_assert(sizeof(time_t) == sizeof(long), "SYS_ppoll has the C library's struct timespec");
+
+static void no_nap(void)
+{
+	nap.tv_sec = 0;
+	nap.tv_nsec = 0;
+}
 
 static void on_ending(int number)
 {
+	no_nap();
 	if (came) {
 		host_console_restore();
 		_exit(128 + number);
@@ -35,6 +47,7 @@ static void on_ending(int number)
 static void on_alarm(int number)
 {
 	(void)number;
+	no_nap();
 	rang = 1;
 	if (wake_owner)
 		wake_owner();
@@ -43,6 +56,7 @@ static void on_alarm(int number)
 static void on_request(int number)
 {
 	(void)number;
+	no_nap();
 	requested = 1;
 }
 
@@ -125,7 +139,19 @@ bool host_alarm_rang(void)
 	return rang;
 }
 
-static int poll_until(struct pollfd *fds, unsigned count, const struct timespec *timeout, bool request)
+/* The system call itself: the C library's ppoll() would read the time first, and then enter the system. */
+int poll_interruptible(struct pollfd *fds, unsigned count, const struct timespec *timeout)
+{
+	nap.tv_sec = timeout ? timeout->tv_sec : NAP_MAX_S;
+	nap.tv_nsec = timeout ? timeout->tv_nsec : 0;
+	if (!came && !rang && !requested)
+		return (int)syscall(SYS_ppoll, fds, count, &nap, NULL, 0);
+	errno = EINTR;
+	return -1;
+}
+
+/* A request is no reason to write less. */
+int poll_to_write(struct pollfd *fds, unsigned count, const struct timespec *timeout)
 {
 	sigset_t block, old, meanwhile;
 	int result = -1, error = EINTR;
@@ -133,25 +159,14 @@ static int poll_until(struct pollfd *fds, unsigned count, const struct timespec 
 	caught(&block);
 	sigprocmask(SIG_BLOCK, &block, &old);
 	meanwhile = old;
-	if (!request)
-		sigaddset(&meanwhile, SIGUSR1);
-	if (!came && !rang && !(request && requested)) {
+	sigaddset(&meanwhile, SIGUSR1);
+	if (!came && !rang) {
 		result = ppoll(fds, count, timeout, &meanwhile);
 		error = errno;
 	}
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	errno = error;
 	return result;
-}
-
-int poll_interruptible(struct pollfd *fds, unsigned count, const struct timespec *timeout)
-{
-	return poll_until(fds, count, timeout, true);
-}
-
-int poll_to_write(struct pollfd *fds, unsigned count, const struct timespec *timeout)
-{
-	return poll_until(fds, count, timeout, false);
 }
 
 const char *host_error(void)

@@ -20,13 +20,19 @@ $(BUILD)/test/unit/fdt: test/unit/fdt.c port/metal-riscv64/fdt.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -I. -Iabi -Iabi/riscv64 -Iport/isa-riscv64 -Iport/metal-riscv64 -o $@ $^
 
+# Waiting, and signals meanwhile.
+$(BUILD)/test/unit/wait: $(BUILD)/host/test/unit/wait.o $(patsubst %.c,$(BUILD)/host/%.o,$(wildcard host/linux/*.c))
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lpthread
+
 # Programs whose states are compared; with sanitizers fewer.
 DETERMINISM := $(if $(SANITIZE),$(BUILD)/conform/preempt.elf,$(CONFORM_ELFS)) $(BUILD)/fuzz/guest-7-10-1000-50-0-0.elf
 
 TESTS += test-unit
-test-unit: $(UNIT_TESTS) $(BUILD)/test/unit/determinism $(BUILD)/test/unit/fdt $(DETERMINISM) examples
+test-unit: $(UNIT_TESTS) $(BUILD)/test/unit/determinism $(BUILD)/test/unit/fdt $(BUILD)/test/unit/wait $(DETERMINISM) examples
 	@set -e; for test in $(UNIT_TESTS); do timeout -k 1 300 $$test; done
 	@timeout -k 1 10 $(BUILD)/test/unit/fdt
+	@timeout -k 1 120 $(BUILD)/test/unit/wait
 	@timeout -k 1 300 $(BUILD)/test/unit/determinism $(BUILD)/example/*.elf $(DETERMINISM)
 
 -include $(wildcard $(BUILD)/host/test/unit/*.d)
