@@ -184,6 +184,13 @@ const char *tls_error(const struct tls *tls)
 	return tls->error;
 }
 
+/* SSL_get_error() would take those of another connection for its own. To look is less than to clear. */
+static void forget_errors(void)
+{
+	if (ERR_peek_error())
+		ERR_clear_error();
+}
+
 /* As the results of host_socket_read(). */
 static int failed(struct tls *tls, int result)
 {
@@ -217,7 +224,7 @@ int tls_handshake(struct tls *tls)
 {
 	int result;
 
-	ERR_clear_error();
+	forget_errors();
 	result = SSL_do_handshake(tls->ssl);
 	if (result == 1)
 		return take_key(tls) ? 1 : -1;
@@ -233,7 +240,7 @@ int tls_read(struct tls *tls, void *buffer, size_t size)
 {
 	size_t got;
 
-	ERR_clear_error();
+	forget_errors();
 	tls->dry = !SSL_read_ex(tls->ssl, buffer, size, &got);
 	return tls->dry ? failed(tls, 0) : (int)got;
 }
@@ -243,6 +250,6 @@ int tls_write(struct tls *tls, const void *bytes, size_t size)
 	size_t sent;
 
 	tls->wants_write = false;
-	ERR_clear_error();
+	forget_errors();
 	return SSL_write_ex(tls->ssl, bytes, size, &sent) ? (int)sent : failed(tls, 0);
 }
