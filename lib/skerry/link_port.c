@@ -12,6 +12,7 @@
 
 enum { STATUS_DRIVER = 3, STATUS_FEATURES_OK = 8, STATUS_DRIVER_OK = 4 };
 enum { DESC_WRITE = 2, AVAIL_NO_INTERRUPT = 1, USED_NO_NOTIFY = 1 };
+enum { INTERRUPT_RING = 1, INTERRUPT_CONFIG = 2 };
 enum { QUEUE_CONTROL_RECEIVE = 2, QUEUE_CONTROL_SEND = 3 };
 
 /* Control messages. */
@@ -349,7 +350,8 @@ bool link_begin(struct link *link, volatile void *registers, const struct link_m
 
 void link_interrupt(struct link *link)
 {
-	set(link, SK_VIRTIO_REG_INTERRUPT_ACK, get(link, SK_VIRTIO_REG_INTERRUPT));
+	/* All that it may mean, without asking what: the rings tell. */
+	set(link, SK_VIRTIO_REG_INTERRUPT_ACK, INTERRUPT_RING | INTERRUPT_CONFIG);
 	handle_all(link);
 }
 

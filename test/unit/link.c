@@ -287,6 +287,9 @@ static void check_round(bool modern)
 	CHECK(board_port_wants_input(board, 2) && !board_port_wants_input(board, 1));
 	memset(many, 'm', sizeof many);
 	CHECK(board_port_input(board, 2, many, sizeof many) == 2 * BUFFER);
+	/* More buffers are found without a notification. */
+	CHECK(ring[queue_of(2, false)].used->flags == VRING_USED_F_NO_NOTIFY);
+	CHECK(ring[CONTROL_SEND].used->flags == 0 && ring[CONTROL_RECEIVE].used->flags == 0);
 	for (unsigned i = 0; i < 2; i++) {
 		bytes = received(queue_of(2, false), &size);
 		CHECK(bytes && size == BUFFER && bytes[0] == 'm' && bytes[BUFFER - 1] == 'm');

@@ -228,15 +228,20 @@ void virtio_push(struct board *board, unsigned slot, unsigned q, const struct vi
 	struct virtqueue *queue = virtio_queue(board, slot, q);
 	struct vring_used_elem element = {.id = chain->head, .len = written};
 	uint64_t entry = queue->used + RING_ENTRIES + USED_SIZE * (uint64_t)(queue->next_used % queue->size);
-	uint16_t flags, index = (uint16_t)(queue->next_used + 1);
+	bool (*waits)(unsigned) = device_of(board, slot)->waits_for_input;
+	struct {
+		uint16_t flags, index; /* as in struct vring_used */
+	} head = {.flags = waits && waits(q) ? VRING_USED_F_NO_NOTIFY : 0,
+		  .index = (uint16_t)(queue->next_used + 1)};
+	uint16_t flags;
 
 	if (!guest_write(board, entry, &element, sizeof element) ||
-	    !guest_write(board, queue->used + offsetof(struct vring_used, idx), &index, sizeof index) ||
+	    !guest_write(board, queue->used, &head, sizeof head) ||
 	    !guest_read(board, queue->avail, &flags, sizeof flags)) {
 		slot_break(board, slot);
 		return;
 	}
-	queue->next_used = index;
+	queue->next_used = head.index;
 	if (!(flags & VRING_AVAIL_F_NO_INTERRUPT))
 		interrupt(board, slot, VIRTIO_MMIO_INT_VRING, 0);
 }

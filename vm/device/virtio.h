@@ -35,6 +35,8 @@ struct virtio_device {
 	/* One step of queue `q`; returns false when the queue is drained or broken. */
 	bool (*step)(struct board *board, unsigned slot, unsigned q);
 	size_t (*config)(const struct board *board, uint8_t *bytes, size_t capacity);
+	/* Does the queue only keep buffers for what comes? Then no driver need notify it. NULL: none does. */
+	bool (*waits_for_input)(unsigned q);
 };
 
 extern const struct virtio_device virtio_block, virtio_console, virtio_link;

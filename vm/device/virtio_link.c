@@ -186,8 +186,13 @@ static bool link_step(struct board *board, unsigned slot, unsigned q)
 		return deliver_message(board);
 	if (q == CONTROL_SEND)
 		return control_step(board);
-	/* Receive buffers wait for input: board_port_input() takes them. */
 	return q % 2 && send_step(board, port_of_queue(q));
+}
+
+/* board_port_input() takes the buffers when there is some. */
+static bool waits_for_input(unsigned q)
+{
+	return q % 2 == 0 && q != CONTROL_RECEIVE;
 }
 
 void board_port_set_open(struct board *board, unsigned port, bool open)
@@ -275,5 +280,6 @@ const struct virtio_device virtio_link = {
 	.queues = link_queues,
 	.features = link_features,
 	.step = link_step,
+	.waits_for_input = waits_for_input,
 	.config = link_config,
 };
