@@ -13,7 +13,7 @@
 #define RAM_MAX     (65536 * MIB)
 #define RAM_STEP    (2 * MIB)
 #define DEFAULT_RAM (512 * MIB)
-#define SPIN_NS     20000 /* default of --spin: some times what waking somebody takes */
+#define SPIN_NS     50000 /* default of --spin: a round trip to one who still sleeps, and some more */
 #define REGION_STEP 4096ull
 #define REGION_MAX  (1024 * MIB)
 

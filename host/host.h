@@ -267,6 +267,8 @@ int host_socket_dialed(struct host_socket *socket);
 void host_socket_close(struct host_socket *socket);
 /* Results as of host_console_read(). */
 int host_socket_read(struct host_socket *socket, void *buffer, size_t size);
+/* Would host_socket_read() return something else than HOST_INPUT_NONE? */
+bool host_socket_waits(const struct host_socket *socket);
 /* How much of it was sent; HOST_INPUT_NONE: nothing fits now; HOST_INPUT_END: nothing ever will. */
 int host_socket_write(struct host_socket *socket, const void *bytes, size_t size);
 /*

@@ -63,8 +63,8 @@ bool links_offer(struct links *links);
 const struct link_url *links_url(const struct links *links, unsigned peer);
 
 /*
- * Before waiting: looks for input through shared memory for a moment, if that has been of use lately. True:
- * there is some; the next links_turn() is about that alone, and who drives it has to see to it that others
+ * Before waiting: looks for input of links for a moment, if that has been of use lately. True: there is
+ * some; the next links_turn() is about that alone, and who drives it has to see to it that others
  * have their turn, too.
  */
 bool links_spin(struct links *links, uint64_t timeout_ns);

@@ -319,10 +319,10 @@ unsigned links_events(struct links *links, struct host_event *event, unsigned ro
 	return list.count;
 }
 
-static bool has_rings(const struct links *links)
+static bool has_links(const struct links *links, bool rings)
 {
 	for (unsigned i = 0; i < links->config.peers; i++)
-		if (link_of(links, i) && links->up[i]->shared)
+		if (link_of(links, i) && connection_is_ring(links->up[i]) == rings)
 			return true;
 	return false;
 }
@@ -330,45 +330,75 @@ static bool has_rings(const struct links *links)
 static bool ring_has_come(const struct links *links)
 {
 	for (unsigned i = 0; i < links->config.peers; i++)
-		if (link_of(links, i) && links->up[i]->shared && connection_has_more(links->up[i]))
+		if (link_of(links, i) && connection_is_ring(links->up[i]) &&
+		    connection_has_more(links->up[i]))
 			return true;
 	return false;
+}
+
+/* Each has its event then, which says whether something came. */
+static bool stream_has_come(struct links *links)
+{
+	static struct host_event something = {.came = true};
+	bool some = false;
+
+	for (unsigned i = 0; i < links->config.peers; i++) {
+		struct connection *connection = link_of(links, i);
+
+		if (!connection || connection_is_ring(connection) || connection->input_end > 0)
+			continue;
+		connection->event = connection_has_more(connection) || host_socket_waits(connection->socket)
+					    ? &something
+					    : NULL;
+		some |= connection->event != NULL;
+	}
+	return some;
 }
 
 /* False: nothing has come, or, which is the same to us, somebody else had our processor meanwhile. */
 static bool look_for(struct links *links, uint64_t limit)
 {
 	uint64_t began = host_clock_ns(), now = began, looked;
+	bool rings = has_links(links, true), streams = has_links(links, false);
 
 	do {
-		for (unsigned i = 0; i < SPIN_LOOKS; i++) {
+		for (unsigned i = 0; rings && i < SPIN_LOOKS; i++) {
 			if (ring_has_come(links))
 				return true;
 			host_relax();
 		}
+		if (streams && stream_has_come(links))
+			return true;
+		host_relax();
 		looked = now;
 		now = host_clock_ns();
 	} while (now - began < limit && now - looked < SPIN_GAP_NS && !host_signal());
 	return false;
 }
 
-/* Nothing but rings has been looked at: so there is nothing to ask the system for. */
-static void only_rings(struct links *links)
+/* Nothing but links has been looked at: so there is nothing to ask the system for. */
+static void only_links(struct links *links)
 {
 	static struct host_event nothing;
 
 	for (unsigned i = 0; i < links->config.listens; i++)
 		links->listener[i].event = &nothing;
-	for (unsigned i = 0; i < CONNECTIONS; i++)
-		if (links->connection[i])
-			links->connection[i]->event = links->connection[i]->bell = &nothing;
+	for (unsigned i = 0; i < CONNECTIONS; i++) {
+		struct connection *connection = links->connection[i];
+
+		if (!connection)
+			continue;
+		connection->event = connection->event ? connection->event : &nothing;
+		connection->bell = &nothing;
+	}
 }
 
 /* Looking in vain takes the processor from others, perhaps from the one we wait for: it is done the less the
  * more often. */
 bool links_spin(struct links *links, uint64_t timeout_ns)
 {
-	if (timeout_ns < links->config.spin_ns || links->config.spin_ns == 0 || !has_rings(links))
+	if (timeout_ns < links->config.spin_ns || links->config.spin_ns == 0 ||
+	    !(has_links(links, true) || has_links(links, false)))
 		return false;
 	if (links->spin_skip > 0) {
 		links->spin_skip--;
@@ -376,7 +406,7 @@ bool links_spin(struct links *links, uint64_t timeout_ns)
 	}
 	if (look_for(links, links->config.spin_ns)) {
 		links->spin_last /= 2;
-		only_rings(links);
+		only_links(links);
 		return true;
 	}
 	links->spin_last = links->spin_last < SPIN_SKIP_MAX ? 2 * links->spin_last + 1 : SPIN_SKIP_MAX;

@@ -400,6 +400,14 @@ int host_socket_read(struct host_socket *socket, void *buffer, size_t size)
 	return got < 0 && (errno == EAGAIN || errno == EINTR) ? HOST_INPUT_NONE : HOST_INPUT_END;
 }
 
+bool host_socket_waits(const struct host_socket *socket)
+{
+	char byte;
+
+	return recv(socket->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+	       (errno != EAGAIN && errno != EINTR);
+}
+
 int host_socket_write(struct host_socket *socket, const void *bytes, size_t size)
 {
 	ssize_t sent = send(socket->fd, bytes, size < INT_MAX ? size : INT_MAX, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -10,198 +10,14 @@
 
 #include "cluster/link/identity.h"
 #include "cluster/link/link.h"
-#include "test/node/check.h"
 #include "cluster/link/ring.h"
+#include "host/host.h"
+#include "test/node/several.h"
 
-#define NODES      4
-#define PATIENCE_S 20
-#define STREAM     3000000 /* bytes of a long one */
-
-/* --- what a test needs ------------------------------------------------------------------------------- */
-
-static char folder[] = "/tmp/skerry-link-XXXXXX";
-
-static struct node {
-	struct links_config config;
-	struct links *links;
-	char text[8][128]; /* of URLs */
-	unsigned texts;
-	unsigned ups[LINK_PEERS], downs[LINK_PEERS], ready;
-	bool open[LINK_PEERS];
-	size_t got, appetite; /* bytes that came in order; how many are taken at once */
-	bool disorder;
-	char said[2048];
-	unsigned lines;
-} node[NODES];
-
-/* What a stream consists of. */
-static uint8_t byte_at(size_t position)
-{
-	return (uint8_t)(position * 31 + position / 251);
-}
-
-static void on_open(void *context, unsigned peer, bool open)
-{
-	struct node *self = context;
-
-	need(self->open[peer] != open, "node %s: link %u is open twice or closed twice", self->config.name,
-	     peer);
-	self->open[peer] = open;
-	if (open)
-		self->ups[peer]++;
-	else
-		self->downs[peer]++;
-	if (open)
-		self->got = 0;
-}
-
-static size_t on_input(void *context, unsigned peer, const void *bytes, size_t size)
-{
-	struct node *self = context;
-
-	need(self->open[peer], "node %s: input from a link that is closed", self->config.name);
-	if (size > self->appetite)
-		size = self->appetite;
-	for (size_t i = 0; i < size; i++)
-		self->disorder |= ((const uint8_t *)bytes)[i] != byte_at(self->got++);
-	return size;
-}
-
-static void on_ready(void *context, unsigned peer)
-{
-	(void)peer;
-	((struct node *)context)->ready++;
-}
-
-static void on_say(void *context, const char *line)
-{
-	struct node *self = context;
-	size_t used = strlen(self->said);
-
-	snprintf(self->said + used, sizeof self->said - used, "%s\n", line);
-	self->lines++;
-}
-
-static const char *url(struct node *self, const char *kind, const char *name)
-{
-	char *text = self->text[self->texts++];
-
-	snprintf(text, sizeof self->text[0], "%s:%s/%s", kind, folder, name);
-	return text;
-}
-
-/* Node i is named a, b, … and knows all others. */
-static void describe(unsigned i)
-{
-	struct node *self = &node[i];
-
-	memset(self, 0, sizeof *self);
-	self->appetite = SIZE_MAX;
-	self->config = (struct links_config){
-		.context = self, .open = on_open, .input = on_input, .ready = on_ready, .say = on_say};
-	self->config.name[0] = (char)('a' + i);
-	for (unsigned k = 0; k < NODES; k++)
-		if (k != i)
-			self->config.peer[self->config.peers++].name[0] = (char)('a' + k);
-}
-
-static void listen_at(struct node *self, const char *text)
-{
-	need(!link_url_parse(text, &self->config.listen[self->config.listens++]), "%s", text);
-}
-
-static void join(struct node *self, const char *text)
-{
-	need(!link_url_parse(text, &self->config.join[self->config.joins++]), "%s", text);
-}
-
-static void start(struct node *self)
-{
-	char error[256] = "";
-
-	self->links = links_create(&self->config, error, sizeof error);
-	need(self->links, "node %s: %s", self->config.name, error);
-}
-
-static void stop(struct node *self)
-{
-	if (self->links)
-		links_destroy(self->links);
-	self->links = NULL;
-	memset(self->open, 0, sizeof self->open);
-}
-
-static void turn_all(void)
-{
-	struct host_event event[HOST_EVENTS_MAX];
-	unsigned count = 0;
-
-	for (unsigned i = 0; i < NODES; i++)
-		if (node[i].links)
-			count += links_events(node[i].links, event + count, HOST_EVENTS_MAX - count);
-	host_wait_for(event, count, 2000000);
-	for (unsigned i = 0; i < NODES; i++)
-		if (node[i].links)
-			links_turn(node[i].links);
-}
-
-/* Lets all nodes run until the condition holds. */
-#define until(condition)                                                                                     \
-	do {                                                                                                 \
-		uint64_t end = host_clock_ns() + PATIENCE_S * 1000000000ull;                                 \
-		while (!check_failed() && !(condition) && host_clock_ns() < end)                             \
-			turn_all();                                                                          \
-		need(condition, "never came true: %s", #condition);                                          \
-	} while (0)
-
-static void run_for(unsigned ms)
-{
-	uint64_t end = host_clock_ns() + ms * 1000000ull;
-
-	while (host_clock_ns() < end)
-		turn_all();
-}
-
-/* Does the text have this in it? */
-static bool has(const char *text, const char *part)
-{
-	return strstr(text, part);
-}
-
-/* Sends a stream of so many bytes from one to another's peer, in pieces of odd sizes, and sees it arrive. */
-static void stream(struct node *from, unsigned peer, struct node *to, size_t size)
-{
-	static uint8_t piece[LINK_SEND_MAX];
-	size_t sent = 0, part;
-	uint64_t end = host_clock_ns() + PATIENCE_S * 1000000000ull;
-
-	to->got = 0;
-	while (to->got < size && !check_failed() && host_clock_ns() < end) {
-		part = (sent * 7919 + 1) % (sizeof piece) + 1;
-		if (part > size - sent)
-			part = size - sent;
-		for (size_t i = 0; i < part; i++)
-			piece[i] = byte_at(sent + i);
-		if (part > 0 && links_send(from->links, peer, piece, part))
-			sent += part;
-		turn_all();
-	}
-	need(to->got == size && !to->disorder, "%zu of %zu bytes came, %s", to->got, size,
-	     to->disorder ? "in disorder" : "in order");
-}
+#define STREAM 3000000 /* bytes of a long one */
 
 /* --- links on this machine -------------------------------------------------------------------------------
  */
-
-/* Nodes a and b, of which b joins a. In a's list b is peer 0, and the other way round. */
-static void pair(const char *kind)
-{
-	listen_at(&node[0], url(&node[0], kind, "a"));
-	join(&node[1], url(&node[1], kind, "a"));
-	start(&node[0]);
-	start(&node[1]);
-	until(node[0].open[0] && node[1].open[0]);
-}
 
 static void local_stream(const char *kind)
 {
@@ -239,6 +55,18 @@ static void slow_reader(const char *kind)
 static void unix_stream(void)
 {
 	local_stream("unix");
+}
+
+static void unix_spinning_stream(void)
+{
+	spin_for(50000);
+	local_stream("unix");
+}
+
+static void shm_spinning_stream(void)
+{
+	spin_for(50000);
+	local_stream("shm");
 }
 
 static void shm_stream(void)
@@ -361,6 +189,12 @@ static void tcp_stream(void)
 		until(node[0].open[0] && node[1].open[0]);
 		stream(&node[i % 2], 0, &node[1 - i % 2], 10000);
 	}
+}
+
+static void tcp_spinning_stream(void)
+{
+	spin_for(50000);
+	tcp_stream();
 }
 
 static void tcp_slow_reader(void)
@@ -631,23 +465,12 @@ static void in_use(void)
 	need(!links_create(&node[2].config, error, sizeof error) && has(error, "No such file"), "%s", error);
 }
 
-static void begin(void)
-{
-	for (unsigned i = 0; i < NODES; i++)
-		describe(i);
-}
-
-static void end(void)
-{
-	for (unsigned i = 0; i < NODES; i++)
-		stop(&node[i]);
-	identities_free();
-}
-
 int main(void)
 {
 	static const struct check tests[] = {
 		{"unix-stream", unix_stream},
+		{"unix-spinning-stream", unix_spinning_stream},
+		{"shm-spinning-stream", shm_spinning_stream},
 		{"unix-slow-reader", unix_slow_reader},
 		{"unix-comes-again", unix_comes_again},
 		{"shm-stream", shm_stream},
@@ -658,6 +481,7 @@ int main(void)
 		{"both-join", both_join},
 		{"three", three},
 		{"tcp-stream", tcp_stream},
+		{"tcp-spinning-stream", tcp_spinning_stream},
 		{"tcp-slow-reader", tcp_slow_reader},
 		{"tcp-strangers", tcp_strangers},
 		{"tcp-no-key", tcp_no_key},
@@ -670,9 +494,6 @@ int main(void)
 		{"nobody-there", nobody_there},
 		{"in-use", in_use},
 	};
-	bool failed =
-		!mkdtemp(folder) || !check_all("link", tests, sizeof tests / sizeof tests[0], begin, end);
 
-	rmdir(folder);
-	return failed;
+	return check_links(tests, sizeof tests / sizeof tests[0], identities_free);
 }

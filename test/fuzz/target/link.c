@@ -185,6 +185,13 @@ int host_socket_read(struct host_socket *socket, void *buffer, size_t size)
 	return (int)size;
 }
 
+bool host_socket_waits(const struct host_socket *socket)
+{
+	if (!socket->used)
+		abort();
+	return socket->heard > socket->read || socket->over;
+}
+
 int host_socket_write(struct host_socket *socket, const void *bytes, size_t size)
 {
 	static volatile uint8_t sum;
