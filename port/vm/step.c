@@ -135,14 +135,17 @@ static uint64_t idle_until(struct node *node)
 /* When a step of this length ends that begins now, or the one that was cut short. */
 static uint64_t step_end(struct node *node, uint64_t budget)
 {
-	uint64_t end = node->debug.end;
+	uint64_t end = node->debug.end, now;
 
 	node->debug.end = 0;
 	if (end)
 		return end;
 	node->slice_end = node->hart->instret;
 	node->step.look_at = 0;
-	return node_time(node) + budget;
+	now = node_time(node);
+	if (node->config.real_time)
+		node->held = now; /* up to the first look, which is now */
+	return now + budget;
 }
 
 /* Does the node's step go on with a thread? False: it ends, in step.state. */
