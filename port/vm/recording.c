@@ -14,7 +14,7 @@
 #include "port/vm/journal_entry.h"
 #include "port/vm/pack.h"
 
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2 /* 1: in real time the clock was read at each system call */
 
 struct header {
 	char magic[8];
