@@ -354,7 +354,8 @@ static bool is_proven(const struct host_socket *socket, const struct link_peer *
 	char line[64];
 	int size;
 
-	if (!socket->used || socket->foreign)
+	/* Over TCP it is the key that says who somebody is. */
+	if (!socket->used || (socket->foreign && socket->url->kind != LINK_TCP))
 		return false;
 	size = snprintf(line, sizeof line, "skerry 1 %s %s\nok\n", kinds[socket->url->kind], peer->name);
 	if (socket->heard < (size_t)size || memcmp(socket->bytes, line, (size_t)size) != 0)
