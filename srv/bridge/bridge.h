@@ -11,7 +11,8 @@
  *
  *	main.c    start, the loop, time          peer.c    sessions, what is told to peers, their ends
  *	call.c    operations that go out         serve.c   operations that come in, workers
- *	caps.c    capabilities to and fro        control.c requests of this node's programs
+ *	caps.c    capabilities to and fro        third.c   those of third nodes
+ *	control.c requests of this node's programs
  *	table.c   exports and imports            names.c   who claims which name
  *	status.c  the control port               start.c   in the root server: cluster_start()
  *
@@ -41,8 +42,11 @@ enum {
 	BRIDGE_QUEUES = TABLE_PLACES + TABLE_PEERS, /* one for each import, and for what belongs to none */
 };
 
-#define BRIDGE_PROBE_NS   (500 * SESSION_MS)  /* how often exports are looked at */
-#define BRIDGE_CLAIM_NS   (5000 * SESSION_MS) /* how long an export for a third node waits to be claimed */
+#define BRIDGE_PROBE_NS (500 * SESSION_MS)  /* how often exports are looked at */
+#define BRIDGE_CLAIM_NS (5000 * SESSION_MS) /* how long an export for a third node waits to be claimed */
+#define BRIDGE_HEAR_NS                                                                                       \
+	(1000 * SESSION_MS) /* how long home and receiver of a capability may take to hear each other */
+#define BRIDGE_RETRY_NS   (20 * SESSION_MS)   /* how often it is looked whether they do */
 #define BRIDGE_ANSWER_NS  (5000 * SESSION_MS) /* what a peer's bridge answers itself, it answers sooner */
 /* What needs no credit takes so much of a peer's time, which may be so far ahead. */
 #define BRIDGE_FRAME_NS   UINT64_C(8000) /* an announcement, a frame without a message */
@@ -106,6 +110,7 @@ enum operation_state {
 	OPERATION_PENDING,  /* waits in its queue for capabilities that go to a third node */
 	OPERATION_HELD,     /* waits in its queue for credit */
 	OPERATION_SENT,     /* waits for its result */
+	OPERATION_WAITING,  /* GIVE or CLAIM: for home and receiver to hear each other (third.c) */
 	OPERATION_CLAIMING, /* has its result, whose capabilities are being claimed from a third node */
 };
 
@@ -131,6 +136,7 @@ struct operation {
 	uint32_t carried[WIRE_CAPS]; /* their imports' names */
 	struct dependent dependent;
 	uint64_t since;              /* SENT */
+	uint64_t until;              /* GIVE or CLAIM: so long it may wait; 0: it has not yet */
 	struct wire_message message; /* words and name point into this operation if it is not SENT */
 	char name[WIRE_NAME_SIZE];
 	uint64_t words[WIRE_WORDS];
@@ -184,6 +190,7 @@ struct peer {
 	uint32_t number;      /* of the session, never used again; 0: there is none */
 	uint16_t first, last; /* queues in which operations wait */
 	uint16_t outstanding; /* operations sent and without a result */
+	uint16_t apart;       /* who does not hear it: third.c */
 	uint16_t held;        /* messages without an answer that wait */
 	uint16_t serving;     /* workers */
 	unsigned opened;      /* as the port last said */
@@ -250,6 +257,7 @@ struct bridge {
 	uint16_t next_reply[BRIDGE_REPLIES];
 	struct sleeper sleepers[BRIDGE_SLEEPERS];
 	uint64_t sleep_at; /* the first of them */
+	uint64_t retry_at; /* what waits in third.c */
 	struct counters counters;
 	struct worker workers[BRIDGE_WORKERS];
 	struct queue queues[BRIDGE_QUEUES];
@@ -343,6 +351,19 @@ void import_drop(struct bridge *, struct import *);
 /* … if no program needs it any more and nothing waits that was sent through it. */
 void import_settle(struct bridge *, struct import *);
 
+/* --- third.c ------------------------------------------------------------------------------------ */
+
+/* A proxy of another peer's object that is sent to the peer: its home is asked for an export to that. */
+struct wire_cap third_out(struct bridge *, unsigned peer, const struct import *, struct dependent);
+
+/* A capability that the peer got from its home for us. */
+struct wire_cap third_in(struct bridge *, unsigned peer, const struct wire_cap *, struct dependent);
+
+/* Of GIVE or CLAIM; false: the peer lies. */
+bool third_result(struct bridge *, struct operation *, const struct wire_message *);
+void thirds_retry(struct bridge *);
+void thirds_heard(struct bridge *, unsigned peer); /* it is up */
+
 /* --- call.c ------------------------------------------------------------------------------------- */
 
 void calls_init(struct bridge *);
@@ -352,6 +373,7 @@ void client_message(struct bridge *, struct arrival *);
 
 /* A new operation, or null; its message is to be filled in. */
 struct operation *operation_new(struct bridge *, unsigned peer, unsigned queue, unsigned purpose);
+void operation_free(struct bridge *, struct operation *);
 void operation_submit(struct bridge *, struct operation *, const uint64_t *words);
 void operation_cap_ready(struct bridge *, struct dependent, struct wire_cap);
 void operations_end(struct bridge *, unsigned peer);

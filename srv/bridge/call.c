@@ -96,6 +96,7 @@ struct operation *operation_new(struct bridge *b, unsigned peer, unsigned queue,
 	operation->purpose = (uint8_t)purpose;
 	operation->peer = (uint8_t)peer;
 	operation->pending = operation->carries = 0;
+	operation->until = 0;
 	operation->dependent.index = TABLE_NONE;
 	return operation;
 }
@@ -107,7 +108,7 @@ static void operation_carry(struct bridge *b, struct operation *operation, struc
 	import->carried++;
 }
 
-static void operation_free(struct bridge *b, struct operation *operation)
+void operation_free(struct bridge *b, struct operation *operation)
 {
 	for (; operation->carries; operation->carries--) {
 		struct import *import =
@@ -394,36 +395,6 @@ static bool call_result(struct bridge *b, struct operation *operation, const str
 	memcpy(operation->words, result->words, result->word_count * sizeof *result->words);
 	message->words = operation->words;
 	operation->state = OPERATION_CLAIMING;
-	return true;
-}
-
-/* What comes of GIVE and CLAIM: a capability for the message that needs it. */
-RARE static bool third_result(struct bridge *b, struct operation *operation,
-			      const struct wire_message *result)
-{
-	struct wire_cap cap = {.kind = WIRE_ABSENT};
-	bool done = result->outcome == OUTCOME_DONE;
-
-	if (done && (result->cap_count != 1 || result->caps[0].kind != WIRE_MINE)) {
-		peer_blame(b, operation->peer, WIRE_REASON_BAD_CAPABILITY);
-		return false;
-	}
-	if (done && operation->purpose == PURPOSE_CLAIM) {
-		cap = result->caps[0];
-		if (!cap_in(b, operation->peer, &cap, operation->dependent))
-			return false;
-	} else if (done) {
-		cap = (struct wire_cap){.kind = WIRE_THIRD,
-					.object = result->caps[0].object,
-					.number = result->caps[0].number,
-					.ticket = result->label,
-					.node = b->peers[operation->peer].session.config.peer};
-	} else {
-		b->counters.absent++;
-	}
-	struct dependent dependent = operation->dependent;
-	operation_free(b, operation);
-	cap_ready(b, dependent, cap);
 	return true;
 }
 

@@ -160,23 +160,6 @@ void exports_probe(struct bridge *b)
 
 /* --- out ---------------------------------------------------------------------------------------- */
 
-/* A proxy of another peer's object: its node is asked for an export to this one. */
-static struct wire_cap third_out(struct bridge *b, unsigned peer, const struct import *import,
-				 struct dependent dependent)
-{
-	unsigned home = import->peer;
-	struct operation *give = operation_new(b, home, TABLE_PLACES + home, PURPOSE_GIVE);
-
-	if (!give)
-		return (struct wire_cap){.kind = WIRE_ABSENT};
-	give->dependent = dependent;
-	give->message = (struct wire_message){
-		.kind = WIRE_GIVE, .export = import->number, .name = b->peers[peer].session.config.peer};
-	operation_submit(b, give, NULL);
-	return (struct wire_cap){
-		.kind = CAP_PENDING, .object = import->object, .node = b->peers[home].session.config.peer};
-}
-
 static struct wire_cap proxy_out(struct bridge *b, unsigned peer, seL4_Word badge, struct dependent dependent)
 {
 	unsigned home;
@@ -242,26 +225,6 @@ void caps_drop(struct bridge *b, unsigned peer, struct wire_cap *caps, unsigned 
 
 /* --- in ----------------------------------------------------------------------------------------- */
 
-static bool third_in(struct bridge *b, unsigned peer, struct wire_cap *cap, struct dependent dependent)
-{
-	int home = peer_find(b, cap->node);
-	struct operation *claim = NULL;
-
-	if (home != NAMES_NOBODY && (unsigned)home != peer && peer_is_up(b, (unsigned)home))
-		claim = operation_new(b, (unsigned)home, TABLE_PLACES + (unsigned)home, PURPOSE_CLAIM);
-	if (!claim) {
-		*cap = (struct wire_cap){.kind = WIRE_ABSENT};
-		b->counters.absent++;
-		return true;
-	}
-	claim->dependent = dependent;
-	claim->message =
-		(struct wire_message){.kind = WIRE_CLAIM, .export = cap->number, .ticket = cap->ticket};
-	operation_submit(b, claim, NULL);
-	*cap = (struct wire_cap){.kind = CAP_PENDING};
-	return true;
-}
-
 bool cap_in(struct bridge *b, unsigned peer, struct wire_cap *cap, struct dependent dependent)
 {
 	struct export *export;
@@ -280,7 +243,8 @@ bool cap_in(struct bridge *b, unsigned peer, struct wire_cap *cap, struct depend
 		peer_blame(b, peer, WIRE_REASON_BAD_EXPORT);
 		return false;
 	case WIRE_THIRD:
-		return third_in(b, peer, cap, dependent);
+		*cap = third_in(b, peer, cap, dependent);
+		return true;
 	default:
 		return true;
 	}

@@ -90,6 +90,8 @@ RARE static void clock_tick(struct bridge *b)
 		operations_probe(b);
 	}
 	peers_rested(b);
+	if (b->retry_at <= b->now)
+		thirds_retry(b);
 	if (b->sleep_at <= b->now)
 		sleepers_wake(b);
 	if (!b->open)
@@ -129,6 +131,7 @@ static void alarm_set(struct bridge *b)
 	else if (b->probe_at == UINT64_MAX && is_probing(b))
 		b->probe_at = b->now + BRIDGE_PROBE_NS;
 	at = b->probe_at < at ? b->probe_at : at;
+	at = b->retry_at < at ? b->retry_at : at;
 	if (at >= b->alarm_at && b->alarm_at > b->now)
 		return; /* what comes early is seen to have come early; what is late, for its clock was set,
 			   does not count */
@@ -212,7 +215,7 @@ void bridge_main(void *bridge)
 	calls_init(b);
 	sleepers_init(b);
 	workers_init(b);
-	b->alarm_at = b->probe_at = UINT64_MAX;
+	b->alarm_at = b->probe_at = b->retry_at = UINT64_MAX;
 	b->ports.start(b->ports.context);
 	clock_read(b);
 	event(b, BRIDGE_BADGE_EVENT | BRIDGE_BADGE_PORTS);

@@ -256,6 +256,7 @@ RARE static void peer_up(struct bridge *b, unsigned index)
 	names_settle(b);
 	peer->untold = true;
 	b->news = true;
+	thirds_heard(b, index);
 }
 
 static void imports_end(struct bridge *b, unsigned peer)

@@ -239,6 +239,69 @@ static void order_with_third(void)
 	equal("all released", counts_at(C).exports + counts_at(A).imports, 0);
 }
 
+/* The call that B has made comes, with a capability or without, and is answered. */
+static bool comes(seL4_CPtr *slot, seL4_Word caps)
+{
+	seL4_MessageInfo_t info = receive(slot);
+	bool good = seL4_MessageInfo_get_label(info) == 1 && seL4_MessageInfo_get_extraCaps(info) == caps;
+
+	answer(0, 0);
+	return good && caller.done;
+}
+
+static void released_at_a(seL4_CPtr slot)
+{
+	at(A);
+	cluster_release(slot);
+	pipes_wait_ms(5);
+}
+
+/* A capability of C's that B gives to A before A and C hear each other. */
+static void third_not_yet_heard(void)
+{
+	seL4_CPtr of_c = sk_endpoint_new(), other = sk_endpoint_new(), slot;
+
+	section("a third node that is not heard yet", "doc/CLUSTER.md");
+	publish_at(C, "third", of_c);
+	publish_at(A, "other", other);
+	seL4_CPtr at_b = lookup_at(B, "third"), other_at_b = lookup_at(B, "other");
+	pipes_part(A, C, true);
+	pipes_wait_ms(1100);
+	call(service_at_b, 1, at_b, 0, 0);
+	check("home does not hear the receiver: the message waits", !poll(service).came);
+	check("others do not", leads_to(other_at_b, other, 0));
+	pipes_part(A, C, false);
+	pipes_wait_ms(500);
+	check("until it does", comes(&slot, 1) && leads_to(slot, of_c, 0));
+	released_at_a(slot);
+	/* C hears that A has heard it, A does not. */
+	pipes_part(A, C, true);
+	pipes_wait_ms(1100);
+	pipes_cut(C, A, false);
+	pipes_wait_ms(300);
+	pipes_cut(C, A, true);
+	pipes_cut(A, C, false);
+	pipes_wait_ms(300);
+	call(service_at_b, 1, at_b, 0, 0);
+	equal("the receiver does not hear home, which has made an export for it", counts_at(C).exports, 2);
+	check("then the message waits, too", !poll(service).came);
+	check("and others do not", leads_to(other_at_b, other, 0));
+	pipes_cut(C, A, false);
+	pipes_wait_ms(500);
+	check("until it does", comes(&slot, 1) && leads_to(slot, of_c, 0));
+	released_at_a(slot);
+	at(B);
+	cluster_release(at_b);
+	cluster_release(other_at_b);
+	at(A);
+	cluster_withdraw("other");
+	at(C);
+	cluster_withdraw("third");
+	service_at_c = lookup_at(C, "service");
+	pipes_wait_ms(5);
+	equal("all released", counts_at(C).exports + counts_at(A).imports, 0);
+}
+
 /* A capability of C's that B gives to A, which C cannot reach, or to whom B's message never comes. */
 static void third_out_of_reach(void)
 {
@@ -250,14 +313,26 @@ static void third_out_of_reach(void)
 	pipes_part(A, C, true);
 	pipes_wait_ms(1100);
 	call(service_at_b, 1, at_b, 0, 0);
-	seL4_MessageInfo_t info = receive(&slot);
-	check("the message comes, the capability is absent",
-	      seL4_MessageInfo_get_label(info) == 1 && seL4_MessageInfo_get_extraCaps(info) == 0);
-	answer(0, 0);
-	check("and is answered", caller.done);
+	pipes_wait_ms(900);
+	check("the message waits", !poll(service).came);
+	pipes_wait_ms(200);
+	check("it comes, the capability is absent", comes(&slot, 0));
 	equal("nothing is left", counts_at(C).exports, 1); /* B's */
+	call(service_at_b, 1, at_b, 0, 0);
+	check("the next one does not wait", comes(&slot, 0));
 	pipes_part(A, C, false);
 	pipes_wait_ms(1500);
+	call(service_at_b, 1, at_b, 0, 0);
+	check("when they hear each other it arrives", comes(&slot, 1));
+	released_at_a(slot);
+	pipes_part(A, C, true);
+	pipes_wait_ms(1100);
+	call(service_at_b, 1, at_b, 0, 0);
+	check("when they do not any more, a message waits again", !poll(service).came);
+	pipes_part(A, C, false);
+	pipes_wait_ms(500);
+	check("until they do", comes(&slot, 1));
+	released_at_a(slot);
 	service_at_c = lookup_at(C, "service");
 	pipes_part(A, B, true);
 	call(service_at_b, 1, at_b, 0, 0);
@@ -320,6 +395,7 @@ void capabilities(void)
 	that_do_not_travel();
 	third_node();
 	order_with_third();
+	third_not_yet_heard();
 	third_out_of_reach();
 	answer_while_closed();
 	sk_thread_delete(&caller.peer.thread);

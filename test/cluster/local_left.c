@@ -263,6 +263,48 @@ static void looked_up_twice(void)
 	cluster_withdraw("twice");
 }
 
+/* B gives A nearly as many as A takes, and A gives back only what comes then. */
+static void released_one_by_one(void)
+{
+	static seL4_CPtr slots[460];
+	seL4_CPtr object = sk_endpoint_new(), slot;
+	seL4_Word exports = settled_at(B).exports, imports = settled_at(A).imports, absent = 0;
+
+	section("capabilities that are released while many are held", "doc/CLUSTER.md");
+	for (unsigned i = 0; i < LENGTH_OF(slots); i++) {
+		send(false, service_at_b, 1, object, 0);
+		receive(service, &slots[i]);
+	}
+	equal("so many are held", counts_at(A).imports, imports + LENGTH_OF(slots));
+	for (unsigned i = 0; i < 100; i++) {
+		send(false, service_at_b, 1, object, 0);
+		absent += seL4_MessageInfo_get_extraCaps(receive(service, &slot)) == 0;
+		at(A);
+		cluster_release(slot);
+	}
+	equal("what comes then, and is released, makes room at once", absent, 0);
+	for (unsigned i = 0; i < LENGTH_OF(slots); i++)
+		cluster_release(slots[i]);
+	equal("nothing is left", settled_at(B).exports, exports);
+}
+
+/* The capability that B calls is revoked, of which the kernel tells nobody. */
+static void carried_to_revoked(void)
+{
+	seL4_CPtr object = sk_endpoint_new(), offered = sk_cap_mint(object, seL4_AllRights, 4);
+
+	section("a capability that is sent to one that is revoked", "doc/CLUSTER.md");
+	publish_at(A, "offered", offered);
+	seL4_CPtr proxy = lookup_at(B, "offered");
+	seL4_Word imports = settled_at(A).imports, exports = settled_at(B).exports;
+	sk_must(cap_revoke(offered));
+	send(true, proxy, 1, object, 0);
+	equal("nothing is kept of it", settled_at(A).imports, imports);
+	equal("nor at its home", counts_at(B).exports, exports);
+	at(A);
+	cluster_withdraw("offered");
+}
+
 static void lookup_late(void *slot)
 {
 	cluster_lookup("late", (seL4_CPtr)slot);
@@ -359,6 +401,8 @@ void leftovers(void)
 	released_while_sent();
 	released_while_given();
 	released_together();
+	released_one_by_one();
+	carried_to_revoked();
 	released_with_messages();
 	looked_up_twice();
 	caller_gone();
