@@ -365,6 +365,24 @@ static void two_of_a_third(void)
 	cluster_withdraw("two");
 }
 
+/* What comes with a message that goes nowhere does not keep others from coming. */
+static void with_nothing_to_send(void)
+{
+	seL4_CPtr note = sk_notification_new(), slot;
+
+	section("a capability with a signal", "doc/CLUSTER.md");
+	publish_at(A, "note", note);
+	seL4_CPtr proxy = lookup_at(B, "note");
+	send(true, proxy, 1, sk_endpoint_new(), 0);
+	send(false, service_at_b, 1, sk_endpoint_new(), 0);
+	equal("that of the next message comes", seL4_MessageInfo_get_extraCaps(receive(service, &slot)), 1);
+	at(A);
+	cluster_release(slot);
+	cluster_withdraw("note");
+	at(B);
+	cluster_release(proxy);
+}
+
 static void sleep_long(void *unused)
 {
 	(void)unused;
@@ -407,6 +425,7 @@ void leftovers(void)
 	looked_up_twice();
 	caller_gone();
 	two_of_a_third();
+	with_nothing_to_send();
 	sleepers_gone();
 	sk_thread_delete(&sender.peer.thread);
 }
