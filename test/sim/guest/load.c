@@ -32,9 +32,10 @@
 #include <skerry/object.h>
 #include <skerry/thread.h>
 
-#define PRIORITY   100 /* of all threads: a lock's holder is never kept from running */
-#define LEASES     2   /* badges that are valid at a time */
-#define LEASE_USES 2   /* requests for a capability before the oldest is revoked */
+#define PRIORITY    100 /* of all threads: a lock's holder is never kept from running */
+#define LEASES      2   /* badges that are valid at a time */
+#define LEASE_USES  2   /* requests for a capability before the oldest is revoked */
+#define LEASE_CALLS 5   /* calls by one of them before it is revoked in the middle of the next */
 
 enum { KIND_CALL = 100, KIND_SEND, KIND_LEASE, KIND_PASS, KIND_WHO };
 
@@ -87,9 +88,10 @@ static void say_id(const char *what, struct id id, const char *rest)
 
 /* --- messages ------------------------------------------------------------------------------------------ */
 
-static void put_id(unsigned kind, struct id id)
+/* `to`: the node that it is for, or 0 if that is not known. */
+static void put_id(unsigned kind, char to, struct id id)
 {
-	seL4_SetMR(0, kind);
+	seL4_SetMR(0, kind | (seL4_Word)to << 16);
 	seL4_SetMR(1, (seL4_Word)id.epoch << 32 | (seL4_Word)id.node << 16 | id.client);
 	seL4_SetMR(2, id.number);
 }
@@ -129,24 +131,38 @@ static struct {
 	seL4_CPtr slots[LEASES];
 	seL4_Word badges[LEASES]; /* 0: not made yet */
 	seL4_Word last;
-	unsigned oldest, uses;
+	unsigned oldest, uses, calls;
 } leases = {.last = 100};
 
-static void leases_turn(void)
+/* A new badge for it; with the old one nobody comes any more. */
+static void lease_renew(unsigned lease)
 {
-	seL4_CPtr slot = leases.slots[leases.oldest];
+	seL4_CPtr slot = leases.slots[lease];
 
-	if (leases.badges[leases.oldest]) {
+	if (leases.badges[lease]) {
 		if (cluster_revoke(slot) != CLUSTER_OK)
 			say("! cannot revoke");
-		say("V %" PRIu64, (uint64_t)leases.badges[leases.oldest]);
+		say("V %" PRIu64, (uint64_t)leases.badges[lease]);
 		seL4_CNode_Delete(seL4_CapInitThreadCNode, slot, SK_DEPTH);
 	}
-	leases.badges[leases.oldest] = ++leases.last;
+	leases.badges[lease] = ++leases.last;
 	if (seL4_CNode_Mint(seL4_CapInitThreadCNode, slot, SK_DEPTH, seL4_CapInitThreadCNode, service,
 			    SK_DEPTH, seL4_AllRights, leases.last))
 		say("! cannot mint");
+}
+
+static void leases_turn(void)
+{
+	lease_renew(leases.oldest);
 	leases.oldest = (leases.oldest + 1) % LEASES;
+}
+
+/* Now and then one is revoked while a call by it is under way. */
+static void lease_used(seL4_Word badge)
+{
+	for (unsigned i = 0; i < LEASES; i++)
+		if (leases.badges[i] == badge && ++leases.calls % LEASE_CALLS == 0)
+			lease_renew(i);
 }
 
 /* What was passed on to this node, for the thread that uses it. */
@@ -194,6 +210,7 @@ static void serve(void *unused)
 	for (;;) {
 		seL4_Word badge;
 		unsigned length, kind, caps;
+		char to;
 		seL4_MessageInfo_t info;
 		struct id id;
 		char rest[32];
@@ -201,15 +218,19 @@ static void serve(void *unused)
 		seL4_SetCapReceivePath(seL4_CapInitThreadCNode, passed.slot[0], SK_DEPTH);
 		info = seL4_Recv(service, &badge);
 		length = (unsigned)seL4_MessageInfo_get_length(info);
-		kind = (unsigned)seL4_GetMR(0);
+		kind = (unsigned)seL4_GetMR(0) & 0xffff;
+		to = (char)(seL4_GetMR(0) >> 16);
 		id = get_id();
 		if (length < 3 || !is_filler(id, 3, length) || seL4_MessageInfo_get_label(info) != kind)
 			say("! a message is spoiled");
+		if (to && to != self)
+			say("! a message for %c", to);
 		take_passed(info);
 		snprintf(rest, sizeof rest, " %" PRIu64, (uint64_t)badge);
 		say_id("X", id, rest);
 		if (kind == KIND_SEND)
 			continue;
+		lease_used(badge);
 		caps = answer(id, kind, length);
 		seL4_Reply(seL4_MessageInfo_new(kind, 0, caps, kind == KIND_LEASE ? 0 : length));
 	}
@@ -235,6 +256,15 @@ static uint64_t dice(struct client *client, uint64_t below)
 	return (client->random >> 33) % below;
 }
 
+/* Whose service the proxy is, or 0. */
+static char home_of(seL4_CPtr proxy)
+{
+	for (unsigned i = 1; i < member_count; i++)
+		if (clients[i].proxy == proxy)
+			return members[i].name[0];
+	return 0;
+}
+
 /* Makes a call and says what became of it. */
 static enum cluster_outcome call(struct client *client, seL4_CPtr target, unsigned kind, unsigned length,
 				 seL4_CPtr cap, seL4_CPtr receive)
@@ -247,7 +277,7 @@ static enum cluster_outcome call(struct client *client, seL4_CPtr target, unsign
 	id.number = expected.number = ++client->id.number;
 	expected.client++;
 	say_id("B", id, "");
-	put_id(kind, id);
+	put_id(kind, home_of(target), id);
 	put_filler(id, 3, length);
 	if (cap)
 		seL4_SetCap(0, cap);
@@ -314,7 +344,7 @@ static void send(struct client *client)
 
 	id.number = ++client->id.number;
 	say_id("S", id, "");
-	put_id(KIND_SEND, id);
+	put_id(KIND_SEND, home_of(client->proxy), id);
 	put_filler(id, 3, length);
 	seL4_Send(client->proxy, seL4_MessageInfo_new(KIND_SEND, 0, 0, length));
 }
