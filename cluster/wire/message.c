@@ -65,7 +65,7 @@ size_t wire_message_size(const struct wire_message *message)
 	return size;
 }
 
-static uint64_t *put_name(uint64_t *at, const char *name)
+RARE static uint64_t *put_name(uint64_t *at, const char *name)
 {
 	size_t length = strlen(name);
 
@@ -74,7 +74,7 @@ static uint64_t *put_name(uint64_t *at, const char *name)
 	return at + WIRE_NAME_SIZE / 8;
 }
 
-static uint64_t *put_cap(uint64_t *at, const struct wire_cap *cap)
+RARE static uint64_t *put_cap(uint64_t *at, const struct wire_cap *cap)
 {
 	*(struct cap_head *)at++ =
 		(struct cap_head){.kind = cap->kind, .object = cap->object, .number = cap->number};
@@ -97,9 +97,10 @@ void wire_encode(const struct wire_message *message, void *payload)
 			      .number = message->number,
 			      .export = message->export};
 	if (parts & WIRE_BODY) {
+		const uint64_t *words = message->words, *end = words + message->word_count;
 		*at++ = message->label;
-		for (unsigned i = 0; i < message->word_count; i++)
-			*at++ = message->words[i];
+		while (words != end)
+			*at++ = *words++;
 		for (unsigned i = 0; i < message->cap_count; i++)
 			at = put_cap(at, &message->caps[i]);
 	}

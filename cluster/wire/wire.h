@@ -15,6 +15,10 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are read where they lie");
 
+/* A function that is called seldom is not made part of one that each message goes through, which would have
+   to keep registers for it. */
+#define RARE             __attribute__((noinline))
+
 #define WIRE_VERSION     1
 #define WIRE_MAGIC       0x6b53 /* "Sk" */
 #define WIRE_PAYLOAD_MAX 2048

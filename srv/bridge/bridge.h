@@ -288,8 +288,9 @@ struct arrival {
 /* Did a capability come that lies in SLOT_RECEIVE? Unwrapped ones do not. */
 static inline bool has_received(const struct arrival *a)
 {
-	return seL4_MessageInfo_get_extraCaps(a->info) >
-	       (seL4_Word)__builtin_popcountll(seL4_MessageInfo_get_capsUnwrapped(a->info));
+	seL4_Word all = (UINT64_C(1) << seL4_MessageInfo_get_extraCaps(a->info)) - 1;
+
+	return seL4_MessageInfo_get_capsUnwrapped(a->info) != all;
 }
 
 void bridge_main(void *bridge);

@@ -155,7 +155,6 @@ static bool operation_start(struct bridge *b, struct operation *operation)
 
 	if (!has_credit(b, operation))
 		return false;
-	caps_check(b, operation->peer, operation->message.caps, operation->message.cap_count);
 	operation->message.number = operation_number(b, operation);
 	if (!peer_send(b, operation->peer, &operation->message))
 		return false;
@@ -220,7 +219,10 @@ static void queue_run(struct bridge *b, struct queue *queue)
 	while (queue->first != TABLE_NONE) {
 		struct operation *operation = &b->operations[queue->first];
 		uint16_t next = operation->next;
-		if (operation->state != OPERATION_HELD || !operation_start(b, operation))
+		if (operation->state != OPERATION_HELD)
+			return;
+		caps_check(b, operation->peer, operation->message.caps, operation->message.cap_count);
+		if (!operation_start(b, operation))
 			return;
 		b->peers[operation->peer].held -= operation->purpose == PURPOSE_SEND;
 		queue->first = next;

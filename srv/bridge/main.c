@@ -48,17 +48,25 @@ uint64_t bridge_random(struct bridge *b)
 /* --- events ------------------------------------------------------------------------------------- */
 
 /* Until it is known who this is, any port may turn out to be the control port. */
-static void ports_input(struct bridge *b)
+RARE static void control_find(struct bridge *b)
 {
 	unsigned ports = b->ports.count(b->ports.context);
 
-	for (unsigned port = 0; port < ports; port++) {
-		const char *name = b->epoch ? NULL : b->ports.name(b->ports.context, port);
-		if (b->epoch ? port == b->control_port : name && strncmp(name, "control.", 8) == 0) {
+	for (unsigned port = 0; port < ports && !b->epoch; port++) {
+		const char *name = b->ports.name(b->ports.context, port);
+		if (name && strncmp(name, "control.", 8) == 0) {
 			b->control_port = port;
 			status_input(b, port);
 		}
 	}
+}
+
+static void ports_input(struct bridge *b)
+{
+	if (b->epoch)
+		status_input(b, b->control_port);
+	else
+		control_find(b);
 	for (unsigned i = 0; i < b->peer_count; i++)
 		peer_input(b, i);
 }

@@ -344,6 +344,15 @@ void peers_rested(struct bridge *b)
 	}
 }
 
+RARE static void peer_opened(struct bridge *b, struct peer *peer, unsigned opened)
+{
+	if (peer->opened)
+		session_link(&peer->session, b->now, false);
+	if (opened)
+		session_link(&peer->session, b->now, true);
+	peer->opened = opened;
+}
+
 void peer_input(struct bridge *b, unsigned index)
 {
 	struct peer *peer = &b->peers[index];
@@ -351,13 +360,8 @@ void peer_input(struct bridge *b, unsigned index)
 	struct session_input input;
 	size_t got;
 
-	if (opened != peer->opened) {
-		if (peer->opened)
-			session_link(&peer->session, b->now, false);
-		if (opened)
-			session_link(&peer->session, b->now, true);
-		peer->opened = opened;
-	}
+	if (opened != peer->opened)
+		peer_opened(b, peer, opened);
 	if (peer->session.blocked)
 		session_ready(&peer->session, b->now);
 	do {

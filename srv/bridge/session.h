@@ -15,10 +15,6 @@
 
 #include "cluster/wire/wire.h"
 
-/* A function that is called seldom is not made part of one that each message goes through, which would have
-   to keep registers for it. */
-#define RARE             __attribute__((noinline))
-
 #define SESSION_MS       1000000ull
 #define SESSION_LEASE_NS (1000 * SESSION_MS) /* unheard for so long, the peer is gone */
 #define SESSION_PING_NS  (250 * SESSION_MS)  /* a sign of life after so much own silence */
