@@ -65,6 +65,53 @@ struct cluster_counts counts_at(unsigned node)
 	return counts;
 }
 
+seL4_MessageInfo_t receive_cap(seL4_CPtr endpoint, seL4_CPtr *slot)
+{
+	*slot = sk_slot_new();
+	seL4_SetCapReceivePath(ROOT, *slot, SK_DEPTH);
+	return seL4_NBRecv(endpoint, NULL);
+}
+
+bool leads_to(seL4_CPtr cap, seL4_CPtr endpoint, seL4_Word badge)
+{
+	struct peer sender;
+
+	peer_new(&sender, HIGH, 0);
+	peer_trap(&sender, seL4_SysSend, cap, INFO(4, 0, 1), 0x55, 0);
+	struct received r = poll(endpoint);
+	sk_thread_delete(&sender.thread);
+	return r.came && r.badge == badge && r.mr[0] == 0x55;
+}
+
+/* What the thread of send_caps() is to do; it has begun before anybody else asks for something. */
+static struct {
+	seL4_CPtr target, caps[2];
+	unsigned count;
+	bool call;
+} sending;
+
+static void send_now(void *unused)
+{
+	(void)unused;
+	for (unsigned i = 0; i < sending.count; i++)
+		seL4_SetCap((int)i, sending.caps[i]);
+	if (sending.call)
+		seL4_Call(sending.target, INFO(1, sending.count, 0));
+	else
+		seL4_Send(sending.target, INFO(1, sending.count, 0));
+}
+
+void send_caps(struct peer *sender, bool call, seL4_CPtr target, unsigned count, seL4_CPtr cap0,
+	       seL4_CPtr cap1)
+{
+	sending.target = target;
+	sending.count = count;
+	sending.call = call;
+	sending.caps[0] = cap0;
+	sending.caps[1] = cap1;
+	peer_run(sender, send_now, NULL);
+}
+
 /* --- names and calls ------------------------------------------------------------------------------ */
 
 static void members(void)
@@ -255,6 +302,7 @@ int main(void)
 	messages();
 	capabilities();
 	leftovers();
+	thirds();
 	revocation();
 	partitions();
 	return conform_end();

@@ -35,8 +35,22 @@ enum cluster_outcome outcome_of(const struct peer *peer);
 
 struct cluster_counts counts_at(unsigned node);
 
+/* Receives a message if there is one; a capability that comes with it is in *slot. */
+seL4_MessageInfo_t receive_cap(seL4_CPtr endpoint, seL4_CPtr *slot);
+
+/* Does a message to `cap` arrive at the endpoint with that badge? */
+bool leads_to(seL4_CPtr cap, seL4_CPtr endpoint, seL4_Word badge);
+
+/* The peer calls, or sends, with up to two capabilities. */
+void send_caps(struct peer *sender, bool call, seL4_CPtr target, unsigned count, seL4_CPtr cap0,
+	       seL4_CPtr cap1);
+
+/* Has the node a session with the other? */
+bool sees(unsigned node, unsigned other);
+
 void messages(void);
 void capabilities(void);
 void leftovers(void);
+void thirds(void);
 void revocation(void);
 void partitions(void);

@@ -35,15 +35,6 @@ static void call(seL4_CPtr target, unsigned count, seL4_CPtr cap0, seL4_CPtr cap
 	peer_run(&caller.peer, call_with_caps, NULL);
 }
 
-/* Receives for the service; the capability that comes is in *slot. */
-static seL4_MessageInfo_t receive(seL4_CPtr *slot)
-{
-	*slot = sk_slot_new();
-	seL4_SetCapReceivePath(ROOT, *slot, SK_DEPTH);
-	seL4_MessageInfo_t info = seL4_NBRecv(service, NULL);
-	return info;
-}
-
 static void answer_with_cap_to(seL4_CPtr client, seL4_CPtr cap)
 {
 	seL4_SetCap(0, cap);
@@ -55,18 +46,6 @@ static void answer_with_cap(seL4_CPtr cap)
 	answer_with_cap_to(caller_save(), cap);
 }
 
-/* Does a message to `cap` arrive at the endpoint with that badge? */
-static bool leads_to(seL4_CPtr cap, seL4_CPtr endpoint, seL4_Word badge)
-{
-	struct peer sender;
-
-	peer_new(&sender, HIGH, 0);
-	peer_trap(&sender, seL4_SysSend, cap, INFO(4, 0, 1), 0x55, 0);
-	struct received r = poll(endpoint);
-	sk_thread_delete(&sender.thread);
-	return r.came && r.badge == badge && r.mr[0] == 0x55;
-}
-
 static void there_and_home(void)
 {
 	seL4_CPtr own = sk_endpoint_new(), there, home;
@@ -74,7 +53,7 @@ static void there_and_home(void)
 	section("capabilities", "doc/CLUSTER.md");
 	seL4_CPtr badged = sk_cap_mint(own, seL4_AllRights, 31);
 	call(service_at_b, 1, badged, 0, 0);
-	seL4_MessageInfo_t info = receive(&there);
+	seL4_MessageInfo_t info = receive_cap(service, &there);
 	check("with a call: one",
 	      seL4_MessageInfo_get_extraCaps(info) == 1 && !seL4_MessageInfo_get_capsUnwrapped(info));
 	check("the words come with it", seL4_GetMR(0) == 0xabc && seL4_GetMR(5) == 0xdef);
@@ -100,7 +79,7 @@ static void home_with_a_call(void)
 
 	section("a proxy sent home", "doc/CLUSTER.md");
 	call(service_at_b, 3, service_at_b, service_at_b, sk_endpoint_new());
-	seL4_MessageInfo_t info = receive(&slot);
+	seL4_MessageInfo_t info = receive_cap(service, &slot);
 	equal("is unwrapped, as any capability of that endpoint", seL4_MessageInfo_get_capsUnwrapped(info),
 	      3);
 	check("and seen by its badge", seL4_GetBadge(0) == 77 && seL4_GetBadge(1) == 77);
@@ -118,14 +97,14 @@ static void of_an_answer(void)
 
 	section("capabilities in answers", "doc/CLUSTER.md");
 	call(service_at_b, 0, 0, 0, 0);
-	receive(&slot);
+	receive_cap(service, &slot);
 	answer_with_cap(sk_cap_mint(fresh, seL4_AllRights, 5));
 	check("arrive", caller.done && caller.got == 1);
 	check("lead home", leads_to(caller.slot, fresh, 5));
 	at(B);
 	cluster_release(caller.slot);
 	call(service_at_b, 0, 0, 0, 0);
-	receive(&slot);
+	receive_cap(service, &slot);
 	answer_with_cap(sk_cap_mint(note, seL4_AllRights, 0x80));
 	seL4_Signal(caller.slot);
 	seL4_Poll(note, &badge);
@@ -151,17 +130,17 @@ static void that_do_not_travel(void)
 	section("what does not travel", "doc/CLUSTER.md");
 	for (unsigned i = 0; i < LENGTH_OF(stays); i++) {
 		call(service_at_b, 1, stays[i], 0, 0);
-		absent = seL4_MessageInfo_get_extraCaps(receive(&slot)) == 0 && absent;
+		absent = seL4_MessageInfo_get_extraCaps(receive_cap(service, &slot)) == 0 && absent;
 		answer(0, 0);
 		absent = absent && caller.done;
 	}
 	check("arrives absent, in messages that arrive", absent);
 	call(service_at_b, 0, 0, 0, 0);
-	receive(&slot);
+	receive_cap(service, &slot);
 	answer_with_cap(ROOT);
 	check("or in answers", caller.done && caller.got == 0);
 	call(service_at_b, 1, pipes_control[B], 0, 0);
-	equal("a control capability stays", seL4_MessageInfo_get_extraCaps(receive(&slot)), 0);
+	equal("a control capability stays", seL4_MessageInfo_get_extraCaps(receive_cap(service, &slot)), 0);
 	answer(0, 0);
 	equal("nothing is left of them", counts_at(B).exports, 0);
 }
@@ -175,19 +154,19 @@ static void third_node(void)
 	publish_at(C, "third", sk_cap_mint(of_c, seL4_AllRights, 9));
 	seL4_CPtr at_b = lookup_at(B, "third");
 	call(service_at_b, 2, at_b, service_at_b, 0);
-	seL4_MessageInfo_t info = receive(&at_a);
+	seL4_MessageInfo_t info = receive_cap(service, &at_a);
 	equal("given on with a call", seL4_MessageInfo_get_extraCaps(info), 2);
 	equal("and another one, that comes home", seL4_MessageInfo_get_capsUnwrapped(info), 2);
 	answer(0, 0);
 	check("it leads to its home", leads_to(at_a, of_c, 9));
 	check("which has an export for each", counts_at(C).exports == 2 && counts_at(B).exports == 0);
 	call(service_at_c, 0, 0, 0, 0);
-	receive(&slot);
+	receive_cap(service, &slot);
 	answer_with_cap(at_a);
 	check("sent home from there, it is the capability itself", caller.got == 1);
 	check("with its badge", leads_to(caller.slot, of_c, 9));
 	call(service_at_b, 0, 0, 0, 0);
-	receive(&slot);
+	receive_cap(service, &slot);
 	answer_with_cap(at_a);
 	check("given on with an answer", caller.done && caller.got == 1);
 	check("to one that has it already", leads_to(caller.slot, of_c, 9) && counts_at(C).exports == 3);
@@ -224,7 +203,7 @@ static void order_with_third(void)
 	check("the second waits, too", !poll(service).came);
 	pipes_cut(C, A, false);
 	pipes_wait_ms(300);
-	seL4_MessageInfo_t info = receive(&slot);
+	seL4_MessageInfo_t info = receive_cap(service, &slot);
 	equal("the first is first", seL4_MessageInfo_get_label(info), 1);
 	answer(0, 0);
 	equal("then the second", poll(service).label, 3);
@@ -242,7 +221,7 @@ static void order_with_third(void)
 /* The call that B has made comes, with a capability or without, and is answered. */
 static bool comes(seL4_CPtr *slot, seL4_Word caps)
 {
-	seL4_MessageInfo_t info = receive(slot);
+	seL4_MessageInfo_t info = receive_cap(service, slot);
 	bool good = seL4_MessageInfo_get_label(info) == 1 && seL4_MessageInfo_get_extraCaps(info) == caps;
 
 	answer(0, 0);

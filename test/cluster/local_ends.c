@@ -133,7 +133,7 @@ static void part(bool cut)
 	pipes_part(A, C, cut);
 }
 
-static bool sees(unsigned node, unsigned other)
+bool sees(unsigned node, unsigned other)
 {
 	struct cluster_member members[CLUSTER_NODES];
 	const char name[2] = {(char)('a' + other), '\0'};

@@ -4,52 +4,7 @@
 
 #define WAITERS 8 /* more than one export's share of the credit */
 
-static struct {
-	struct peer peer;
-	seL4_CPtr target, caps[2];
-	unsigned count;
-	bool call;
-} sender;
-
-static void send_with_caps(void *unused)
-{
-	(void)unused;
-	for (unsigned i = 0; i < sender.count; i++)
-		seL4_SetCap((int)i, sender.caps[i]);
-	if (sender.call)
-		seL4_Call(sender.target, INFO(1, sender.count, 0));
-	else
-		seL4_Send(sender.target, INFO(1, sender.count, 0));
-}
-
-static void send(bool call, seL4_CPtr target, unsigned count, seL4_CPtr cap0, seL4_CPtr cap1)
-{
-	sender.target = target;
-	sender.count = count;
-	sender.call = call;
-	sender.caps[0] = cap0;
-	sender.caps[1] = cap1;
-	peer_run(&sender.peer, send_with_caps, NULL);
-}
-
-/* Receives a message and perhaps a capability, in *slot. */
-static seL4_MessageInfo_t receive(seL4_CPtr endpoint, seL4_CPtr *slot)
-{
-	*slot = sk_slot_new();
-	seL4_SetCapReceivePath(ROOT, *slot, SK_DEPTH);
-	return seL4_NBRecv(endpoint, NULL);
-}
-
-static bool leads_to(seL4_CPtr cap, seL4_CPtr endpoint)
-{
-	struct peer client;
-
-	peer_new(&client, HIGH, 0);
-	peer_trap(&client, seL4_SysSend, cap, INFO(4, 0, 0), 0, 0);
-	bool came = poll(endpoint).came;
-	sk_thread_delete(&client.thread);
-	return came;
-}
+static struct peer sender;
 
 /* When what has been released there has been told. */
 static struct cluster_counts settled_at(unsigned node)
@@ -74,12 +29,12 @@ static void revoked_while_held(void)
 		peer_new(&clients[i], HIGH, 0);
 		peer_trap(&clients[i], seL4_SysCall, proxy, INFO(0, 0, 0), 0, 0);
 	}
-	send(true, proxy, 1, offered, 0);
+	send_caps(&sender, true, proxy, 1, offered, 0);
 	equal("it waits", counts_at(B).exports, 1);
 	cluster_revoke(offered);
 	equal("revoked, it is no export any more", counts_at(B).exports, 0);
 	for (unsigned i = 0; i <= WAITERS; i++) {
-		came |= seL4_MessageInfo_get_extraCaps(receive(slow, &slot)) != 0;
+		came |= seL4_MessageInfo_get_extraCaps(receive_cap(slow, &slot)) != 0;
 		answer(0, 0);
 	}
 	check("and does not arrive", !came);
@@ -106,7 +61,7 @@ static void target_revoked_while_held(void)
 		peer_new(&clients[i], HIGH, 0);
 		peer_trap(&clients[i], seL4_SysCall, proxy, INFO(0, 0, 0), 0, 0);
 	}
-	send(true, proxy, 1, sk_endpoint_new(), 0);
+	send_caps(&sender, true, proxy, 1, sk_endpoint_new(), 0);
 	equal("it waits", counts_at(B).exports, exports + 1);
 	at(A);
 	cluster_revoke(offered);
@@ -125,7 +80,7 @@ static void revoked_while_answered(void)
 	section("a capability that is revoked before its answer has left", "doc/CLUSTER.md");
 	peer_new(&client, HIGH, 0);
 	peer_trap(&client, seL4_SysCall, service_at_b, INFO(1, 0, 0), 0, 0);
-	receive(service, &slot);
+	receive_cap(service, &slot);
 	pipes_cut(A, B, true);
 	at(A);
 	for (unsigned i = 0; i < 400; i++) {
@@ -151,12 +106,12 @@ static void released_while_sent(void)
 	publish_at(A, "slow", slow);
 	publish_at(A, "lent", object);
 	seL4_CPtr proxy = lookup_at(B, "slow"), lent = lookup_at(B, "lent");
-	send(false, proxy, 1, lent, 0);
+	send_caps(&sender, false, proxy, 1, lent, 0);
 	at(B);
 	equal("released", cluster_release(lent), CLUSTER_OK);
 	pipes_wait_ms(5);
-	equal("it comes with its message", seL4_MessageInfo_get_extraCaps(receive(slow, &slot)), 1);
-	check("and is what it was", leads_to(slot, object));
+	equal("it comes with its message", seL4_MessageInfo_get_extraCaps(receive_cap(slow, &slot)), 1);
+	check("and is what it was", leads_to(slot, object, 0));
 	pipes_wait_ms(5);
 	equal("then its export is gone", counts_at(A).exports, 3); /* of B, "slow"; and "service", twice */
 	at(B);
@@ -174,13 +129,13 @@ static void released_while_given(void)
 	publish_at(C, "lent", object);
 	seL4_CPtr lent = lookup_at(B, "lent");
 	pipes_cut(C, B, true); /* that it is given is heard later */
-	send(false, service_at_b, 1, lent, 0);
+	send_caps(&sender, false, service_at_b, 1, lent, 0);
 	at(B);
 	equal("released", cluster_release(lent), CLUSTER_OK);
 	pipes_cut(C, B, false);
 	pipes_wait_ms(300);
-	equal("it comes with its message", seL4_MessageInfo_get_extraCaps(receive(service, &slot)), 1);
-	check("and is what it was", leads_to(slot, object));
+	equal("it comes with its message", seL4_MessageInfo_get_extraCaps(receive_cap(service, &slot)), 1);
+	check("and is what it was", leads_to(slot, object, 0));
 	at(A);
 	cluster_release(slot);
 	pipes_wait_ms(5);
@@ -197,8 +152,8 @@ static void released_together(void)
 
 	section("capabilities that are released together", "doc/CLUSTER.md");
 	for (unsigned i = 0; i < LENGTH_OF(slots); i++) {
-		send(false, service_at_b, 1, object, 0);
-		receive(service, &slots[i]);
+		send_caps(&sender, false, service_at_b, 1, object, 0);
+		receive_cap(service, &slots[i]);
 	}
 	equal("all are exports", counts_at(B).exports, exports + LENGTH_OF(slots));
 	at(A);
@@ -255,7 +210,7 @@ static void looked_up_twice(void)
 	at(B);
 	cluster_release(first);
 	pipes_wait_ms(5);
-	check("released once, it is there", leads_to(second, object));
+	check("released once, it is there", leads_to(second, object, 0));
 	at(B);
 	cluster_release(second);
 	pipes_wait_ms(5);
@@ -272,13 +227,13 @@ static void released_one_by_one(void)
 
 	section("capabilities that are released while many are held", "doc/CLUSTER.md");
 	for (unsigned i = 0; i < LENGTH_OF(slots); i++) {
-		send(false, service_at_b, 1, object, 0);
-		receive(service, &slots[i]);
+		send_caps(&sender, false, service_at_b, 1, object, 0);
+		receive_cap(service, &slots[i]);
 	}
 	equal("so many are held", counts_at(A).imports, imports + LENGTH_OF(slots));
 	for (unsigned i = 0; i < 100; i++) {
-		send(false, service_at_b, 1, object, 0);
-		absent += seL4_MessageInfo_get_extraCaps(receive(service, &slot)) == 0;
+		send_caps(&sender, false, service_at_b, 1, object, 0);
+		absent += seL4_MessageInfo_get_extraCaps(receive_cap(service, &slot)) == 0;
 		at(A);
 		cluster_release(slot);
 	}
@@ -298,7 +253,7 @@ static void carried_to_revoked(void)
 	seL4_CPtr proxy = lookup_at(B, "offered");
 	seL4_Word imports = settled_at(A).imports, exports = settled_at(B).exports;
 	sk_must(cap_revoke(offered));
-	send(true, proxy, 1, object, 0);
+	send_caps(&sender, true, proxy, 1, object, 0);
 	equal("nothing is kept of it", settled_at(A).imports, imports);
 	equal("nor at its home", counts_at(B).exports, exports);
 	at(A);
@@ -319,7 +274,7 @@ static void caller_gone(void)
 	seL4_Word imports = settled_at(B).imports, exports = counts_at(A).exports;
 	peer_new(&client, HIGH, 0);
 	peer_trap(&client, seL4_SysCall, service_at_b, INFO(1, 0, 0), 0, 0);
-	receive(service, &slot);
+	receive_cap(service, &slot);
 	sk_thread_delete(&client.thread);
 	seL4_SetCap(0, fresh);
 	seL4_Reply(INFO(2, 1, 0));
@@ -349,10 +304,10 @@ static void two_of_a_third(void)
 	publish_at(C, "two", two);
 	seL4_CPtr first = lookup_at(B, "one"), second = lookup_at(B, "two");
 	seL4_Word imports = settled_at(A).imports;
-	send(true, service_at_b, 2, first, second);
-	equal("one arrives", seL4_MessageInfo_get_extraCaps(receive(service, &slot)), 1);
+	send_caps(&sender, true, service_at_b, 2, first, second);
+	equal("one arrives", seL4_MessageInfo_get_extraCaps(receive_cap(service, &slot)), 1);
 	answer(0, 0);
-	check("the first", leads_to(slot, one));
+	check("the first", leads_to(slot, one, 0));
 	at(A);
 	equal("which is given back", cluster_release(slot), CLUSTER_OK);
 	at(B);
@@ -373,9 +328,10 @@ static void with_nothing_to_send(void)
 	section("a capability with a signal", "doc/CLUSTER.md");
 	publish_at(A, "note", note);
 	seL4_CPtr proxy = lookup_at(B, "note");
-	send(true, proxy, 1, sk_endpoint_new(), 0);
-	send(false, service_at_b, 1, sk_endpoint_new(), 0);
-	equal("that of the next message comes", seL4_MessageInfo_get_extraCaps(receive(service, &slot)), 1);
+	send_caps(&sender, true, proxy, 1, sk_endpoint_new(), 0);
+	send_caps(&sender, false, service_at_b, 1, sk_endpoint_new(), 0);
+	equal("that of the next message comes", seL4_MessageInfo_get_extraCaps(receive_cap(service, &slot)),
+	      1);
 	at(A);
 	cluster_release(slot);
 	cluster_withdraw("note");
@@ -412,7 +368,7 @@ static void sleepers_gone(void)
 
 void leftovers(void)
 {
-	peer_new(&sender.peer, HIGH, 0);
+	peer_new(&sender, HIGH, 0);
 	revoked_while_held();
 	target_revoked_while_held();
 	revoked_while_answered();
@@ -427,5 +383,5 @@ void leftovers(void)
 	two_of_a_third();
 	with_nothing_to_send();
 	sleepers_gone();
-	sk_thread_delete(&sender.peer.thread);
+	sk_thread_delete(&sender.thread);
 }

@@ -140,6 +140,15 @@ static void test_imports(void)
 		import_remove(&imports, all[i]);
 	}
 	expect(imports.count[0] + imports.count[1] + imports.count[2] == 0, "some are still counted");
+	for (uint32_t i = 0; i < 3 * TABLE_PLACES; i++) {
+		static uint32_t last[TABLE_PLACES];
+		struct import *import = import_add(&imports, 0, i + 1, 1);
+		uint32_t *before = &last[import_place(&imports, import)];
+
+		expect(import_name(&imports, import) > *before, "a name came again");
+		*before = import_name(&imports, import);
+		import_remove(&imports, import);
+	}
 }
 
 static void test_names(void)
