@@ -612,9 +612,9 @@ static const struct vm_case cases[] = {
 	{0},
 };
 
-static void case_run(const struct vm_case *c)
+static void case_run(const struct vm_case *c, bool shares)
 {
-	struct machine *m = machine_create();
+	struct machine *m = shares ? machine_create_sharing() : machine_create();
 
 	map_new(m, CODE, 1);
 	map_new(m, DATA, DATA_PAGES);
@@ -640,6 +640,6 @@ int main(int argc, char **argv)
 	}
 	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		for (const struct vm_case *c = all[i]; c->name; c++)
-			case_run(c);
+			case_run(c, all[i] == region_cases);
 	return failures != 0;
 }

@@ -79,15 +79,11 @@ const char *machine_tier_name(void)
 	return tiers[machine_tier];
 }
 
-static struct machine *create(struct machine *other)
+static struct machine *create(bool shares, struct machine *other)
 {
 	struct machine *m = calloc(1, sizeof(*m));
-	struct vm_config config = {.ram_base = RAM_BASE,
-				   .ram_size = RAM_SIZE,
-				   .region_base = REGION,
-				   .region_size = REGION_SIZE,
-				   .harts = 1,
-				   .tier = machine_tier};
+	struct vm_config config = {
+		.ram_base = RAM_BASE, .ram_size = RAM_SIZE, .harts = 1, .tier = machine_tier};
 
 	if (!m)
 		abort();
@@ -101,7 +97,11 @@ static struct machine *create(struct machine *other)
 	    mprotect(m->region, REGION_SIZE, PROT_READ | PROT_WRITE))
 		abort();
 	config.ram = m->ram;
-	config.region = m->region;
+	if (shares) {
+		config.region = m->region;
+		config.region_base = REGION;
+		config.region_size = REGION_SIZE;
+	}
 	config.ecall = answer;
 	config.ecall_context = m;
 	config.bus = (struct vm_bus){m, bus_load, bus_store, bus_counter};
@@ -117,12 +117,17 @@ static struct machine *create(struct machine *other)
 
 struct machine *machine_create(void)
 {
-	return create(NULL);
+	return create(false, NULL);
+}
+
+struct machine *machine_create_sharing(void)
+{
+	return create(true, NULL);
 }
 
 struct machine *machine_create_beside(struct machine *other)
 {
-	return create(other);
+	return create(true, other);
 }
 
 void machine_destroy(struct machine *m)

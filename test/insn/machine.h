@@ -1,6 +1,6 @@
 /*
- * A machine for the tests of the VM: RAM, a region, one hart, page tables in RAM made by map(), and a device
- * page that records what is done to it. Owned by one test at a time.
+ * A machine for the tests of the VM: RAM, maybe a region, one hart, page tables in RAM made by map(), and a
+ * device page that records what is done to it. Owned by one test at a time.
  */
 #ifndef SKERRY_TEST_INSN_MACHINE_H
 #define SKERRY_TEST_INSN_MACHINE_H
@@ -50,8 +50,9 @@ extern enum vm_tier machine_tier; /* of the machines that are made */
 bool machine_tier_take(int *argc, char **argv);
 const char *machine_tier_name(void);
 
+/* One without a region, one with, and one whose region is another machine's, which must stay as long. */
 struct machine *machine_create(void);
-/* One whose region is another machine's, which must stay as long. */
+struct machine *machine_create_sharing(void);
 struct machine *machine_create_beside(struct machine *other);
 void machine_destroy(struct machine *m);
 

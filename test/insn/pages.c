@@ -254,6 +254,23 @@ static bool code_waits_for_its_frame(struct machine *m)
 	return true;
 }
 
+/* One frame at two addresses: what was stored by the one is not there any more when the other has stored. */
+static bool stores_through_an_alias(struct machine *m)
+{
+	uint64_t page = page_new(m), alias = DATA + (1 << PAGE_BITS);
+
+	map(m, DATA, page, PTE_ALL);
+	map(m, alias, page, PTE_ALL);
+	m->regs.x[6] = DATA;
+	m->regs.x[9] = alias;
+	m->regs.x[5] = MANY / 10;
+	PROGRAM(m, ADDI(8, 8, 1), SD(7, 6, 0), SD(8, 9, 0), LD(7, 6, 0), BNE(7, 8, 12), ADDI(5, 5, -1),
+		BNE(5, 0, -24), ECALL);
+	EXPECT("stop", go(m, CODE, MANY), VM_STOP_ECALL);
+	EXPECT("turns left", m->regs.x[5], 0);
+	return true;
+}
+
 /* --- what the jump cache keeps --- */
 
 #define JUMP_PAGES  6
@@ -348,6 +365,7 @@ const struct vm_case page_cases[] = {
 	CASE(much_code),
 	CASE(code_waits_for_its_page),
 	CASE(code_waits_for_its_frame),
+	CASE(stores_through_an_alias),
 	CASE(jumps_go_with_their_page),
 	{0},
 };

@@ -349,12 +349,13 @@ static void fill(struct side *side, const struct blocks *blocks, struct random r
 	}
 }
 
-void side_make(struct side *side, enum vm_tier tier, const struct blocks *blocks, struct random random)
+void side_make(struct side *side, enum vm_tier tier, bool shares, const struct blocks *blocks,
+	       struct random random)
 {
 	struct machine *m;
 
 	machine_tier = tier;
-	m = side->m = machine_create();
+	m = side->m = shares ? machine_create_sharing() : machine_create();
 	m->answer = answer_call;
 	m->answer_context = side;
 	side->blocks = blocks;
@@ -363,7 +364,7 @@ void side_make(struct side *side, enum vm_tier tier, const struct blocks *blocks
 	for (unsigned i = 0; i < BLOCKS_PAGES; i++)
 		side->code[i] = page_new(m);
 	for (unsigned i = 0; i < FRAMES; i++)
-		side->frame[i] = i == 1 || i == 2 ? REGION + i * 4096 : page_new(m);
+		side->frame[i] = shares && (i == 1 || i == 2) ? REGION + i * 4096 : page_new(m);
 	side->fpu = true;
 	map_all(side);
 	fill(side, blocks, random);

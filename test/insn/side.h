@@ -22,11 +22,14 @@ struct side {
 	bool stepped;         /* to be looked at after each instruction */
 };
 
-/* Machines that are made with the same dice, and given the same dice later, are the same in all but the tier. */
-void side_make(struct side *side, enum vm_tier tier, const struct blocks *blocks, struct random random);
+/* One with a region, or without. Machines that are made with the same dice, and given the same dice later,
+ * are the same in all but the tier. */
+void side_make(struct side *side, enum vm_tier tier, bool shares, const struct blocks *blocks,
+	       struct random random);
 void side_start(struct side *side, struct random dice);
 
-/* A run begins, with so much budget and the first thread; and it has ended: the thread that ran is the first. */
+/* A run begins, with so much budget and the first thread; and it has ended: the thread that ran is the first.
+ */
 void side_begin(struct side *side, uint64_t budget, struct random dice);
 void side_end(struct side *side);
 

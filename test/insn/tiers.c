@@ -57,7 +57,7 @@ static void world_make(struct world *w, uint64_t seed, unsigned machines)
 	blocks_generate(&w->blocks, seed % 2, &w->random);
 	dice.state = random_next(&w->random);
 	for (unsigned i = 0; i < machines; i++)
-		side_make(&w->side[i], tier_of[i], &w->blocks, dice);
+		side_make(&w->side[i], tier_of[i], seed / 2 % 2, &w->blocks, dice);
 }
 
 static void world_destroy(struct world *w)
