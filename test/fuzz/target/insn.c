@@ -3,9 +3,11 @@
  * in one go, interpreted in small pieces without caches, and compiled, and all have to end alike; what lies
  * beside guest memory cannot be touched.
  *
- *   byte 0 to 3    first pc and where the code is, size of a piece, other address space's root, number of
- * table entries 31 bytes       registers, each one of a few kinds of value 4 bytes each   table entries:
- * which, which page, rights the rest       code
+ *	byte 0 to 3	first pc and where the code is; size of a piece, and has it no region?; the other
+ *			address space's root; number of table entries
+ *	31 bytes	registers, each one of a few kinds of value
+ *	4 bytes each	table entries: which, which page, rights
+ *	the rest	code
  */
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +41,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 
 struct program {
 	uint8_t pc, piece, root, entries;
+	bool alone; /* memory is shared with nobody: there is no region */
 	uint8_t reg[31];
 	uint64_t place; /* of the code in memory: at the start of a page, or across its end */
 	const uint8_t *entry, *code;
@@ -50,7 +53,7 @@ struct machine {
 	struct vm_hart *hart;
 	struct vm_regs regs;
 	uint64_t seen; /* a digest of why it stopped, and of what the bus saw */
-	bool fpu;
+	bool fpu, alone;
 };
 
 /* Memory of the guest, and the region, each with as much as memory on both sides that nobody may touch. */
@@ -66,7 +69,7 @@ static bool bus_load(void *context, uint64_t paddr, unsigned size, uint64_t *val
 {
 	struct machine *m = context;
 
-	if (paddr - RAM_BASE < RAM_SIZE || paddr - REGION < REGION_SIZE || paddr % size)
+	if (paddr - RAM_BASE < RAM_SIZE || (!m->alone && paddr - REGION < REGION_SIZE) || paddr % size)
 		abort();
 	if (paddr - DEVICE >= PAGE)
 		return false;
@@ -79,7 +82,7 @@ static bool bus_store(void *context, uint64_t paddr, unsigned size, uint64_t val
 {
 	struct machine *m = context;
 
-	if (paddr - RAM_BASE < RAM_SIZE || paddr - REGION < REGION_SIZE || paddr % size)
+	if (paddr - RAM_BASE < RAM_SIZE || (!m->alone && paddr - REGION < REGION_SIZE) || paddr % size)
 		abort();
 	if (paddr - DEVICE >= PAGE)
 		return false;
@@ -172,14 +175,17 @@ static void machine_make(struct machine *m, const struct program *program, enum 
 	struct vm_config config = {.ram = ram,
 				   .ram_base = RAM_BASE,
 				   .ram_size = RAM_SIZE,
-				   .region = region,
-				   .region_base = REGION,
-				   .region_size = REGION_SIZE,
 				   .harts = 1,
 				   .tier = tier,
 				   .bus = {m, bus_load, bus_store, bus_counter}};
 
+	if (!program->alone) {
+		config.region = region;
+		config.region_base = REGION;
+		config.region_size = REGION_SIZE;
+	}
 	memset(m, 0, sizeof *m);
+	m->alone = program->alone;
 	memset(ram, 0, RAM_SIZE);
 	memset(region, 0, REGION_SIZE);
 	tables_make(program);
@@ -334,6 +340,7 @@ static bool parse(const uint8_t *data, size_t size, struct program *program)
 	program->pc = data[0] % 8;
 	program->place = CODE_PAGE * PAGE + (data[0] / 8 ? PAGE - data[0] / 8 * 8 : 0);
 	program->piece = data[1] % 16;
+	program->alone = data[1] & 0x80;
 	program->root = data[2];
 	program->entries = data[3] % (TABLES_MAX + 1);
 	memcpy(program->reg, data + 4, sizeof program->reg);

@@ -189,7 +189,7 @@ void result_low(struct translation *t, unsigned guest, unsigned reg)
 {
 	struct place place = low_of(t, guest);
 
-	if (is_reg(place) && !is_xmm(place)) {
+	if (is_reg(place)) {
 		if (place.reg != reg)
 			emit_load(&t->emit, 32, place.reg, in_reg(reg));
 		note(t, guest, KNOWN_HALF);

@@ -158,7 +158,8 @@ void take_low(struct translation *t, unsigned reg, unsigned guest);
  */
 unsigned result_in(const struct translation *t, unsigned guest, unsigned scratch);
 void result(struct translation *t, unsigned guest, unsigned reg);
-/* The same of a signed number of 32 bits, and of one whose upper half is still missing in `reg`. */
+/* The same of a signed number of 32 bits, and of one whose upper half is still missing in `reg`; both go to a
+ * general register. */
 void result_narrow(struct translation *t, unsigned guest, unsigned reg);
 void result_low(struct translation *t, unsigned guest, unsigned reg);
 void note(struct translation *t, unsigned guest, enum known known);
