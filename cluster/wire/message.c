@@ -97,10 +97,11 @@ void wire_encode(const struct wire_message *message, void *payload)
 			      .number = message->number,
 			      .export = message->export};
 	if (parts & WIRE_BODY) {
-		const uint64_t *words = message->words, *end = words + message->word_count;
+		const uint64_t *words = message->words;
+		unsigned count = message->word_count;
 		*at++ = message->label;
-		while (words != end)
-			*at++ = *words++;
+		for (unsigned i = 0; i < count; i++)
+			*at++ = words[i];
 		for (unsigned i = 0; i < message->cap_count; i++)
 			at = put_cap(at, &message->caps[i]);
 	}
