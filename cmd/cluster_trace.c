@@ -12,8 +12,9 @@
 #include "host/host.h"
 #include "port/vm/trace.h"
 
-#define PATH_SIZE 4096
-#define LOOK_NS   50000000ull /* between two looks at whether nodes are there */
+#define PATH_SIZE  4096
+#define PATIENCE_S 30          /* a large trace takes long to write */
+#define LOOK_NS    50000000ull /* between two looks at whether nodes are there */
 
 static struct {
 	const char *path, *dir;
@@ -21,13 +22,17 @@ static struct {
 	struct trace_file *file;
 } trace;
 
-bool cluster_trace_open(const char *path, const char *dir)
+void cluster_trace_at(const char *path, const char *dir)
 {
 	trace.path = path;
 	trace.dir = dir;
-	trace.file = trace_file_create(path, 0);
+}
+
+bool cluster_trace_open(void)
+{
+	trace.file = trace_file_create(trace.path, 0);
 	if (!trace.file)
-		complain("cannot write trace %s: %s", path, host_error());
+		complain("cannot write trace %s: %s", trace.path, host_error());
 	return trace.file;
 }
 
@@ -60,7 +65,7 @@ static bool ask(char node, const char *what, bool *gone)
 	bool good;
 
 	snprintf(line, sizeof line, "trace %s", what);
-	answer = host_control_ask(control_path(node), line, &size);
+	answer = host_control_ask(control_path(node), line, PATIENCE_S, &size);
 	*gone = !answer || size == 0;
 	good = !*gone && size >= 3 && memcmp(answer, "ok\n", 3) == 0;
 	if (!good && !*gone)
@@ -177,7 +182,8 @@ static int run(const char *path, uint64_t duration)
 		complain("no cluster has its sockets in %s", trace.dir);
 		return STATUS_FAIL;
 	}
-	if (!cluster_trace_open(path, trace.dir))
+	trace.path = path;
+	if (!cluster_trace_open())
 		return STATUS_FAIL;
 	host_signals_catch(NULL);
 	traced = start(there);

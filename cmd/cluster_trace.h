@@ -7,8 +7,10 @@
 
 #include <stdbool.h>
 
-/* `dir` has the nodes' control sockets. False: why has been said. */
-bool cluster_trace_open(const char *path, const char *dir);
+/* `dir` has the nodes' control sockets. Before all else. */
+void cluster_trace_at(const char *path, const char *dir);
+/* False: why has been said. */
+bool cluster_trace_open(void);
 /* Where a node writes its part; valid until the next call. */
 const char *cluster_trace_part(char node);
 /* Has a node write its part, if it has not ended. */

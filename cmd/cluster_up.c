@@ -1,6 +1,6 @@
 /*
- * `skerry cluster`: nodes of one cluster on this machine, each a process of its own (`skerry node`), whose
- * consoles are shown together, and a look at them.
+ * `skerry cluster up`: nodes of one cluster on this machine, each a process of its own (`skerry node`), whose
+ * consoles are shown together.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,27 +9,29 @@
 #include "cluster/link/link.h"
 #include "cmd/cluster_trace.h"
 #include "cmd/cluster_up.h"
+#include "cmd/image.h"
 #include "cmd/options.h"
 #include "host/host.h"
 
 #define NODES_MAX CLUSTER_UP_NODES
 #define FOLDER    "skerry-cluster"
-#define CONTROL   "cluster.control" /* our own socket there */
-#define LOOK_NS   50000000ull       /* between two looks at it */
-#define OK        "ok\n"
+#define LOOK_NS   50000000ull /* between two looks at our control socket */
 #define LINE      4096
 #define ARGUMENTS 96
 #define PATH      4096
 
 static struct {
-	const char *path;   /* of the folder with the sockets */
+	const char *path; /* of the folder with the sockets */
+	const char *image;
 	const char *region; /* size */
 	const char *metal;  /* the names of those under QEMU; NULL: none */
 	const char *trace;  /* NULL: none */
+	const char *kind;   /* of links: the beginning of a URL */
 	struct host_folder *folder;
 	struct host_control *control;
-	unsigned nodes, running;
-	int status; /* of the first that failed */
+	unsigned nodes, running, options;
+	char *option[ARGUMENTS / 2]; /* of skerry node, for all */
+	int status;                  /* of the first that failed */
 	bool hopeless;
 	struct member {
 		char name[2];
@@ -77,39 +79,12 @@ static int help_up(void)
 	return STATUS_OK;
 }
 
-static int help_status(void)
-{
-	printf("Usage: skerry cluster status [--dir DIR]\n"
-	       "Prints what each node of a cluster that skerry cluster up started has to say: its links, and "
-	       "what its\n"
-	       "programs answer. DIR is the one given to skerry cluster up.\n");
-	return STATUS_OK;
-}
-
-static int help_kill(void)
-{
-	printf("Usage: skerry cluster kill NAME [--dir DIR]\n"
-	       "Kills a node of a cluster that skerry cluster up started, without warning, as if its machine "
-	       "had lost its\n"
-	       "power. The cluster goes on without it, and that is no failure of the cluster. DIR is the one "
-	       "given to\n"
-	       "skerry cluster up.\n");
-	return STATUS_OK;
-}
-
-static bool asks_for_help(int argc, char **argv)
+bool cluster_asks_for_help(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++)
 		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
 			return true;
 	return false;
-}
-
-static int wrong(const char *why, const char *word)
-{
-	options_of("cluster");
-	mistake("cluster: %s%s", why, word);
-	return STATUS_USAGE;
 }
 
 /* --- starting ------------------------------------------------------------------------------------------- */
@@ -152,17 +127,18 @@ static bool is_metal(const char *name)
 	return cluster.metal && strchr(cluster.metal, *name);
 }
 
-/* A node listens, and joins those before it. */
-static bool start(unsigned which, const char *kind, const char *image, char **options, int count)
+/* Of a node, which listens, and joins those before it; valid until the next call. */
+static struct command *command_of(unsigned which)
 {
 	static struct command command;
 	static const char names[NODES_MAX][2] = {"a", "b", "c", "d", "e", "f", "g", "h", "i"};
 	struct member *member = &cluster.member[which];
+	const char *kind = cluster.kind;
 
 	command.words = command.texts = 0;
 	memcpy(member->name, names[which], 2);
 	add(&command, host_program_self(), "node");
-	add(&command, image, NULL);
+	add(&command, cluster.image, NULL);
 	add(&command, "--name", member->name);
 	add(&command, "--control", text_of(&command, "", *member->name, "control"));
 	if (is_metal(member->name)) {
@@ -180,10 +156,17 @@ static bool start(unsigned which, const char *kind, const char *image, char **op
 		if (i < which)
 			add(&command, "--join", text_of(&command, kind, *names[i], "link"));
 	}
-	for (int i = 0; i < count; i++)
-		add(&command, options[i], NULL);
+	for (unsigned i = 0; i < cluster.options; i++)
+		add(&command, cluster.option[i], NULL);
 	command.word[command.words] = NULL;
-	member->program = host_program_start(command.word);
+	return &command;
+}
+
+static bool start(unsigned which)
+{
+	struct member *member = &cluster.member[which];
+
+	member->program = host_program_start(command_of(which)->word);
 	if (member->program)
 		cluster.running++;
 	else
@@ -302,7 +285,7 @@ static const char *kill_member(const char *line)
 		return "it has ended already\n";
 	member->killed = true;
 	host_program_kill(member->program);
-	return OK;
+	return CLUSTER_UP_OK;
 }
 
 static void control_look(void)
@@ -429,143 +412,142 @@ static bool control_open(void)
 {
 	static char path[PATH];
 
-	snprintf(path, sizeof path, "%s/" CONTROL, cluster.path);
+	snprintf(path, sizeof path, "%s/" CLUSTER_UP_CONTROL, cluster.path);
 	cluster.control = host_control_open(path);
 	if (!cluster.control)
 		complain("cannot make control socket %s: %s", path, host_error());
 	return cluster.control;
 }
 
-/* The beginning of a URL; NULL: there is no such kind of link here. */
-static const char *kind_of(const char *word)
+/* --- the command line ----------------------------------------------------------------------------------- */
+
+static bool link_take(const char *word)
 {
-	return strcmp(word, "shm") == 0 ? "shm:" : strcmp(word, "unix") == 0 ? "unix:" : NULL;
+	cluster.kind = strcmp(word, "shm") == 0 ? "shm:" : strcmp(word, "unix") == 0 ? "unix:" : NULL;
+	return cluster.kind || mistake("--link %s: choose shm or unix", word);
 }
 
-/* Those that are not ours are the nodes'; how many. Negative: a mistake, which has been said. */
-static int options_take(int argc, char **argv, const char **kind, char **options)
+/* Names of nodes, with commas between. */
+static bool metal_take(const char *names)
 {
-	int count = 0;
+	unsigned count = 0;
+
+	for (const char *at = names; *at; at++) {
+		count += *at != ',';
+		if (*at != ',' && (*at < 'a' || *at >= (char)('a' + cluster.nodes)))
+			count = ARGUMENTS;
+	}
+	cluster.metal = names;
+	return (count > 0 && count < ARGUMENTS) ||
+	       mistake("--metal %s: write it as b or a,c, with nodes from a to %c", names,
+		       'a' + cluster.nodes - 1);
+}
+
+static bool ours_take(const char *option, const char *value)
+{
+	if (!value)
+		return mistake("option '%s' needs a value", option);
+	if (strcmp(option, "--link") == 0)
+		return link_take(value);
+	if (strcmp(option, "--metal") == 0)
+		return metal_take(value);
+	if (strcmp(option, "--dir") == 0)
+		cluster.path = value;
+	else if (strcmp(option, "--region") == 0)
+		cluster.region = value;
+	else
+		cluster.trace = value;
+	return true;
+}
+
+static bool is_among(const char *const *options, const char *word)
+{
+	while (*options && strcmp(*options, word) != 0)
+		options++;
+	return *options;
+}
+
+/* What is not ours is the nodes'. */
+static bool options_take(int argc, char **argv)
+{
+	static const char *const ours[] = {"--dir", "--link", "--region", "--metal", "--trace", NULL};
+	static const char *const given[] = {"--name", "--control", "--ports", NULL};
 
 	for (int i = 3; i < argc; i++) {
-		if (strcmp(argv[i], "--dir") == 0 && i + 1 < argc)
-			cluster.path = argv[++i];
-		else if (strcmp(argv[i], "--link") == 0 && i + 1 < argc && kind_of(argv[i + 1]))
-			*kind = kind_of(argv[++i]);
-		else if (strcmp(argv[i], "--region") == 0 && i + 1 < argc)
-			cluster.region = argv[++i];
-		else if (strcmp(argv[i], "--metal") == 0 && i + 1 < argc)
-			cluster.metal = argv[++i];
-		else if (strcmp(argv[i], "--trace") == 0 && i + 1 < argc)
-			cluster.trace = argv[++i];
-		else if (strcmp(argv[i], "--link") == 0 || strcmp(argv[i], "--dir") == 0 ||
-			 strcmp(argv[i], "--trace") == 0)
-			return -wrong("wrong value of ", argv[i]);
-		else if (count < ARGUMENTS / 2)
-			options[count++] = argv[i];
-		else
-			return -wrong("too many options", "");
+		if (is_among(ours, argv[i])) {
+			if (!ours_take(argv[i], argv[i + 1]))
+				return false;
+			i++;
+		} else if (is_among(given, argv[i])) {
+			return mistake("%s: each node is given its own; leave it out", argv[i]);
+		} else if (cluster.options < ARGUMENTS / 2) {
+			cluster.option[cluster.options++] = argv[i];
+		} else {
+			return mistake("there are too many options");
+		}
 	}
-	return count;
+	return true;
+}
+
+/* What is wrong for all nodes is said once, before there is one. */
+static int check_command(void)
+{
+	struct command *command = command_of(0);
+	struct run_options options;
+	struct image image;
+	char error[512];
+	int status;
+	bool good;
+
+	if (!options_parse((int)command->words - 1, (char **)command->word + 1, &options, &status))
+		return status;
+	good = image_open(&image, options.image, error, sizeof error);
+	if (!good)
+		complain("cannot boot %s: %s", options.image, error);
+	image_close(&image);
+	options_free(&options);
+	return good ? STATUS_OK : STATUS_NO_BOOT;
+}
+
+static bool parse(int argc, char **argv)
+{
+	options_of("cluster up");
+	if (argc < 3)
+		return mistake("cluster up needs a number of nodes and an image");
+	cluster.image = argv[2];
+	cluster.nodes = strlen(argv[1]) == 1 ? (unsigned)(argv[1][0] - '0') : 0;
+	if (cluster.nodes == 0 || cluster.nodes > NODES_MAX)
+		return mistake("%s: not a number of nodes, 1 to %u", argv[1], NODES_MAX);
+	return options_take(argc, argv);
 }
 
 int command_cluster_up(int argc, char **argv)
 {
-	const char *kind = "shm:";
-	char *options[ARGUMENTS / 2];
-	int count;
+	int status;
 
-	if (asks_for_help(argc, argv))
+	if (cluster_asks_for_help(argc, argv))
 		return help_up();
 	cluster.path = cluster_up_folder();
 	cluster.region = "64M";
-	if (argc < 3)
-		return wrong("up needs a number of nodes and an image", "");
-	cluster.nodes =
-		argv[1][0] >= '1' && argv[1][0] <= '9' && !argv[1][1] ? (unsigned)(argv[1][0] - '0') : 0;
-	if (cluster.nodes == 0 || cluster.nodes > NODES_MAX)
-		return wrong("not a number of nodes, 1 to 9: ", argv[1]);
-	count = options_take(argc, argv, &kind, options);
-	if (count < 0)
+	cluster.kind = "shm:";
+	if (!parse(argc, argv))
 		return STATUS_USAGE;
+	cluster_trace_at(cluster.trace, cluster.path);
+	status = check_command();
+	if (status != STATUS_OK)
+		return status;
 	if (!folder_open())
 		return STATUS_NO_BOOT;
-	if ((cluster.trace && !cluster_trace_open(cluster.trace, cluster.path)) || !control_open()) {
+	if ((cluster.trace && !cluster_trace_open()) || !control_open()) {
 		host_folder_close(cluster.folder);
 		return STATUS_NO_BOOT;
 	}
 	host_signals_catch(NULL);
 	for (unsigned i = 0; i < cluster.nodes && !cluster.hopeless; i++)
-		cluster.hopeless = !start(i, kind, argv[2], options, count);
+		cluster.hopeless = !start(i);
 	if (cluster.running < cluster.nodes)
 		cluster.status = STATUS_NO_BOOT;
 	run();
 	finish();
 	return host_signal() ? STATUS_SIGNAL + host_signal() : cluster.status;
-}
-
-/* --- looking -------------------------------------------------------------------------------------------- */
-
-int command_cluster_status(int argc, char **argv)
-{
-	char path[PATH], *answer;
-	unsigned found = 0, failed = 0;
-	size_t size;
-
-	if (asks_for_help(argc, argv))
-		return help_status();
-	cluster.path = cluster_up_folder();
-	if (argc == 3 && strcmp(argv[1], "--dir") == 0)
-		cluster.path = argv[2];
-	else if (argc != 1)
-		return wrong("status takes --dir DIR only", "");
-	for (int name = 'a'; name < 'a' + NODES_MAX; name++) {
-		snprintf(path, sizeof path, "%s/%c.control", cluster.path, name);
-		if (!host_is_control(path))
-			continue;
-		found++;
-		answer = host_control_ask(path, "status", &size);
-		if (answer && size > 3 && memcmp(answer, OK, 3) == 0) {
-			fwrite(answer + 3, 1, size - 3, stdout);
-		} else {
-			failed++;
-			complain("node %c does not answer", name);
-		}
-		free(answer);
-	}
-	if (found == 0)
-		complain("no cluster has its sockets in %s", cluster.path);
-	return found == 0 || failed > 0 ? STATUS_FAIL : STATUS_OK;
-}
-
-int command_cluster_kill(int argc, char **argv)
-{
-	char path[PATH], line[16], *answer;
-	const char *node = NULL;
-	size_t size = 0;
-	bool good;
-
-	if (asks_for_help(argc, argv))
-		return help_kill();
-	cluster.path = cluster_up_folder();
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--dir") == 0 && i + 1 < argc)
-			cluster.path = argv[++i];
-		else if (node || argv[i][0] == '-')
-			return wrong("kill takes one NAME and --dir DIR, not ", argv[i]);
-		else
-			node = argv[i];
-	}
-	if (!node)
-		return wrong("kill which node?", "");
-	snprintf(path, sizeof path, "%s/" CONTROL, cluster.path);
-	snprintf(line, sizeof line, "kill %.8s", node);
-	answer = host_control_ask(path, line, &size);
-	good = answer && size == strlen(OK) && memcmp(answer, OK, size) == 0;
-	if (!answer)
-		complain("no cluster has its sockets in %s", cluster.path);
-	else if (!good)
-		complain("cannot kill node %s: %.*s", node, (int)strcspn(answer, "\n"), answer);
-	free(answer);
-	return good ? STATUS_OK : STATUS_FAIL;
 }

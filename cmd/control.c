@@ -21,6 +21,7 @@
 #include "port/vm/snapshot.h"
 #include "port/vm/trace.h"
 
+#define PATIENCE_S 30          /* a large graph takes long to print */
 #define SLEEP_NS   50000000ull /* while nothing runs, this often it is looked whether somebody asks */
 #define LOOK_NS    1000000ull
 #define OK         "ok\n"
@@ -275,7 +276,7 @@ static int ask(const char *command, const char *path, const char *format)
 	if (!host_is_control(path))
 		return look_at_snapshot(command, path, format);
 	snprintf(line, sizeof line, "%s %s", command, format);
-	answer = host_control_ask(path, line, &size);
+	answer = host_control_ask(path, line, PATIENCE_S, &size);
 	if (!answer) {
 		complain("cannot ask the run at %s: %s", path, host_error());
 		return status;

@@ -83,13 +83,14 @@ static int key_show(const char *path)
 
 int command_key(int argc, char **argv)
 {
-	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-		help_key();
-		return STATUS_OK;
-	}
-	if (argc == 3 && strcmp(argv[1], "new") == 0)
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			help_key();
+			return STATUS_OK;
+		}
+	if (argc == 3 && strcmp(argv[1], "new") == 0 && argv[2][0] != '-')
 		return key_new(argv[2]);
-	if (argc == 3 && strcmp(argv[1], "show") == 0)
+	if (argc == 3 && strcmp(argv[1], "show") == 0 && argv[2][0] != '-')
 		return key_show(argv[2]);
 	complain("key takes 'new FILE' or 'show FILE' (see: skerry key --help)");
 	return STATUS_USAGE;

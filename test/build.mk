@@ -8,6 +8,7 @@ SKERRY := $(BUILD)/skerry
 
 test-examples: $(BUILD)/skerry examples
 	@test/examples $(SKERRY) $(BUILD)/example
+	@test/elsewhere "$(SKERRY)" $(BUILD)
 
 test-upstream: $(BUILD)/skerry
 	@test/upstream $(SKERRY)

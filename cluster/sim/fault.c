@@ -155,7 +155,8 @@ static bool rest_take(const char **text, unsigned nodes, struct sim_fault *fault
 		if (fault->a & fault->b || fault->b == 0)
 			return false;
 	} else if (fault->kind == SIM_SLOW) {
-		if (*(*text)++ != '*' || !decimal(text, &value) || value < 1000000000)
+		if (*(*text)++ != '*' || !decimal(text, &value) || value < 1000000000 ||
+		    value % 1000000000 != 0)
 			return false;
 		fault->value = (uint32_t)(value / 1000000000);
 	} else if (!kinds[fault->kind].nodes) {
@@ -170,14 +171,17 @@ bool sim_fault_parse(enum sim_kind kind, const char *text, unsigned nodes, struc
 		     char *error, size_t error_size)
 {
 	const char *rest = text;
+	char what[32];
 
 	*fault = (struct sim_fault){.kind = kind, .to = SIM_FOREVER};
 	if ((!kinds[kind].nodes || nodes_take(&rest, nodes, &fault->a)) && rest_take(&rest, nodes, fault) &&
 	    !*rest)
 		return true;
-	snprintf(error, error_size, "%s %s: write it as %s%s, with nodes from a to %s, times such as 1.5s",
-		 kinds[kind].option, text, kinds[kind].form, kind == SIM_PARTITION ? " or A>B[@FROM-TO]" : "",
+	snprintf(what, sizeof what, kinds[kind].nodes ? "nodes from a to %s" : "P from 0 to 1",
 		 sim_node_name(nodes - 1));
+	snprintf(error, error_size, "%s %s: write it as %s%s, with %s,%s times such as 1.5s",
+		 kinds[kind].option, text, kinds[kind].form, kind == SIM_PARTITION ? " or A>B[@FROM-TO]" : "",
+		 what, kind == SIM_SLOW ? " a whole FACTOR," : "");
 	return false;
 }
 

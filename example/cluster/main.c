@@ -166,7 +166,7 @@ int main(void)
 {
 	struct cluster_member members[CLUSTER_NODES];
 
-	if (cluster_start(NULL) != CLUSTER_OK) {
+	if (cluster_start(NULL) != CLUSTER_OK || cluster_members(members) < 3) {
 		printf("This wants three nodes: skerry cluster up 3 IMAGE\n");
 		return 1;
 	}

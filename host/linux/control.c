@@ -15,7 +15,6 @@
 
 #define PATIENCE_NS    3000000000ull /* for a client, from its coming to its going */
 #define LOOK_NS        2000000 /* between two looks for a client: each is a call, and nodes have many turns */
-#define ASK_PATIENCE_S 30
 #define LINE_SIZE      128
 #define WAITING        4 /* clients that may wait for their turn */
 
@@ -166,9 +165,9 @@ static char *receive_all(int fd, size_t *size)
 	return NULL;
 }
 
-char *host_control_ask(const char *path, const char *line, size_t *size)
+char *host_control_ask(const char *path, const char *line, unsigned patience_s, size_t *size)
 {
-	struct timeval patience = {.tv_sec = ASK_PATIENCE_S};
+	struct timeval patience = {.tv_sec = patience_s};
 	struct sockaddr_un address;
 	char *answer = NULL;
 	int fd, error;
@@ -179,6 +178,7 @@ char *host_control_ask(const char *path, const char *line, size_t *size)
 	if (fd < 0)
 		return NULL;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
 	    send(fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line) &&
 	    send(fd, "\n", 1, MSG_NOSIGNAL) == 1)

@@ -40,7 +40,7 @@ struct host_folder *host_folder_open(const char *path)
 		folder->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder->fd >= 0 && fstat(folder->fd, &about) == 0 && is_ours(&about))
 		return folder;
-	error = folder->fd >= 0 ? EPERM : errno;
+	error = folder->fd >= 0 ? ERROR_NOT_OURS : errno;
 	host_folder_close(folder);
 	errno = error;
 	return NULL;

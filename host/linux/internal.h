@@ -17,6 +17,7 @@ struct sockaddr_un;
 /* As errno, for host_error(). */
 #define ERROR_UNKNOWN_HOST ENONET
 #define ERROR_NOT_PRIVATE  EKEYREJECTED
+#define ERROR_NOT_OURS     EKEYREVOKED
 
 /*
  * ppoll() that a signal cannot slip past: those we catch are let in only while it sleeps. Returns

@@ -178,6 +178,8 @@ const char *host_error(void)
 		return "no host is known by that name";
 	case ERROR_NOT_PRIVATE: /* host/linux/file.c */
 		return "others can read it (chmod 600 keeps it to its owner)";
+	case ERROR_NOT_OURS: /* host/linux/folder.c */
+		return "it is another user's, or others can write to it (chmod go-w)";
 	case ERANGE: /* host/linux/region.c */
 		return "it has another size";
 	case EBUSY:

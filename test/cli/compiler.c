@@ -276,7 +276,7 @@ static void test_code_cache_folder(void)
 	run("run tree.elf --tier jit --code-cache open --timeout 20s");
 	want_status(126);
 	want_one_line(
-		"--code-cache open: Operation not permitted; it must be a folder that only you can write to");
+		"--code-cache open: it is another user's, or others can write to it (chmod go-w); it must be a folder that only you can write to");
 	run("run tree.elf --tier jit --code-cache text --timeout 20s");
 	want_status(126);
 	want_one_line("--code-cache text: Not a directory");
