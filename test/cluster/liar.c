@@ -1,7 +1,7 @@
 /*
- * A peer that lies. Node a has a bridge; node b is this program, with a session of its own over the same
- * pipes (pipes.h), by which it says what a bridge never would. Each time the session ends with the reason
- * that is stated in doc/CLUSTER.md, nothing is granted, and the node goes on.
+ * A peer that lies. Nodes a and b have bridges; node c is this program, with a session of its own over the
+ * same pipes (pipes.h), by which it says what a bridge never would. Each time the session ends with the
+ * reason that is stated in doc/CLUSTER.md, nothing is granted, and the node goes on.
  */
 #include <skerry/cluster.h>
 #include "cluster/wire/wire.h"
@@ -9,7 +9,7 @@
 #include "srv/bridge/session.h"
 #include "test/conform/conform.h"
 
-enum { A, B, WORKERS = 16 };
+enum { A, HONEST, LIAR, WORKERS = 16, EXPORTS = 512 }; /* each peer's share at a */
 
 static struct session session;
 static struct {
@@ -29,7 +29,7 @@ static seL4_CPtr service, note;
 static bool write_frame(void *context, const void *frame, size_t size)
 {
 	(void)context;
-	pipes_put(B, A, frame, size);
+	pipes_put(LIAR, A, frame, size);
 	return true;
 }
 
@@ -66,7 +66,7 @@ static void pump(void)
 	struct session_input input;
 
 	session_tick(&session, pipes_now());
-	while ((input.left = pipes_take(A, B, bytes, sizeof bytes))) {
+	while ((input.left = pipes_take(A, LIAR, bytes, sizeof bytes))) {
 		input.at = bytes;
 		while (session_next(&session, pipes_now(), &input, &event))
 			take_event(&event);
@@ -259,17 +259,19 @@ static void credit(void)
 	ended("operations", WIRE_REASON_CREDIT);
 	connect();
 	number = open_name("service");
-	for (unsigned i = 0; seen.up && i < 2000; i++) {
+	unsigned sent = 0;
+	for (; seen.up && sent < 2000; sent++) {
 		say((struct wire_message){
 			.kind = WIRE_SEND,
-			.number = 10 + i,
+			.number = 10 + sent,
 			.export = number,
 			.cap_count = 1,
-			.caps = {{.kind = WIRE_MINE, .object = WIRE_ENDPOINT, .number = 1 + i}}});
+			.caps = {{.kind = WIRE_MINE, .object = WIRE_ENDPOINT, .number = 1 + sent}}});
 		poll(service);
 		pump();
 	}
 	ended("exports", WIRE_REASON_EXPORTS);
+	equal("beyond its share", sent, EXPORTS + 1);
 	connect();
 	say((struct wire_message){.kind = WIRE_OPEN, .number = 1, .name = "service"});
 	say((struct wire_message){.kind = WIRE_SEND,
@@ -285,6 +287,11 @@ static void lookup(void *slot)
 {
 	cluster_lookup("fake", (seL4_CPtr)slot);
 	log_letter('0' + (char)cluster_lookup("fake", (seL4_CPtr)slot));
+}
+
+static void lookup_once(void *slot)
+{
+	cluster_lookup("fake", (seL4_CPtr)slot);
 }
 
 static void results(void)
@@ -333,6 +340,88 @@ static void results(void)
 	ended("no answer", WIRE_REASON_UNANSWERED);
 	equal_text("and who asked is told, again", run_log, "2");
 	sk_thread_delete(&client.thread);
+}
+
+/* The client's lookup of "fake", answered; the number of the operation that it was. */
+static uint32_t believe(struct peer *client, seL4_CPtr slot)
+{
+	say((struct wire_message){.kind = WIRE_NAMED, .stamp = 9, .name = "fake"});
+	peer_run(client, lookup_once, (void *)slot);
+	pump();
+	uint32_t number = seen.last.number;
+	say((struct wire_message){.kind = WIRE_RESULT,
+				  .number = number,
+				  .outcome = OUTCOME_DONE,
+				  .cap_count = 1,
+				  .caps = {{.kind = WIRE_MINE, .object = WIRE_ENDPOINT, .number = 1234}}});
+	return number;
+}
+
+static bool is_blamed(void)
+{
+	wait(20);
+	return seen.ended && seen.by_peer && seen.reason == WIRE_REASON_BAD_NUMBER;
+}
+
+/* A call to b, by the number that it has: the one after that of the last operation of its place. */
+static void results_of_others(void)
+{
+	seL4_CPtr far = sk_endpoint_new(), slot = sk_slot_new(), reply = sk_slot_new();
+	struct peer believer, client;
+
+	section("a result of another node's operation", "doc/CLUSTER.md");
+	connect();
+	cluster_use(pipes_control[HONEST]);
+	cluster_publish("far", far);
+	cluster_use(pipes_control[A]);
+	equal("another node has a name", cluster_lookup("far", slot), CLUSTER_OK);
+	peer_new(&believer, HIGH, 0);
+	peer_new(&client, HIGH, 0);
+	uint32_t number = believe(&believer, sk_slot_new());
+	peer_trap(&client, seL4_SysCall, slot, INFO(1, 0, 0), 0, 0);
+	check("which is called", poll(far).came);
+	sk_must(seL4_CNode_SaveCaller(ROOT, reply, SK_DEPTH));
+	say((struct wire_message){
+		.kind = WIRE_RESULT, .number = number + (1u << 10), .outcome = OUTCOME_DONE, .label = 9});
+	check("the session ends", is_blamed());
+	check("and the caller waits", !client.done);
+	seL4_Send(reply, INFO(7, 0, 0));
+	equal("for the right answer", peer_label(&client), 7);
+	cluster_release(slot);
+	cluster_use(pipes_control[HONEST]);
+	cluster_withdraw("far");
+	cluster_use(pipes_control[A]);
+	wait(20);
+	sk_thread_delete(&believer.thread);
+	sk_thread_delete(&client.thread);
+}
+
+/* As many calls as one export may have at a time, and one more, which nobody has used the place of. */
+static void results_too_early(void)
+{
+	struct peer believer, clients[5];
+	seL4_CPtr slot = sk_slot_new();
+
+	section("a result of what was not sent", "doc/CLUSTER.md");
+	connect();
+	peer_new(&believer, HIGH, 0);
+	believe(&believer, slot);
+	for (unsigned i = 0; i < LENGTH_OF(clients); i++) {
+		peer_new(&clients[i], HIGH, 0);
+		peer_trap(&clients[i], seL4_SysCall, slot, INFO(1, 0, 0), 0, 0);
+	}
+	pump();
+	equal("so many calls come", seen.operations, 1 + 4);
+	say((struct wire_message){.kind = WIRE_RESULT,
+				  .number = 1u << 10 | ((seen.last.number & 1023) + 1),
+				  .outcome = OUTCOME_DONE,
+				  .label = 9});
+	check("the session ends", is_blamed());
+	equal("and that call is not delivered", clients[4].out.mr[0], CLUSTER_NOT_DELIVERED);
+	for (unsigned i = 0; i < LENGTH_OF(clients); i++)
+		sk_thread_delete(&clients[i].thread);
+	sk_thread_delete(&believer.thread);
+	ended("nothing is left", WIRE_REASON_BAD_NUMBER);
 }
 
 /* --- lies at random ----------------------------------------------------------------------------------- */
@@ -485,7 +574,7 @@ static void random_lies(void)
 	check("are told in many sessions", seen.ends - ends > LIES / 40 && served > LIES / 40);
 	while (poll(service).came)
 		;
-	wait(50);
+	wait(5600); /* what was given to b, who does not claim it, is forgotten */
 	struct cluster_counts left = counts();
 	equal("and nothing is left of them",
 	      left.exports + left.imports + left.references + left.workers_busy, 0);
@@ -500,11 +589,11 @@ int main(void)
 	conform_begin("liar");
 	service = sk_endpoint_new();
 	note = sk_notification_new();
-	pipes_start(2, 1, WORKERS);
+	pipes_start(3, 2, 2 * WORKERS);
 	cluster_use(pipes_control[A]);
 	cluster_publish("service", service);
 	cluster_publish("note", note);
-	strcpy(config.self, "b");
+	strcpy(config.self, "c");
 	strcpy(config.peer, "a");
 	session_init(&session, &config, pipes_now());
 	session_link(&session, pipes_now(), true);
@@ -513,6 +602,8 @@ int main(void)
 	messages();
 	credit();
 	results();
+	results_of_others();
+	results_too_early();
 	random_lies();
 	honest();
 	return conform_end();
