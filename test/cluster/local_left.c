@@ -260,6 +260,35 @@ static void carried_to_revoked(void)
 	cluster_withdraw("offered");
 }
 
+/* While a call by it is under way, a proxy that was released stays; looked up meanwhile, it stays after that.
+ */
+static void looked_up_again(void)
+{
+	seL4_CPtr object = sk_endpoint_new();
+	struct peer client;
+
+	section("a name that is looked up again while a call is under way", "doc/CLUSTER.md");
+	publish_at(A, "again", object);
+	seL4_CPtr first = lookup_at(B, "again");
+	peer_new(&client, HIGH, 0);
+	peer_trap(&client, seL4_SysCall, first, INFO(0, 0, 0), 0, 0);
+	check("a call", poll(object).came);
+	seL4_CPtr caller = caller_save();
+	at(B);
+	cluster_release(first);
+	pipes_wait_ms(5);
+	seL4_CPtr second = lookup_at(B, "again");
+	answer_to(caller, 6, 0);
+	check("is answered", client.done && peer_label(&client) == 6);
+	pipes_wait_ms(5);
+	check("the proxy of the second lookup is good", leads_to(second, object, 0));
+	at(B);
+	equal("and is given back", cluster_release(second), CLUSTER_OK);
+	at(A);
+	cluster_withdraw("again");
+	sk_thread_delete(&client.thread);
+}
+
 static void lookup_late(void *slot)
 {
 	cluster_lookup("late", (seL4_CPtr)slot);
@@ -379,6 +408,7 @@ void leftovers(void)
 	carried_to_revoked();
 	released_with_messages();
 	looked_up_twice();
+	looked_up_again();
 	caller_gone();
 	two_of_a_third();
 	with_nothing_to_send();
