@@ -52,6 +52,8 @@ static void test_numbers(void)
 		uint32_t number = export_add(&exports, i % 2, 1);
 
 		expect(number > last[table_place(number)], "a number came again");
+		expect(!last[table_place(number)] || look(i % 2, last[table_place(number)]) == TABLE_GONE,
+		       "an old number is that of the new one");
 		last[table_place(number)] = number;
 		export_remove(&exports, export_of(number));
 	}
