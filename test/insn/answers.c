@@ -88,9 +88,9 @@ static bool goes_on_in_other_registers(struct machine *m)
 	EXPECT("sink", m->regs.x[32] | env.other.x[32], 0);
 
 	environment(m, 1000);
-	vm_get_stats(m->vm, &before);
+	before = stats_of(m);
 	EXPECT("stop", go(m, CODE, MANY), VM_STOP_ECALL);
-	vm_get_stats(m->vm, &after);
+	after = stats_of(m);
 	if (machine_tier == VM_TIER_JIT && before.native_insns > 0) {
 		EXPECT("entries", after.native_entries - before.native_entries, ENTRIES);
 		EXPECT("in code", after.native_insns - before.native_insns, 3501);

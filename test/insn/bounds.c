@@ -79,12 +79,12 @@ static uint64_t region_bytes(struct machine *m)
 {
 	struct vm_stats before, after;
 
-	vm_get_stats(m->vm, &before);
+	before = stats_of(m);
 	for (unsigned i = 0; i < 40; i++) {
 		for (unsigned reg = 1; reg < 32; reg++)
 			m->regs.x[reg] = DATA + 2048;
 		go(m, CODE, 1000);
-		vm_get_stats(m->vm, &after);
+		after = stats_of(m);
 		if (after.regions_compiled > before.regions_compiled)
 			return after.code_bytes - before.code_bytes;
 		before = after;
@@ -125,14 +125,6 @@ static bool longest_regions(struct machine *m)
 }
 
 /* --- time --- */
-
-static struct vm_stats stats_of(const struct machine *m)
-{
-	struct vm_stats stats;
-
-	vm_get_stats(m->vm, &stats);
-	return stats;
-}
 
 /* Runs the loop of two instructions in a page that has just been mapped. */
 static bool run_mapped_anew(struct machine *m, uint64_t turns)

@@ -45,6 +45,14 @@ enum vm_stop go(struct machine *m, uint64_t pc, uint64_t budget);
 		EXPECT("retired", (m)->hart->instret - before_, retired);                                    \
 	} while (0)
 
+static inline struct vm_stats stats_of(const struct machine *m)
+{
+	struct vm_stats stats;
+
+	vm_get_stats(m->vm, &stats);
+	return stats;
+}
+
 struct vm_case {
 	const char *name;
 	bool (*run)(struct machine *m);

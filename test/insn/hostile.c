@@ -508,9 +508,9 @@ static bool longest_code(struct machine *m)
 		words[BLOCK_INSNS - 1] = ECALL;
 		m->regs.x[18] = DATA;
 		code_at(m, CODE, words, BLOCK_INSNS);
-		vm_get_stats(m->vm, &before);
+		before = stats_of(m);
 		EXPECT("stop", go(m, CODE, MANY), VM_STOP_ECALL);
-		vm_get_stats(m->vm, &after);
+		after = stats_of(m);
 		EXPECT("fits", after.code_bytes - before.code_bytes <= TRANSLATED_MAX, true);
 	}
 	return true;

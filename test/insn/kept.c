@@ -36,14 +36,6 @@ static bool runs_as_always(struct machine *m)
 	return true;
 }
 
-static struct vm_stats stats_of(const struct machine *m)
-{
-	struct vm_stats stats;
-
-	vm_get_stats(m->vm, &stats);
-	return stats;
-}
-
 /* What is kept of a run: nothing if there is no compiler. False: that went wrong. */
 static bool keep(uint8_t **bytes, uint64_t *size)
 {

@@ -214,7 +214,7 @@ static bool code_waits_for_its_page(struct machine *m)
 	uint64_t page = two_blocks(m, 1);
 	struct vm_stats before, after;
 
-	vm_get_stats(m->vm, &before);
+	before = stats_of(m);
 	for (unsigned i = 0; i < 200; i++) {
 		map(m, DATA, page, PTE_ALL);
 		if (!adds(m, 2))
@@ -222,7 +222,7 @@ static bool code_waits_for_its_page(struct machine *m)
 		map(m, DATA, 0, 0);
 		EXPECT_FAULT(m, DATA, VM_CAUSE_FETCH_PAGE, DATA, DATA, 0);
 	}
-	vm_get_stats(m->vm, &after);
+	after = stats_of(m);
 	EXPECT("compiled again", after.blocks_compiled - before.blocks_compiled > 2, false);
 	memcpy(host_of(m, page), (const uint32_t[]){LI(5, 7)}, 4);
 	vm_written(m->vm, page, 4);
