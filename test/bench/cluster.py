@@ -155,7 +155,7 @@ def instructions(bench):
 
 
 def idle_kib(processes):
-    """The resident memory of the first of them, when all say that they idle, and a while has passed."""
+    """Resident memory of the first of them, and what of it is its own, when all say that they idle, and a while later."""
     for process in processes:
         for line in process.stdout:
             if line == "idle\n":
@@ -164,7 +164,8 @@ def idle_kib(processes):
             return None
     time.sleep(SETTLED_S)
     with open("/proc/%d/smaps_rollup" % processes[0].pid) as file:
-        return int(re.search(r"^Rss: *(\d+) kB", file.read(), re.M)[1])
+        said = file.read()
+    return [int(re.search(r"^%s: *(\d+) kB" % what, said, re.M)[1]) for what in ("Rss", "Anonymous")]
 
 
 def memory(bench, folder):
@@ -184,9 +185,10 @@ def memory(bench, folder):
         bench.failures.append("cluster-memory: a node did not come so far as to idle")
         return
     for link in chosen:
-        bench.add("cluster-memory-" + link[0], (kib[link[0]] - kib[None]) / 1024, None, GOAL_MEMORY_MIB, "MiB",
-                  "resident memory of an idle node with a session, %d KiB, less that of `skerry run` with the same image "
-                  "alone; shared libraries count" % kib[link[0]])
+        rss, own = [with_it - alone for with_it, alone in zip(kib[link[0]], kib[None])]
+        bench.add("cluster-memory-" + link[0], rss / 1024, None, GOAL_MEMORY_MIB, "MiB",
+                  "resident memory of an idle node with a session, less that of `skerry run` with the same image alone; "
+                  "%.1f MiB of it are its own, the others pages of files, which all processes share" % (own / 1024))
 
 
 def pid_of(folder, name):
