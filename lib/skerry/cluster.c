@@ -98,6 +98,8 @@ enum cluster_error cluster_release(seL4_CPtr slot)
 {
 	seL4_SetCap(0, slot);
 	enum cluster_error error = request(CLUSTER_RELEASE, 1, 0, NULL);
+	if ((seL4_Word)error == CLUSTER_ALL_GONE)
+		return CLUSTER_OK;
 	if (seL4_CNode_Delete(seL4_CapInitThreadCNode, slot, SK_DEPTH) != seL4_NoError)
 		return CLUSTER_INVALID;
 	return error;

@@ -20,5 +20,8 @@ enum cluster_request {
 	CLUSTER_SLEEP,       /* ns; the answer comes then */
 };
 
+/* The answer to a release after which no copy of the proxy is left, beside those of enum cluster_error. */
+enum { CLUSTER_ALL_GONE = 100 };
+
 enum cluster_member_flags { CLUSTER_MEMBER_HERE = 1, CLUSTER_MEMBER_UP = 2 };
 enum { CLUSTER_MEMBER_WORDS = CLUSTER_NAME_WORDS + 2 };

@@ -239,6 +239,8 @@ struct bridge {
 	uint32_t arrivals; /* order of workers */
 	unsigned claiming; /* workers that are CLAIMING or PARKED */
 	bool open;         /* is the endpoint received from */
+	bool answering; /* the caller of the request at hand gets this when the next message is received: */
+	seL4_MessageInfo_t answer;
 	uint64_t watchers; /* bits */
 	bool news;         /* for them */
 

@@ -190,7 +190,7 @@ bool lookup_result(struct bridge *b, struct operation *operation, const struct w
 
 /* --- capabilities ------------------------------------------------------------------------------- */
 
-static enum cluster_error release(struct bridge *b, const struct arrival *a)
+static seL4_Word release(struct bridge *b, const struct arrival *a)
 {
 	unsigned peer;
 	struct import *import = seL4_MessageInfo_get_capsUnwrapped(a->info) & 1
@@ -203,7 +203,7 @@ static enum cluster_error release(struct bridge *b, const struct arrival *a)
 		import->released = true;
 		import_settle(b, import);
 	}
-	return CLUSTER_OK;
+	return import->ended ? CLUSTER_ALL_GONE : CLUSTER_OK;
 }
 
 /* --- answers with words --------------------------------------------------------------------------- */
@@ -255,7 +255,7 @@ static size_t count(const struct bridge *b)
 /* --- requests ----------------------------------------------------------------------------------- */
 
 /* What can be answered by a number. */
-static enum cluster_error simple_request(struct bridge *b, const struct arrival *a, const char *name)
+static seL4_Word simple_request(struct bridge *b, const struct arrival *a, const char *name)
 {
 	switch (seL4_MessageInfo_get_label(a->info)) {
 	case CLUSTER_PUBLISH:
@@ -274,10 +274,10 @@ static enum cluster_error simple_request(struct bridge *b, const struct arrival 
 	}
 }
 
-/* Its caller is not saved. */
-static void reply_now(enum cluster_error error, size_t words)
+/* What has words would be spoiled by the system calls until the next message is received. */
+static void reply_words(size_t words)
 {
-	seL4_Reply(seL4_MessageInfo_new(error, 0, 0, words));
+	seL4_Reply(seL4_MessageInfo_new(CLUSTER_OK, 0, 0, words));
 }
 
 /* What may take a while. */
@@ -307,13 +307,14 @@ void control_request(struct bridge *b, struct arrival *a)
 		answer_later(b, a, name);
 		break;
 	case CLUSTER_MEMBERS:
-		reply_now(CLUSTER_OK, members(b));
+		reply_words(members(b));
 		break;
 	case CLUSTER_COUNT:
-		reply_now(CLUSTER_OK, count(b));
+		reply_words(count(b));
 		break;
 	default:
-		reply_now(simple_request(b, a, name), 0);
+		b->answer = seL4_MessageInfo_new(simple_request(b, a, name), 0, 0, 0);
+		b->answering = true;
 	}
 	if (has_received(a))
 		slot_delete(SLOT_RECEIVE);

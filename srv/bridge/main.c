@@ -197,7 +197,14 @@ static void next(struct bridge *b)
 {
 	struct arrival a;
 
-	a.info = seL4_Recv(b->open ? SLOT_ENDPOINT : SLOT_NOTIFICATION, &a.badge);
+	if (b->answering && b->open) {
+		a.info = seL4_ReplyRecv(SLOT_ENDPOINT, b->answer, &a.badge);
+	} else {
+		if (b->answering)
+			seL4_Reply(b->answer);
+		a.info = seL4_Recv(b->open ? SLOT_ENDPOINT : SLOT_NOTIFICATION, &a.badge);
+	}
+	b->answering = false;
 	clock_read(b);
 	if (a.badge & BRIDGE_BADGE_EVENT) {
 		event(b, a.badge);
