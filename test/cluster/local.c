@@ -301,6 +301,7 @@ int main(void)
 	sleeps();
 	messages();
 	capabilities();
+	misuse();
 	leftovers();
 	thirds();
 	revocation();

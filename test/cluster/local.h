@@ -45,12 +45,16 @@ bool leads_to(seL4_CPtr cap, seL4_CPtr endpoint, seL4_Word badge);
 void send_caps(struct peer *sender, bool call, seL4_CPtr target, unsigned count, seL4_CPtr cap0,
 	       seL4_CPtr cap1);
 
+/* A hears neither B nor C (or does again). */
+void part(bool cut);
+
 /* Has the node a session with the other? */
 bool sees(unsigned node, unsigned other);
 
 void messages(void);
 void capabilities(void);
 void leftovers(void);
+void misuse(void);
 void thirds(void);
 void revocation(void);
 void partitions(void);

@@ -127,7 +127,7 @@ void revocation(void)
 
 /* --- partitions ------------------------------------------------------------------------------------ */
 
-static void part(bool cut)
+void part(bool cut)
 {
 	pipes_part(A, B, cut);
 	pipes_part(A, C, cut);
