@@ -283,6 +283,31 @@ static void credit(void)
 	ended("one that is two things", WIRE_REASON_BAD_CAPABILITY);
 }
 
+/* What the next session grants. */
+static void grant(uint32_t operations, uint32_t exports)
+{
+	session_end(&session, pipes_now(), WIRE_REASON_CLOSED);
+	pump();
+	session.config.credits = (struct wire_credits){operations, SESSION_WINDOW, exports};
+}
+
+static void mean(void)
+{
+	section("a peer that grants nothing", "doc/CLUSTER.md");
+	connect();
+	grant(0, 4096);
+	seen.ended = false;
+	wait(200);
+	ended("no operations", WIRE_REASON_CREDIT);
+	grant(16, 0);
+	connect();
+	check("no exports: it is a peer", seen.up);
+	say((struct wire_message){.kind = WIRE_OPEN, .number = 1, .name = "service"});
+	check("that gets nothing", seen.last.outcome == OUTCOME_NOT_DELIVERED && seen.up);
+	equal("and nothing is kept for it", counts().exports, 0);
+	grant(16, 4096);
+}
+
 static void lookup(void *slot)
 {
 	cluster_lookup("fake", (seL4_CPtr)slot);
@@ -601,6 +626,7 @@ int main(void)
 	exports();
 	messages();
 	credit();
+	mean();
 	results();
 	results_of_others();
 	results_too_early();
