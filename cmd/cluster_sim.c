@@ -349,7 +349,7 @@ static enum sim_state turn(struct simulation *simulation)
 
 	do
 		state = sim_run(simulation->sim, SLICE_NS);
-	while (state == SIM_RAN && !host_signal());
+	while (state == SIM_RAN && !host_signal() && fflush(stdout) == 0);
 	return state;
 }
 

@@ -316,8 +316,11 @@ static void run(void)
 		pass_input(event[0].source == HOST_SOURCE_INPUT && event[0].came);
 		for (unsigned i = 0; i < cluster.nodes; i++)
 			turn(&cluster.member[i]);
-		if (fflush(stdout) != 0)
+		if (fflush(stdout) != 0) {
+			complain("the console is closed: %s", host_error());
+			cluster.status = STATUS_STUCK;
 			cluster.hopeless = true;
+		}
 	}
 }
 

@@ -11,9 +11,11 @@ $(SIM_TESTS): $(BUILD)/test/sim/%: $(BUILD)/host/test/sim/%.o $(filter-out $(BUI
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 TESTS += test-sim
-test-sim: $(BUILD)/skerry $(BUILD)/test/sim/sim $(BUILD)/test/sim/count.elf $(BUILD)/example/hello.elf $(BUILD)/test/region/share.elf
+test-sim: $(BUILD)/skerry $(BUILD)/test/sim/sim $(BUILD)/test/sim/count.elf $(BUILD)/example/hello.elf $(BUILD)/test/region/share.elf \
+          $(BUILD)/test/sim/load.elf
 	@timeout -k 1 200 $(BUILD)/test/sim/sim $(BUILD)/test/sim/count.elf
-	@test/sim/cli $(BUILD)/skerry $(BUILD)/test/sim/count.elf $(BUILD)/example/hello.elf $(BUILD)/test/region/share.elf
+	@test/sim/cli $(BUILD)/skerry $(BUILD)/test/sim/count.elf $(BUILD)/example/hello.elf $(BUILD)/test/region/share.elf \
+		$(BUILD)/test/sim/load.elf
 
 # Seeds: the same each time, with more nodes, and so many that nobody has seen before.
 SIM_FIXED ?= 20
