@@ -381,7 +381,7 @@ void operation_submit(struct bridge *, struct operation *, const uint64_t *words
 void operation_cap_ready(struct bridge *, struct dependent, struct wire_cap);
 void operations_end(struct bridge *, unsigned peer);
 
-/* Who does not answer what it could answer at once is not worth a session. */
+/* Who does not answer what it could answer at once is not worth a session; callers may be gone. */
 void operations_probe(struct bridge *);
 void operations_revoke(struct bridge *, unsigned queue); /* that wait in it */
 void queues_run(struct bridge *, unsigned peer);

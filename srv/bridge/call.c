@@ -49,14 +49,15 @@ void reply_free(struct bridge *b, uint16_t reply)
 
 static void reply_send(struct bridge *b, uint16_t reply, seL4_MessageInfo_t info)
 {
+	if (reply == TABLE_NONE)
+		return;
 	seL4_Send(SLOT_REPLY + reply, info);
 	reply_free(b, reply);
 }
 
 void reply_label(struct bridge *b, uint16_t reply, seL4_Word label)
 {
-	if (reply != TABLE_NONE)
-		reply_send(b, reply, seL4_MessageInfo_new(label, 0, 0, 0));
+	reply_send(b, reply, seL4_MessageInfo_new(label, 0, 0, 0));
 }
 
 void reply_error(struct bridge *b, uint16_t reply, enum wire_outcome outcome)
@@ -503,10 +504,40 @@ void operations_end(struct bridge *b, unsigned index)
 	peer->outstanding = peer->held = 0;
 }
 
+static void queue_remove(struct bridge *b, struct operation *operation)
+{
+	struct queue *queue = &b->queues[operation->queue];
+	uint16_t index = (uint16_t)(operation - b->operations), last = TABLE_NONE, *link = &queue->first;
+
+	while (*link != index) {
+		last = *link;
+		link = &b->operations[last].next;
+	}
+	*link = operation->next;
+	if (queue->last == index)
+		queue->last = last;
+}
+
+/* A thread was deleted that waits for this, of which the kernel tells nobody: what it asked for is not asked
+ * any more, if it has not been. */
+static void caller_look(struct bridge *b, struct operation *operation)
+{
+	if (operation->reply == TABLE_NONE || slot_is_used(SLOT_REPLY + operation->reply))
+		return;
+	reply_free(b, operation->reply);
+	operation->reply = TABLE_NONE;
+	if (operation->state != OPERATION_PENDING && operation->state != OPERATION_HELD)
+		return;
+	queue_remove(b, operation);
+	operation_end(b, operation, OUTCOME_NOT_DELIVERED);
+}
+
 void operations_probe(struct bridge *b)
 {
 	for (unsigned i = 0; i < b->operations_begun; i++) {
-		const struct operation *operation = &b->operations[i];
+		struct operation *operation = &b->operations[i];
+		if (operation->state != OPERATION_FREE)
+			caller_look(b, operation);
 		if (operation->state == OPERATION_SENT && operation->purpose > PURPOSE_SEND &&
 		    b->now - operation->since > BRIDGE_ANSWER_NS)
 			peer_blame(b, operation->peer, WIRE_REASON_UNANSWERED);

@@ -291,7 +291,7 @@ unsigned caps_deliver(struct bridge *b, unsigned peer, const struct wire_cap *ca
 unsigned caps_answer(struct bridge *b, unsigned peer, uint16_t reply, const struct wire_cap *caps,
 		     unsigned count, seL4_Word slots[WIRE_CAPS])
 {
-	if (count == 0 || slot_is_used(SLOT_REPLY + reply))
+	if (count == 0 || (reply != TABLE_NONE && slot_is_used(SLOT_REPLY + reply)))
 		return caps_deliver(b, peer, caps, count, slots);
 	caps_forget(b, caps, count);
 	return 0;

@@ -183,7 +183,7 @@ bool lookup_result(struct bridge *b, struct operation *operation, const struct w
 		return false;
 	if (caps_answer(b, operation->peer, operation->reply, &cap, 1, slots))
 		give(b, operation->reply, (unsigned)slots[0]);
-	else
+	else if (operation->reply != TABLE_NONE)
 		reply_free(b, operation->reply);
 	return true;
 }

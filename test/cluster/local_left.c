@@ -323,6 +323,52 @@ static void caller_gone(void)
 	cluster_withdraw("late");
 }
 
+/* What they have asked for and has not left is not asked any more; their places are others'. */
+static void callers_gone(void)
+{
+	static struct peer clients[WAITERS];
+	seL4_CPtr dead = sk_endpoint_new();
+	struct peer client, later;
+
+	section("callers that are gone before an answer", "doc/CLUSTER.md");
+	publish_at(A, "dead", dead);
+	seL4_CPtr proxy = lookup_at(B, "dead");
+	seL4_Word replies = counts_at(B).replies;
+	for (seL4_Word i = 0; i < WAITERS; i++) {
+		peer_new(&clients[i], HIGH, 0);
+		peer_trap(&clients[i], seL4_SysCall, proxy, INFO(0, 0, 1), i, 0);
+		if (i != WAITERS - 2)
+			continue;
+		peer_new(&client, HIGH, 0); /* the last but one, who stays */
+		peer_trap(&client, seL4_SysCall, proxy, INFO(0, 0, 1), WAITERS, 0);
+	}
+	unsigned sent = (unsigned)counts_at(A).workers_busy;
+	check("some wait at home", sent > 0 && sent < WAITERS);
+	for (unsigned i = 0; i < WAITERS; i++)
+		sk_thread_delete(&clients[i].thread);
+	pipes_wait_ms(1100);
+	equal("who is there has a place", counts_at(B).replies, replies + 1);
+	equal("and those that were sent", counts_at(B).calls_held, sent + 1);
+	peer_new(&later, HIGH, 0);
+	peer_trap(&later, seL4_SysCall, proxy, INFO(0, 0, 1), WAITERS + 1, 0);
+	for (unsigned i = 0; i < sent; i++) {
+		check("they arrive", poll(dead).mr[0] == i);
+		answer(0, 0);
+	}
+	equal("then that of who is there", poll(dead).mr[0], WAITERS);
+	answer(6, 0);
+	equal("which is answered", peer_label(&client), 6);
+	equal("and of who came later", poll(dead).mr[0], WAITERS + 1);
+	answer(6, 0);
+	equal("nothing is left", counts_at(B).calls_held + counts_at(B).replies, replies);
+	at(B);
+	cluster_release(proxy);
+	at(A);
+	cluster_withdraw("dead");
+	sk_thread_delete(&client.thread);
+	sk_thread_delete(&later.thread);
+}
+
 /* Of a message's capabilities a receiver gets one, but for those of its own endpoint. */
 static void two_of_a_third(void)
 {
@@ -407,6 +453,7 @@ void leftovers(void)
 	looked_up_twice();
 	looked_up_again();
 	caller_gone();
+	callers_gone();
 	two_of_a_third();
 	with_nothing_to_send();
 	sleepers_gone();
