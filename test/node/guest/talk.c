@@ -1,10 +1,12 @@
 /*
  * A node's root server that greets each peer whenever its link opens, and prints what it hears: a line when a
- * link opens or closes, each line that comes. To "status" from its host it answers with two lines. Run by
- * test/node/run.
+ * link opens or closes, each line that comes, but of those that are numbers, upon "count", how many came in
+ * their order. To "status" from its host it answers with two lines. Run by test/node/run and test/node/metal.
  */
+#include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <skerry/thread.h>
 #include "../../link/guest/serve.h"
@@ -19,6 +21,7 @@ static struct {
 	bool open;
 	char line[LINE];
 	size_t size;
+	unsigned numbered; /* lines that came with the number that was due */
 } heard[LINK_PORTS];
 
 static bool is_control(unsigned port)
@@ -54,6 +57,10 @@ static void hear(unsigned port, const char *line)
 		link_write(&link, port, "echo\n", 5);
 	else if (!is_control(port) && strcmp(line, "work") == 0)
 		work();
+	else if (!is_control(port) && isdigit((unsigned char)*line))
+		heard[port].numbered += strtoul(line, NULL, 10) == heard[port].numbered;
+	else if (!is_control(port) && strcmp(line, "count") == 0)
+		printf("%s says: %u lines in order\n", peer_of(port), heard[port].numbered);
 	else if (!is_control(port))
 		printf("%s says: %s\n", peer_of(port), line);
 	else if (strcmp(line, "status") == 0)
