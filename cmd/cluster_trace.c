@@ -13,8 +13,9 @@
 #include "port/vm/trace.h"
 
 #define PATH_SIZE  4096
-#define PATIENCE_S 30          /* a large trace takes long to write */
-#define LOOK_NS    50000000ull /* between two looks at whether nodes are there */
+#define PATIENCE_S 30                  /* a large trace takes long to write */
+#define AGREE_NS   UINT64_C(100000000) /* until then all know when to end */
+#define LOOK_NS    50000000ull         /* between two looks at whether nodes are there */
 
 static struct {
 	const char *path, *dir;
@@ -76,12 +77,19 @@ static bool ask(char node, const char *what, bool *gone)
 	return good;
 }
 
-void cluster_trace_stop(char node)
+void cluster_trace_stop(const char *nodes)
 {
+	uint64_t end_at = host_clock_ns() + AGREE_NS;
+	char what[64];
 	bool gone;
 
-	if (host_is_control(control_path(node)))
-		ask(node, "stop", &gone);
+	snprintf(what, sizeof what, "end %" PRIu64, end_at);
+	for (const char *node = nodes; *node; node++)
+		if (host_is_control(control_path(*node)))
+			ask(*node, what, &gone);
+	for (const char *node = nodes; *node; node++)
+		if (host_is_control(control_path(*node)))
+			ask(*node, "stop", &gone);
 }
 
 bool cluster_trace_add(char node)
@@ -188,9 +196,8 @@ static int run(const char *path, uint64_t duration)
 	host_signals_catch(NULL);
 	traced = start(there);
 	good = strlen(traced) == strlen(there);
-	wait_for(traced, duration);
-	for (const char *node = traced; *node; node++)
-		cluster_trace_stop(*node);
+	wait_for(traced, duration > AGREE_NS ? duration - AGREE_NS : 0);
+	cluster_trace_stop(traced);
 	for (const char *node = traced; *node; node++)
 		good &= cluster_trace_add(*node);
 	good &= cluster_trace_close();

@@ -13,8 +13,9 @@ void cluster_trace_at(const char *path, const char *dir);
 bool cluster_trace_open(void);
 /* Where a node writes its part; valid until the next call. */
 const char *cluster_trace_part(char node);
-/* Has a node write its part, if it has not ended. */
-void cluster_trace_stop(char node);
+/* Has nodes, of one letter each, that have not ended write their parts, up to a moment that is the same for
+   all: what is kept may be less than the time that it takes to tell one after the other. */
+void cluster_trace_stop(const char *nodes);
 /* Takes in a node's part. False: there is none, and that has been said. */
 bool cluster_trace_add(char node);
 /* False: not all could be written, and that has been said. */

@@ -342,6 +342,18 @@ static void ports_remove(const char *self)
 	host_folder_remove(path);
 }
 
+static void stop_tracing(void)
+{
+	char running[NODES_MAX + 1];
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < cluster.nodes; i++)
+		if (cluster.member[i].program)
+			running[count++] = (char)('a' + i);
+	running[count] = 0;
+	cluster_trace_stop(running);
+}
+
 /* Each wrote its part when it ended; who was killed could not. */
 static void write_trace(void)
 {
@@ -359,11 +371,11 @@ static void finish(void)
 {
 	char name[16];
 
+	if (cluster.trace)
+		stop_tracing();
 	for (unsigned i = 0; i < cluster.nodes; i++)
 		if (cluster.member[i].program) {
 			line_end(&cluster.member[i]);
-			if (cluster.trace)
-				cluster_trace_stop((char)('a' + i));
 			host_program_close(cluster.member[i].program);
 		}
 	if (cluster.trace)

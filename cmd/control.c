@@ -1,7 +1,8 @@
 /*
  * Looking into a run. A request is one line: "ps FORMAT", "caps FORMAT" or, of a node, "status", "trace start
- * FORMAT SIZE" and "trace stop", which has its trace in a file beside the socket. The answer is a line that
- * begins with "ok", and what was asked for, or a line that says why not.
+ * FORMAT SIZE", "trace end TIME" and "trace stop", which has its trace, up to that time of the host's clock
+ * or up to now, in a file beside the socket. The answer is a line that begins with "ok", and what was asked
+ * for, or a line that says why not.
  */
 #define _GNU_SOURCE
 #include "cmd/control.h"
@@ -21,17 +22,24 @@
 #include "port/vm/snapshot.h"
 #include "port/vm/trace.h"
 
-#define PATIENCE_S 30          /* a large graph takes long to print */
-#define SLEEP_NS   50000000ull /* while nothing runs, this often it is looked whether somebody asks */
-#define LOOK_NS    1000000ull
-#define OK         "ok\n"
-#define NOT_OURS   "its programs run on bare metal; only Skerry's own machine can be looked into\n"
-#define NOT_TRACED "it cannot be traced\n"
-#define NOT_KNOWN  "this run does not know the request, or has no memory for the answer\n"
+#define PATIENCE_S  30          /* a large graph takes long to print */
+#define SLEEP_NS    50000000ull /* while nothing runs, this often it is looked whether somebody asks */
+#define LOOK_NS     1000000ull
+#define OK          "ok\n"
+#define NOT_OURS    "its programs run on bare metal; only Skerry's own machine can be looked into\n"
+#define NOT_TRACED  "it cannot be traced\n"
+#define NOT_WRITTEN "its trace could not be written\n"
+#define NOT_KNOWN   "this run does not know the request, or has no memory for the answer\n"
 
 static struct host_control *control;
 static const char *control_path;
 static bool status_asked; /* somebody waits for the guest's answer */
+
+static struct {
+	uint64_t end_at; /* host_clock_ns() at which it ends; 0: nobody has said that */
+	bool asked;      /* somebody waits for its end */
+	bool lost;       /* it has ended, and could not be written */
+} trace;
 
 static const char *const formats[] = {
 	[GRAPH_TEXT] = "text",
@@ -105,14 +113,28 @@ static bool is_time_to_look(void)
 	return true;
 }
 
-/* "start json SIZE", "start trace SIZE" or "stop"; SIZE is of the buffer. */
+static void trace_stop(struct node *node)
+{
+	trace.end_at = 0;
+	trace.lost |= !trace_end(node);
+}
+
+/* "start json SIZE", "start trace SIZE", "end TIME" or "stop"; SIZE is of the buffer. NULL: not yet. */
 static const char *trace_turn(struct node *node, const char *what)
 {
 	char path[4096], format[8] = "", more;
 	uint64_t size;
 
-	if (strcmp(what, "stop") == 0)
-		return trace_end(node) ? OK : "its trace could not be written\n";
+	if (sscanf(what, "end %" SCNu64 "%c", &size, &more) == 1) {
+		trace.end_at = size;
+		return OK;
+	}
+	if (strcmp(what, "stop") == 0) {
+		trace.asked = trace_is_on() && trace.end_at;
+		if (!trace.asked)
+			trace_stop(node);
+		return trace.asked ? NULL : trace.lost ? NOT_WRITTEN : OK;
+	}
 	if (sscanf(what, "start %7s %" SCNu64 "%c", format, &size, &more) != 2 ||
 	    (strcmp(format, "json") != 0 && strcmp(format, "trace") != 0) || size < TRACE_BUFFER_MIN ||
 	    size > TRACE_BUFFER_MAX)
@@ -120,6 +142,8 @@ static const char *trace_turn(struct node *node, const char *what)
 	if (trace_is_on())
 		return "it is being traced already\n";
 	snprintf(path, sizeof path, "%s.%s", control_path, format);
+	trace.end_at = 0;
+	trace.lost = false;
 	if (node)
 		return trace_begin(node, path, size, host_clock_ns) ? OK : NOT_TRACED;
 	return serial_trace_begin(path, size, false) ? OK TRACE_LINKS_ONLY "\n" : NOT_TRACED;
@@ -127,39 +151,20 @@ static const char *trace_turn(struct node *node, const char *what)
 
 static void answer(const char *text)
 {
-	char *bytes = strdup(text);
+	char *bytes = text ? strdup(text) : NULL;
 
 	if (bytes)
 		host_control_answer(control, bytes, strlen(bytes));
 }
 
-void control_turn(struct node *node)
+/* "ps FORMAT" or "caps FORMAT" */
+static void show(struct node *node, const char *line)
 {
-	bool looks = is_time_to_look();
-	const char *line = looks ? host_control_request(control) : NULL;
 	char what[8], format[8], *bytes = NULL;
 	size_t size = 0;
 	bool good;
-	FILE *out;
+	FILE *out = open_memstream(&bytes, &size);
 
-	if (looks && status_asked)
-		status_turn();
-	if (!line)
-		return;
-	if (control_port_is_there() && strcmp(line, "status") == 0) {
-		control_port_ask();
-		status_asked = true;
-		return;
-	}
-	if (control_port_is_there() && strncmp(line, "trace ", 6) == 0) {
-		answer(trace_turn(node, line + 6));
-		return;
-	}
-	if (!node) {
-		answer(NOT_OURS);
-		return;
-	}
-	out = open_memstream(&bytes, &size);
 	if (out) {
 		fputs(OK, out);
 		good = sscanf(line, "%7s %7s", what, format) == 2 &&
@@ -172,6 +177,41 @@ void control_turn(struct node *node)
 	}
 	free(bytes);
 	answer(NOT_KNOWN);
+}
+
+/* What somebody waits for, or what was said to be done at some time. */
+static void go_on(struct node *node)
+{
+	if (status_asked)
+		status_turn();
+	if (!trace.end_at || host_clock_ns() < trace.end_at)
+		return;
+	trace_stop(node);
+	answer(trace.asked ? trace.lost ? NOT_WRITTEN : OK : NULL);
+	trace.asked = false;
+}
+
+void control_turn(struct node *node)
+{
+	bool looks = is_time_to_look();
+	const char *line = looks ? host_control_request(control) : NULL;
+
+	if (line)
+		status_asked = trace.asked = false; /* who asked before has gone */
+	if (looks)
+		go_on(node);
+	if (!line)
+		return;
+	if (control_port_is_there() && strcmp(line, "status") == 0) {
+		control_port_ask();
+		status_asked = true;
+	} else if (control_port_is_there() && strncmp(line, "trace ", 6) == 0) {
+		answer(trace_turn(node, line + 6));
+	} else if (node) {
+		show(node, line);
+	} else {
+		answer(NOT_OURS);
+	}
 }
 
 /* --- the other side -------------------------------------------------------------------------------- */

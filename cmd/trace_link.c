@@ -86,18 +86,33 @@ static struct session_seen *session_of(struct stream *stream, const struct wire_
 	return session;
 }
 
+/* The next one is seen, or will never be. */
+static void go_on(struct session_seen *session)
+{
+	session->seq++;
+	session->later[session->seq % AHEAD / 64] &= ~(1ull << session->seq % 64);
+}
+
+/*
+ * What was acknowledged before the trace began is not sent again, and so is missing for ever; one that is
+ * AHEAD frames later says so.
+ */
 static bool is_first(struct session_seen *session, uint32_t seq)
 {
 	uint32_t ahead = seq - session->seq - 1, next;
 	uint64_t *later = &session->later[seq % AHEAD / 64], bit = 1ull << seq % 64;
 
-	if (ahead >= AHEAD || *later & bit)
+	if (ahead > UINT32_MAX / 2)
+		return false;
+	if (ahead >= 2 * AHEAD)
+		*session = (struct session_seen){.to = session->to, .from = session->from, .seq = seq - 1};
+	while (seq - session->seq - 1 >= AHEAD)
+		go_on(session);
+	if (*later & bit)
 		return false;
 	*later |= bit;
-	while (next = session->seq + 1, session->later[next % AHEAD / 64] >> next % 64 & 1) {
-		session->later[next % AHEAD / 64] &= ~(1ull << next % 64);
-		session->seq = next;
-	}
+	while (next = session->seq + 1, session->later[next % AHEAD / 64] >> next % 64 & 1)
+		go_on(session);
 	return true;
 }
 
@@ -132,7 +147,11 @@ static void understand(struct stream *stream, const struct wire_header *frame, s
 
 	if (frame->type == WIRE_BYE && frame->length == sizeof *bye)
 		seen->export = bye->reason;
-	if (frame->type != WIRE_DATA || !wire_decode(frame + 1, frame->length, &message))
+	if (frame->type != WIRE_DATA)
+		return;
+	if (!seen->stray && is_first(session_of(stream, frame), frame->seq))
+		seen->flow = flow_of(frame);
+	if (!wire_decode(frame + 1, frame->length, &message))
 		return;
 	seen->kind = message.kind;
 	seen->outcome = message.outcome;
@@ -141,8 +160,6 @@ static void understand(struct stream *stream, const struct wire_header *frame, s
 	seen->number = message.number;
 	seen->export = message.export;
 	seen->label = message.label;
-	if (!seen->stray && is_first(session_of(stream, frame), frame->seq))
-		seen->flow = flow_of(frame);
 }
 
 /* Acknowledgements alone are not shown. */
