@@ -302,13 +302,8 @@ class Networks:
             raise Skipped('no networks can be made here: %s' % (getattr(why, 'stderr', '') or why)) from None
         try:
             ip('link', 'set', self.mark, 'up')
-            for number, name in enumerate('abc', 1):
-                ip('netns', 'add', self.space(name))
-                ip('link', 'add', self.mark + name, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', self.space(name))
-                ip('link', 'set', self.mark + name, 'master', self.mark, 'up')
-                ip('-n', self.space(name), 'addr', 'add', '10.77.0.%d/24' % number, 'dev', 'eth0')
-                ip('-n', self.space(name), 'link', 'set', 'eth0', 'up')
-                ip('-n', self.space(name), 'link', 'set', 'lo', 'up')
+            for name in 'abc':
+                self.host(name)
         except subprocess.CalledProcessError as why:
             self.__exit__()
             raise Skipped('no networks can be made here: %s' % why.stderr) from None
@@ -320,25 +315,47 @@ class Networks:
             subprocess.run(['ip', 'link', 'delete', self.mark + name], capture_output=True)
         subprocess.run(['ip', 'link', 'delete', self.mark], capture_output=True)
 
+    def host(self, name):
+        number = ord(name) - 96
+        ip('netns', 'add', self.space(name))
+        ip('link', 'add', self.mark + name, 'type', 'veth', 'peer', 'name', 'eth0', 'address', '02:00:00:00:77:0%d' % number,
+           'netns', self.space(name))
+        ip('link', 'set', self.mark + name, 'master', self.mark, 'up')
+        ip('-n', self.space(name), 'addr', 'add', '10.77.0.%d/24' % number, 'dev', 'eth0')
+        ip('-n', self.space(name), 'link', 'set', 'eth0', 'up')
+        ip('-n', self.space(name), 'link', 'set', 'lo', 'up')
+
+    def power_fails(self, name, node):
+        """Nobody is told, and the host that comes again, with the same addresses, knows of no connection."""
+        self.cable(name, False)
+        node.end(signal.SIGKILL)
+        ip('link', 'delete', self.mark + name)
+        ip('netns', 'delete', self.space(name))
+        self.host(name)
+
     def space(self, name):
         return self.mark + '-' + name
 
     def cable(self, name, there):
         ip('link', 'set', self.mark + name, 'up' if there else 'down')
 
-    def node(self, name):
+    def node(self, name, image=SERVICE):
         """It listens, and joins those before it."""
         words = [w for other in 'abc' if other < name for w in ('--join', 'tcp://10.77.0.%d:7400' % (ord(other) - 96))]
-        return Process('node', SERVICE, '--name', name, '--key', path(name + '.key'), '--listen', 'tcp://0.0.0.0:7400',
+        return Process('node', image, '--name', name, '--key', path(name + '.key'), '--listen', 'tcp://0.0.0.0:7400',
                        '--timeout', '100s', *words, *(('--on', 'qemu') if name in self.metal else ()),
                        *[w for other in 'abc' if other != name for w in ('--peer', other + '=' + known[other])],
                        prefix=('ip', 'netns', 'exec', self.space(name)))
 
 
-def cables_cut(metal=''):
+def networks_or_skip():
     if os.geteuid() != 0 or not shutil.which('ip'):
         raise Skipped('only the administrator can make networks, with ip')
     keys_once()
+
+
+def cables_cut(metal=''):
+    networks_or_skip()
     with Networks(metal) as networks, networks.node('a') as a, networks.node('b') as b, networks.node('c') as c:
         b.wait('I stand by')
         c.wait('a answers')
@@ -355,6 +372,23 @@ def cables_cut(metal=''):
         networks.cable('c', True)
         c.wait('answers', 3)
         need(all(x.process.poll() is None for x in (a, b, c)), 'a node has ended')
+
+
+def half_open_ends():
+    networks_or_skip()
+    with Networks('') as networks, networks.node('b', TALK) as b:
+        with networks.node('a', TALK) as a:     # b has joined it, and has nothing to send by that connection
+            meet(a, b)
+            networks.power_fails('a', a)
+        with networks.node('a', TALK) as a:
+            a.wait('b says: greetings to a')
+            b.wait('a says: greetings to b', 2)
+            need(b.output.count('a is here') == 2, b.output)
+            networks.power_fails('b', b)        # now a listens, and has nothing to send
+            with networks.node('b', TALK) as again:
+                again.wait('a says: greetings to b')
+                a.wait('b says: greetings to a', 2)
+                need(a.output.count('b is here') == 2, a.output)
 
 
 def main(*tests):
