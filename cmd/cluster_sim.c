@@ -288,13 +288,12 @@ static void event(void *context, uint64_t time, const char *line)
 static void report(void *context, unsigned node, const struct node_thread *thread, const char *line)
 {
 	struct simulation *simulation = context;
-	char text[512];
 
 	simulation->report[node].image = &simulation->image;
 	simulation->report[node].node = sim_node(simulation->sim, node);
-	snprintf(text, sizeof text, "%s: %s", sim_node_name(node), line);
+	simulation->report[node].name = sim_node_name(node);
 	fflush(stdout);
-	report_fault(&simulation->report[node], thread, text);
+	report_fault(&simulation->report[node], thread, line);
 }
 
 /* --- the run ------------------------------------------------------------------------------------------- */

@@ -88,16 +88,17 @@ static void print_more(struct node *node, const struct node_thread *thread)
 void report_fault(void *context, const struct node_thread *thread, const char *line)
 {
 	struct report_context *report = context;
+	const char *name = report->name ? report->name : "", *colon = report->name ? ": " : "";
 
 	if (report->reports++ == REPORTS_MAX)
-		complain("further reports are not shown");
+		complain("%s%sfurther reports are not shown", name, colon);
 	if (report->reports > REPORTS_MAX)
 		return;
 	if (!thread) {
-		complain("%s", line);
+		complain("%s%s%s", name, colon, line);
 		return;
 	}
-	complain("thread \"%s\" (priority %u) %s", thread->name, thread->priority, line);
+	complain("%s%sthread \"%s\" (priority %u) %s", name, colon, thread->name, thread->priority, line);
 	print_instruction(report->node, thread);
 	print_place(report, thread, "in", thread->pc);
 	print_place(report, thread, "called from", thread->x[1] - 1); /* the call, not what follows it */

@@ -8,6 +8,7 @@
 struct report_context {
 	const struct image *image;
 	struct node *node;
+	const char *name;      /* of the node, among several; NULL: there is one */
 	const char *recording; /* file from which the run can be repeated; NULL: none */
 	bool real_time;
 	unsigned reports;
