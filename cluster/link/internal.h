@@ -71,6 +71,7 @@ struct links {
 	struct listener listener[LINK_URLS];
 	struct dial dial[LINK_URLS];
 	struct connection *connection[CONNECTIONS];
+	unsigned used; /* of these; behind them there is none */
 	struct connection
 		*up[LINK_PEERS]; /* the link to each peer, or the connection that is to be it; NULL: none */
 	char said[512];          /* last, of those who came to us */

@@ -119,6 +119,8 @@ static struct connection *connection_new(struct links *links, const struct link_
 		return NULL;
 	}
 	*place = made;
+	if (place == &links->connection[links->used])
+		links->used++;
 	made->url = url;
 	made->socket = socket;
 	made->until = host_clock_ns() + PATIENCE_NS;
@@ -303,7 +305,7 @@ unsigned links_events(struct links *links, struct host_event *event, unsigned ro
 		links->listener[i].event =
 			add_event(&list, HOST_SOURCE_SOCKET, links->listener[i].socket, true, false);
 	links->more = false;
-	for (unsigned i = 0; i < CONNECTIONS; i++) {
+	for (unsigned i = 0; i < links->used; i++) {
 		struct connection *connection = links->connection[i];
 
 		if (!connection)
@@ -383,7 +385,7 @@ static void only_links(struct links *links)
 
 	for (unsigned i = 0; i < links->config.listens; i++)
 		links->listener[i].event = &nothing;
-	for (unsigned i = 0; i < CONNECTIONS; i++) {
+	for (unsigned i = 0; i < links->used; i++) {
 		struct connection *connection = links->connection[i];
 
 		if (!connection)
@@ -426,7 +428,7 @@ uint64_t links_deadline(const struct links *links)
 	for (unsigned i = 0; i < links->config.joins; i++)
 		if (is_due(links, &links->dial[i]))
 			deadline = earlier(deadline, links->dial[i].next);
-	for (unsigned i = 0; i < CONNECTIONS; i++) {
+	for (unsigned i = 0; i < links->used; i++) {
 		const struct connection *connection = links->connection[i];
 
 		if (connection && connection->state == CONNECTION_DIALING)
@@ -469,14 +471,16 @@ bool links_turn(struct links *links)
 	for (unsigned i = 0; i < links->config.joins; i++)
 		if (is_due(links, &links->dial[i]) && host_clock_ns() >= links->dial[i].next)
 			dial_now(links, &links->dial[i]);
-	for (unsigned i = 0; i < CONNECTIONS; i++)
+	for (unsigned i = 0; i < links->used; i++)
 		if (links->connection[i])
 			turn_connection(links, links->connection[i]);
-	for (unsigned i = 0; i < CONNECTIONS; i++)
+	for (unsigned i = 0; i < links->used; i++)
 		if (links->connection[i] && links->connection[i]->state == CONNECTION_CLOSED) {
 			connection_free(links->connection[i]);
 			links->connection[i] = NULL;
 		}
+	while (links->used > 0 && !links->connection[links->used - 1])
+		links->used--;
 	return links->moved;
 }
 
