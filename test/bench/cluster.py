@@ -1,7 +1,8 @@
 """Figures of links between nodes, and of calls through them: those of bench.py whose names begin with `cluster-`.
 
 Times are stated as multiples of what a round trip of as many bytes takes between two processes over TCP and the
-loopback device (test/bench/run/ping.c), taken in the same round.
+loopback device (test/bench/run/ping.c), taken in the same round and on as many processors: those that there are, or
+one for both sides.
 """
 
 import os
@@ -22,7 +23,8 @@ LINKS = [
     ("shm", "shm:%s/link", []),
     ("shm-sleep", "shm:%s/link", ["--spin", "0"]),
 ]
-GOALS = {"cluster-call-tcp": 2, "cluster-call-shm": 0.2, "cluster-call-shm-sleep": 0.6}
+GOALS = {"cluster-call-tcp": 2, "cluster-call-shm": 0.2, "cluster-call-shm-sleep": 0.6,
+         "cluster-call-one-tcp": 2, "cluster-call-one-shm-sleep": 0.6}
 WHAT = {"link": "a message of 80 bytes to another node and back, through the link alone",
         "call": "Call of 4 words to a program of another node, and the reply"}
 GOAL_CAP = 1.3
@@ -93,10 +95,25 @@ def ping_ns(bench, kind):
 
 
 def round_trips(bench, folder):
-    images = {"link": (bench.program("link_rtt.elf"), "a", ""),
-              "call": (os.path.join(bench.build, "test/cluster/cost.elf"), "b", "call")}
-    rows = ["cluster-%s-%s" % (what, link[0]) for what in images for link in LINKS]
-    chosen = [row for row in rows if bench.wanted(row) or bench.wanted(cap_row(row))]
+    take_round_trips(bench, folder, "", "not pinned", {
+        "link": (bench.program("link_rtt.elf"), "a", ""),
+        "call": (os.path.join(bench.build, "test/cluster/cost.elf"), "b", "call")})
+
+
+def round_trips_on_one(bench, folder):
+    """Of nodes that cannot run at the same time."""
+    processors = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(processors)})
+    try:
+        take_round_trips(bench, folder, "one-", "all pinned to one processor", {
+            "call": (os.path.join(bench.build, "test/cluster/cost.elf"), "b", "call")})
+    finally:
+        os.sched_setaffinity(0, processors)
+
+
+def take_round_trips(bench, folder, mark, where, images):
+    names = {(what, link[0]): "cluster-%s-%s%s" % (what, mark, link[0]) for what in images for link in LINKS}
+    chosen = [row for row in names.values() if bench.wanted(row) or (not mark and bench.wanted(cap_row(row)))]
     taken, times, tcp, unix = {row: [] for row in chosen}, {row: [] for row in chosen}, [], []
     caps = {row: [] for row in chosen}
     for _ in range(bench.rounds if chosen else 0):
@@ -104,7 +121,7 @@ def round_trips(bench, folder):
         unix.append(ping_ns(bench, "unix") / tcp[-1])
         for what, (image, teller, kind) in images.items():
             for link, url, options in LINKS:
-                row = "cluster-%s-%s" % (what, link)
+                row = names[what, link]
                 if row not in chosen:
                     continue
                 numbers = Pair(bench, folder, image, url, options).numbers(teller)
@@ -113,14 +130,14 @@ def round_trips(bench, folder):
                     continue
                 times[row].append(statistics.median(numbers[kind]))
                 taken[row].append(times[row][-1] / tcp[-1])
-                if what == "call":
+                if what == "call" and not mark:
                     caps[row].append(statistics.median(numbers["call with a capability"]) / times[row][-1])
     for row in chosen:
         if taken[row]:
             bench.add(row, statistics.median(taken[row]), statistics.median(unix), GOALS.get(row), "x TCP",
-                      "%s: %.1f us, TCP's own %.1f us; wall time, median of %d rounds, not pinned; peer: two processes "
-                      "and a Unix socket" % (WHAT[row.split("-")[1]], statistics.median(times[row]) / 1e3,
-                                             statistics.median(tcp) / 1e3, bench.rounds))
+                      "%s: %.1f us, TCP's own %.1f us; wall time, median of %d rounds, %s; peer: two processes and a "
+                      "Unix socket" % (WHAT[row.split("-")[1]], statistics.median(times[row]) / 1e3,
+                                       statistics.median(tcp) / 1e3, bench.rounds, where))
         if caps[row]:
             bench.add(cap_row(row), statistics.median(caps[row]), None, GOAL_CAP, "x call",
                       "the same with an endpoint as argument, always the same one, which the server gives back by "
@@ -273,6 +290,7 @@ def take(bench):
     simulation(bench)
     with tempfile.TemporaryDirectory() as folder:
         round_trips(bench, folder)
+        round_trips_on_one(bench, folder)
         instructions(bench)
         memory(bench, folder)
         if bench.wanted("cluster-takeover"):
