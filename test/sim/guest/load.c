@@ -204,8 +204,6 @@ static unsigned answer(struct id id, unsigned kind, unsigned length)
 static void serve(void *unused)
 {
 	(void)unused;
-	for (unsigned i = 0; i < LEASES; i++)
-		leases.slots[i] = sk_slot_new();
 	leases_turn();
 	for (;;) {
 		seL4_Word badge;
@@ -570,6 +568,8 @@ int main(void)
 	members_wait();
 	say("E %" PRIx32, epoch);
 	service = sk_endpoint_new();
+	for (unsigned i = 0; i < LEASES; i++)
+		leases.slots[i] = sk_slot_new(); /* here: no other thread may make anything */
 	passed.slot[0] = sk_slot_new();
 	passed.slot[1] = sk_slot_new();
 	passed.ready = sk_notification_new();
