@@ -374,9 +374,9 @@ def cables_cut(metal=''):
         need(all(x.process.poll() is None for x in (a, b, c)), 'a node has ended')
 
 
-def half_open_ends():
+def half_open_ends(metal=''):
     networks_or_skip()
-    with Networks('') as networks, networks.node('b', TALK) as b:
+    with Networks(metal) as networks, networks.node('b', TALK) as b:
         with networks.node('a', TALK) as a:     # b has joined it, and has nothing to send by that connection
             meet(a, b)
             networks.power_fails('a', a)
