@@ -83,14 +83,14 @@ int command_cluster_status(int argc, char **argv)
 	options_of("cluster status");
 	if (!parse(argc, argv, &folder, NULL))
 		return STATUS_USAGE;
-	for (char name = 'a'; name < 'a' + CLUSTER_UP_NODES; name++) {
-		snprintf(path, sizeof path, "%s/%c.control", folder, name);
+	for (unsigned i = 0; i < CLUSTER_UP_NODES; i++) {
+		snprintf(path, sizeof path, "%s/%c.control", folder, 'a' + i);
 		if (!host_is_control(path))
 			continue;
 		if (print_status(path))
 			answers++;
 		else
-			silent[silences++] = name;
+			silent[silences++] = (char)('a' + i);
 	}
 	if (answers + silences == 0)
 		return no_cluster(folder);

@@ -13,10 +13,10 @@
 
 #include "host/linux/internal.h"
 
-#define PATIENCE_NS    3000000000ull /* for a client, from its coming to its going */
-#define LOOK_NS        2000000 /* between two looks for a client: each is a call, and nodes have many turns */
-#define LINE_SIZE      128
-#define WAITING        4 /* clients that may wait for their turn */
+#define PATIENCE_NS 3000000000ull /* for a client, from its coming to its going */
+#define LOOK_NS     2000000 /* between two looks for a client: each is a call, and nodes have many turns */
+#define LINE_SIZE   128
+#define WAITING     4 /* clients that may wait for their turn */
 
 struct host_control {
 	int fd, client; /* client: -1 while there is none */
