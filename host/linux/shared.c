@@ -167,16 +167,21 @@ static struct host_shared *shared_take(const int *fd, uint64_t size)
 static struct host_shared *carrier_take(struct carrier *carrier, uint64_t size)
 {
 	struct cmsghdr *header = CMSG_FIRSTHDR(&carrier->message);
-	int fd[DESCRIPTORS] = {-1, -1, -1};
+	int fd[DESCRIPTORS], other;
 	size_t bytes;
 
 	if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
 		return NULL;
 	bytes = header->cmsg_len - CMSG_LEN(0);
-	memcpy(fd, CMSG_DATA(header), bytes < sizeof fd ? bytes : sizeof fd);
-	if (bytes == sizeof fd)
+	if (bytes == sizeof fd) {
+		memcpy(fd, CMSG_DATA(header), sizeof fd);
 		return shared_take(fd, size);
-	close_all(fd);
+	}
+	/* There may be one more than was asked for: room is given in larger units. */
+	for (size_t at = 0; at < bytes; at += sizeof other) {
+		memcpy(&other, CMSG_DATA(header) + at, sizeof other);
+		close(other);
+	}
 	return NULL;
 }
 
