@@ -383,6 +383,22 @@ static void shm_no_memory(void)
 	need(node[0].ups[0] == 0, "and yet they are joined");
 }
 
+/* What comes in one piece with the last word before it is a link. */
+static void early(void)
+{
+	static const char words[] = "skerry 1 unix b\nok\nabcde";
+	struct host_socket *socket;
+
+	listen_at(&node[0], url(&node[0], "unix", "a"));
+	start(&node[0]);
+	socket = stranger();
+	host_socket_write(socket, words, strlen(words));
+	until(node[0].open[0]);
+	until(node[0].got == 5);
+	host_socket_close(socket);
+	until(!node[0].open[0]);
+}
+
 static void garbage(void)
 {
 	static const char *const greeting[] = {"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -489,6 +505,7 @@ int main(void)
 		{"unknown-host", unknown_host},
 		{"unknown-node", unknown_node},
 		{"same-name", same_name},
+		{"early", early},
 		{"garbage", garbage},
 		{"silence", silence},
 		{"nobody-there", nobody_there},
