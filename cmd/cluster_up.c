@@ -56,9 +56,13 @@ static int help_up(void)
 	       "                         [OPTION]...\n"
 	       "Starts N nodes on this machine, 1 to %u, that run IMAGE: a, b, c and so on, each joined to "
 	       "all others.\n"
-	       "What a node prints appears with its name in front; what is typed goes to a. It ends when all "
-	       "have\n"
-	       "ended, with the status of the first that failed, and Ctrl-C ends all.\n"
+	       "What a node prints appears with its name in front. What is typed goes to a, or, from a line "
+	       "on "
+	       "that begins so,\n"
+	       "such as \"b| hello\", to the node named. It ends when all have ended, with the status of the "
+	       "first "
+	       "that failed,\n"
+	       "and Ctrl-C ends all.\n"
 	       "\n"
 	       "      --dir DIR          where their sockets are; nobody else may write to it [your own]\n"
 	       "      --link shm         nodes are joined by shared memory [default]\n"
@@ -248,26 +252,67 @@ static void turn(struct member *member)
 static struct {
 	char bytes[1024];
 	size_t size;
+	unsigned to;  /* the node that it goes to */
+	bool in_line; /* the next byte is not a line's first */
 	bool ended;
 } typed;
 
-/* What is typed goes to the first node; what it does not take stays where it comes from. */
+static void typed_drop(size_t count)
+{
+	typed.size -= count;
+	memmove(typed.bytes, typed.bytes + count, typed.size);
+}
+
+/*
+ * A line that begins as nodes' own lines are shown, "b| ", goes to that node, and so do those behind it.
+ * False: whether it does is not known yet.
+ */
+static bool typed_address(void)
+{
+	unsigned node = (unsigned char)typed.bytes[0] - 'a';
+	bool addressed = node < cluster.nodes;
+
+	if (addressed && typed.size > 1)
+		addressed = typed.bytes[1] == '|';
+	if (addressed && typed.size < 3 && !typed.ended)
+		return false;
+	if (addressed && typed.size > 1) {
+		typed.to = node;
+		typed_drop(typed.size > 2 && typed.bytes[2] == ' ' ? 3 : 2);
+	}
+	typed.in_line = true;
+	return true;
+}
+
+/* What a node does not take stays here, and the rest where it comes from; a node that has ended gets nothing.
+ */
+static bool typed_line(void)
+{
+	struct host_program *node = cluster.member[typed.to].program;
+	const char *end = memchr(typed.bytes, '\n', typed.size);
+	size_t size = end ? (size_t)(end - typed.bytes) + 1 : typed.size;
+	size_t sent = node ? host_program_write(node, HOST_STREAM_CONSOLE, typed.bytes, size) : size;
+
+	typed.in_line = !end || sent < size;
+	typed_drop(sent);
+	return sent == size;
+}
+
+static bool wants_input(void)
+{
+	return !typed.ended && (typed.size == 0 || (!typed.in_line && typed.size < 3));
+}
+
 static void pass_input(bool came)
 {
-	struct host_program *first = cluster.member[0].program;
-	size_t sent;
-	int got;
+	if (came && wants_input()) {
+		int got = host_console_read(typed.bytes + typed.size, sizeof typed.bytes - typed.size);
 
-	if (came && typed.size == 0) {
-		got = host_console_read(typed.bytes, sizeof typed.bytes);
 		typed.ended = got == HOST_INPUT_END;
-		typed.size = got > 0 ? (size_t)got : 0;
+		typed.size += got > 0 ? (size_t)got : 0;
 	}
-	if (typed.size == 0 || !first)
-		return;
-	sent = host_program_write(first, HOST_STREAM_CONSOLE, typed.bytes, typed.size);
-	typed.size -= sent;
-	memmove(typed.bytes, typed.bytes + sent, typed.size);
+	while (typed.size > 0 && (typed.in_line || typed_address()) && typed_line())
+		;
 }
 
 /* "kill NAME" */
@@ -305,13 +350,13 @@ static void run(void)
 	while (cluster.running > 0 && !host_signal() && !cluster.hopeless) {
 		count = 0;
 		event[0] = (struct host_event){.source = HOST_SOURCE_INPUT};
-		if (!typed.ended && typed.size == 0 && cluster.member[0].program)
+		if (wants_input())
 			count = 1;
 		for (unsigned i = 0; i < cluster.nodes; i++)
 			if (cluster.member[i].program)
 				event[count++] = (struct host_event){.source = HOST_SOURCE_PROGRAM,
 								     .of = cluster.member[i].program};
-		host_wait_for(event, count, typed.size > 0 ? 10000000 : LOOK_NS);
+		host_wait_for(event, count, typed.size > 0 && !wants_input() ? 10000000 : LOOK_NS);
 		control_look();
 		pass_input(event[0].source == HOST_SOURCE_INPUT && event[0].came);
 		for (unsigned i = 0; i < cluster.nodes; i++)

@@ -18,7 +18,7 @@ test-node-link: $(NODE_LINK_TESTS)
 	@timeout -k 1 60 $(BUILD)/test/node/spin
 
 TESTS += test-node
-test-node: $(BUILD)/skerry $(BUILD)/test/node/talk.elf $(BUILD)/test/node/service.elf examples
+test-node: $(BUILD)/skerry $(BUILD)/test/node/talk.elf $(BUILD)/test/node/service.elf $(BUILD)/test/cli/echo.elf examples
 	@PYTHONDONTWRITEBYTECODE=1 timeout -k 1 300 test/node/run $(BUILD)
 	@PYTHONDONTWRITEBYTECODE=1 timeout -k 1 200 test/node/metal $(BUILD)
 
