@@ -255,6 +255,33 @@ static void tcp_nobody_there(void)
 	need(has(node[1].said, ": Connection refused; trying again"), "b says: %s", node[1].said);
 }
 
+/* What is at the port speaks something else: it is said what is wrong. */
+static void tcp_no_tls(void)
+{
+	struct host_socket *listener = host_socket_listen("127.0.0.1", 0), *client = NULL;
+	uint64_t end = host_clock_ns() + PATIENCE_S * 1000000000ull;
+
+	node[0].config.identity = identity[0] = identity_new();
+	snprintf(node[0].text[0], sizeof node[0].text[0], "tcp://127.0.0.1:%u", host_socket_port(listener));
+	join(&node[0], node[0].text[0]);
+	start(&node[0]);
+	while (node[0].lines == 0 && host_clock_ns() < end) {
+		struct host_socket *next = host_socket_accept(listener);
+
+		turn_all();
+		if (!next)
+			continue;
+		if (client)
+			host_socket_close(client);
+		client = next;
+		host_socket_write(client, "220 ready\r\n", 11);
+	}
+	need(has(node[0].said, ": wrong version number; trying again"), "it says: %s", node[0].said);
+	if (client)
+		host_socket_close(client);
+	host_socket_close(listener);
+}
+
 static void unknown_host(void)
 {
 	node[0].config.identity = identity[0] = identity_new();
@@ -502,6 +529,7 @@ int main(void)
 		{"tcp-strangers", tcp_strangers},
 		{"tcp-no-key", tcp_no_key},
 		{"tcp-nobody-there", tcp_nobody_there},
+		{"tcp-no-tls", tcp_no_tls},
 		{"unknown-host", unknown_host},
 		{"unknown-node", unknown_node},
 		{"same-name", same_name},
