@@ -37,10 +37,7 @@ size_t crt_tls_size(void)
 
 void crt_tls_init(void *block)
 {
-	size_t initialised = (size_t)crt_tls_data_size;
-
-	memcpy(block, crt_tls_data, initialised);
-	memset((char *)block + initialised, 0, crt_tls_size() - initialised);
+	memcpy(block, crt_tls_data, (size_t)crt_tls_data_size);
 }
 
 /* Not inlined, lest the compiler use the thread pointer before it is set. */

@@ -13,5 +13,5 @@ extern char crt_image_start[], crt_data_start[], crt_image_end[];
 /* Bytes of a TLS block; its address must be a multiple of 16. */
 size_t crt_tls_size(void);
 
-/* Fills a block with the program's initial values. */
+/* Gives a block of zeros the program's initial values. */
 void crt_tls_init(void *block);

@@ -47,15 +47,30 @@ void sk_process_copy(struct sk_process *process, seL4_Word slot, seL4_CPtr cap)
 				seL4_CapInitThreadCNode, cap, SK_DEPTH, seL4_AllRights));
 }
 
-/* A frame with the page's present content, mapped in the process. `window` is an address of ours. */
+static bool is_zero(const void *page)
+{
+	const seL4_Word *word = page;
+
+	for (unsigned i = 0; i < SK_PAGE_BYTES / sizeof *word; i++)
+		if (word[i])
+			return false;
+	return true;
+}
+
+/*
+ * A frame with the page's present content, mapped in the process. `window` is an address of ours. New frames
+ * are zeros; those that stay so, as most of a heap, take no memory of the host's.
+ */
 static void page_copy(struct sk_process *process, char *page, void *window)
 {
 	seL4_CPtr frame = sk_frame_new();
 
-	sk_must(sk_map(seL4_CapInitThreadVSpace, frame, (seL4_Word)window, seL4_ReadWrite,
-		       seL4_RISCV_ExecuteNever));
-	memcpy(window, page, SK_PAGE_BYTES);
-	sk_must(seL4_RISCV_Page_Unmap(frame));
+	if (!is_zero(page)) {
+		sk_must(sk_map(seL4_CapInitThreadVSpace, frame, (seL4_Word)window, seL4_ReadWrite,
+			       seL4_RISCV_ExecuteNever));
+		memcpy(window, page, SK_PAGE_BYTES);
+		sk_must(seL4_RISCV_Page_Unmap(frame));
+	}
 	sk_must(sk_map(process->vspace, frame, (seL4_Word)page, seL4_ReadWrite,
 		       seL4_RISCV_Default_VMAttributes));
 }
