@@ -165,6 +165,7 @@ struct worker {
 	/* Of the thread. */
 	seL4_IPCBuffer *buffer;
 	seL4_Word stack_top, tls;
+	bool begun;
 	volatile bool call; /* else a message without an answer */
 	seL4_CPtr target;
 	seL4_MessageInfo_t info; /* of the message, then of the answer */
@@ -405,7 +406,6 @@ void reply_label(struct bridge *, uint16_t reply, seL4_Word label);
 
 /* --- serve.c ------------------------------------------------------------------------------------ */
 
-void workers_init(struct bridge *);
 void request_in(struct bridge *, unsigned peer, const struct wire_message *);
 void workers_done(struct bridge *, uint64_t bits);
 void worker_returned(struct bridge *, struct arrival *);

@@ -229,7 +229,6 @@ void bridge_main(void *bridge)
 	imports_init(&b->imports);
 	calls_init(b);
 	sleepers_init(b);
-	workers_init(b);
 	b->alarm_at = b->probe_at = b->retry_at = UINT64_MAX;
 	b->ports.start(b->ports.context);
 	clock_read(b);

@@ -65,10 +65,11 @@ static void thread_restart(struct bridge *b, struct worker *worker)
 	seL4_TCB_WriteRegisters(SLOT_WORKER_TCB + index, true, 0, seL4_UserContextWords, &regs);
 }
 
-void workers_init(struct bridge *b)
+/* At its first use: what a thread touches first is memory that a node without calls does not need. */
+RARE static void thread_begin(struct bridge *b, struct worker *worker)
 {
-	for (unsigned i = 0; i < b->worker_count; i++)
-		thread_restart(b, &b->workers[i]);
+	worker->begun = true;
+	thread_restart(b, worker);
 }
 
 /* --- results ------------------------------------------------------------------------------------ */
@@ -189,6 +190,8 @@ static void worker_start(struct bridge *b, struct worker *worker)
 	worker->since = 0;
 	worker->state = WORKER_RUNNING;
 	b->counters.served++;
+	if (!worker->begun)
+		thread_begin(b, worker);
 	seL4_Signal(SLOT_WORKER_START + worker_index(b, worker));
 }
 
