@@ -124,12 +124,14 @@ static void add_ports(struct command *command, const struct run_options *options
 
 /*
  * Virtual time as ours: an instruction takes a nanosecond, and idle time is skipped, or slept through at a
- * terminal.
+ * terminal. In real time, an alarm comes when it is due even if somebody sets the host's clock meanwhile.
  */
 static void add_time(struct command *command, const struct run_options *options)
 {
-	if (options->real_time)
+	if (options->real_time) {
+		add(command, "-rtc", "clock=rt");
 		return;
+	}
 	add(command, "-icount", console_is_terminal() ? "shift=0,sleep=on" : "shift=0,sleep=off");
 	add(command, "-rtc", "base=" VIRTUAL_EPOCH ",clock=vm");
 }

@@ -42,12 +42,12 @@ enum {
 	BRIDGE_QUEUES = TABLE_PLACES + TABLE_PEERS, /* one for each import, and for what belongs to none */
 };
 
-#define BRIDGE_PROBE_NS (500 * SESSION_MS)  /* how often exports are looked at */
-#define BRIDGE_CLAIM_NS (5000 * SESSION_MS) /* how long an export for a third node waits to be claimed */
-#define BRIDGE_HEAR_NS                                                                                       \
-	(1000 * SESSION_MS) /* how long home and receiver of a capability may take to hear each other */
+#define BRIDGE_PROBE_NS   (500 * SESSION_MS)  /* how often exports are looked at */
+#define BRIDGE_CLAIM_NS   (5000 * SESSION_MS) /* how long an export for a third node waits to be claimed */
+#define BRIDGE_HEAR_NS    (1000 * SESSION_MS) /* … and a capability for home and receiver to hear each other */
 #define BRIDGE_RETRY_NS   (20 * SESSION_MS)   /* how often it is looked whether they do */
 #define BRIDGE_ANSWER_NS  (5000 * SESSION_MS) /* what a peer's bridge answers itself, it answers sooner */
+
 /* What needs no credit takes so much of a peer's time, which may be so far ahead. */
 #define BRIDGE_FRAME_NS   UINT64_C(8000) /* an announcement, a frame without a message */
 #define BRIDGE_BYTE_NS    UINT64_C(1000) /* a byte of no frame: at worst one looks for a frame behind each */
