@@ -156,9 +156,19 @@ $(BUILD)/bench/ping: test/bench/run/ping.c
 	$(BENCH_CC) -std=gnu11 -O2 -g $(WARN) -o $@ $<
 
 $(eval $(call guest_program,idle,bench,test/bench/guest/idle.c))
-$(BUILD)/bench/idle.elf: $(BRIDGE_LIB)
+# What a call costs: in time; in instructions, which are the difference of two of the others.
+cost_link = -Wl,--defsym=cost_batches=$(1),--defsym=cost_calls=$(2),--defsym=cost_caps=$(3)
+GUEST_LDFLAGS_cost       := $(call cost_link,5,1000,1000)
+GUEST_LDFLAGS_cost-none  := $(call cost_link,1,1,1)
+GUEST_LDFLAGS_cost-calls := $(call cost_link,1,4001,1)
+GUEST_LDFLAGS_cost-caps  := $(call cost_link,1,1,4001)
+COST := cost cost-none cost-calls cost-caps
+$(foreach p,$(COST),$(eval $(call guest_program,$(p),bench,test/bench/guest/cost.c)))
 
-BENCH_CLUSTER := $(BUILD)/bench/link_rtt.elf $(BUILD)/bench/ping $(COST_ELFS) $(BUILD)/bench/idle.elf \
+BENCH_BRIDGED := $(addprefix $(BUILD)/bench/,$(COST:=.elf) idle.elf)
+$(BENCH_BRIDGED): $(BRIDGE_LIB)
+
+BENCH_CLUSTER := $(BUILD)/bench/link_rtt.elf $(BUILD)/bench/ping $(BENCH_BRIDGED) \
                  $(BUILD)/test/node/service.elf $(BUILD)/test/sim/seeds $(BUILD)/test/sim/load.elf
 
 # --- memory that nodes share ----------------------------------------------------------------------

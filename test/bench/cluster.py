@@ -97,7 +97,7 @@ def ping_ns(bench, kind):
 def round_trips(bench, folder):
     take_round_trips(bench, folder, "", "not pinned", {
         "link": (bench.program("link_rtt.elf"), "a", ""),
-        "call": (os.path.join(bench.build, "test/cluster/cost.elf"), "b", "call")})
+        "call": (os.path.join(bench.build, "bench/cost.elf"), "b", "call")})
 
 
 def round_trips_on_one(bench, folder):
@@ -106,7 +106,7 @@ def round_trips_on_one(bench, folder):
     os.sched_setaffinity(0, {min(processors)})
     try:
         take_round_trips(bench, folder, "one-", "all pinned to one processor", {
-            "call": (os.path.join(bench.build, "test/cluster/cost.elf"), "b", "call")})
+            "call": (os.path.join(bench.build, "bench/cost.elf"), "b", "call")})
     finally:
         os.sched_setaffinity(0, processors)
 
@@ -151,7 +151,7 @@ def cap_row(row):
 def simulated_instructions(bench, program):
     """Of two simulated nodes that run it, until both have ended; None: it failed."""
     said = subprocess.run([os.path.join(bench.build, "skerry"), "cluster", "sim", "--nodes", "2", "--for", "60s", "--stats",
-                           os.path.join(bench.build, "test/cluster", program)], stdin=subprocess.DEVNULL,
+                           os.path.join(bench.build, "bench", program)], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     found = re.search(r"(\d+) instructions", said.stdout)
     return int(found[1]) if found and said.returncode == 0 else None

@@ -8,16 +8,8 @@ GUEST_LDFLAGS_liar-short := -Wl,--defsym=number_of_lies=500
 $(foreach l,liar liar-short,$(eval $(call guest_program,$(l),test/cluster,test/cluster/liar.c test/cluster/pipes.c test/conform/conform.c)))
 # A node that floods, in the simulator.
 $(eval $(call guest_program,flood,test/cluster,test/cluster/flood.c))
-# What a call costs: in time; in instructions, which are the difference of two of the others.
-cost_link = -Wl,--defsym=cost_batches=$(1),--defsym=cost_calls=$(2),--defsym=cost_caps=$(3)
-GUEST_LDFLAGS_cost       := $(call cost_link,5,1000,1000)
-GUEST_LDFLAGS_cost-none  := $(call cost_link,1,1,1)
-GUEST_LDFLAGS_cost-calls := $(call cost_link,1,4001,1)
-GUEST_LDFLAGS_cost-caps  := $(call cost_link,1,1,4001)
-COST_ELFS := $(addprefix $(BUILD)/test/cluster/,cost.elf cost-none.elf cost-calls.elf cost-caps.elf)
-$(foreach p,$(basename $(notdir $(COST_ELFS))),$(eval $(call guest_program,$(p),test/cluster,test/cluster/cost.c)))
 
-CLUSTER_ELFS := $(addprefix $(BUILD)/test/cluster/,local.elf liar.elf liar-short.elf flood.elf) $(COST_ELFS)
+CLUSTER_ELFS := $(addprefix $(BUILD)/test/cluster/,local.elf liar.elf liar-short.elf flood.elf)
 $(CLUSTER_ELFS): $(BRIDGE_LIB)
 
 bridge-programs: $(BUILD)/skerry $(CLUSTER_ELFS)
