@@ -91,7 +91,7 @@ struct node {
 
 	/* Derived, never saved. */
 	volatile bool interrupted; /* node_interrupt() was called */
-	uint64_t trap_position;    /* where the kernel was entered last */
+	uint64_t trap_position;    /* where a thread entered the kernel last */
 	uint64_t slice_end;        /* hart->instret up to which no clock has to be looked at */
 	uint64_t pause;            /* position at which a node_step() is to be cut short; 0: at none */
 	uint64_t next_event;       /* the earliest time at which something other than instructions happens */

@@ -115,7 +115,7 @@ struct node_thread {
 };
 /* The one on the hart; false while there is none. */
 bool node_running_thread(struct node *node, struct node_thread *thread);
-/* Position at which the trap happened that the kernel dealt with last. */
+/* Position at which a thread entered the kernel last; interrupts while none ran do not count. */
 uint64_t node_trap_position(const struct node *node);
 /* Calls `each` with every thread. */
 void node_threads(struct node *node, void (*each)(void *context, const struct node_thread *thread),

@@ -49,7 +49,8 @@ static void resume(struct node *node, struct tcb *tcb)
 
 static void enter(struct node *node, const struct trap *trap, uint64_t charge)
 {
-	node->trap_position = node_position(node);
+	if (node->running)
+		node->trap_position = node_position(node);
 	if (node->trace.on)
 		trace_enter_trap(node, trap);
 	node->clock_offset += charge;

@@ -10,13 +10,14 @@ $(BUILD)/test/snapshot/%: $(BUILD)/host/test/snapshot/%.o $(SNAPSHOT_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(foreach g,fault patch,$(eval $(call guest_program,$(g),test/snapshot,test/snapshot/guest/$(g).c)))
+$(foreach g,fault patch unheard,$(eval $(call guest_program,$(g),test/snapshot,test/snapshot/guest/$(g).c)))
 
 # Programs that come to many states.
 SNAPSHOT_STATES := $(BUILD)/conform/delete.elf $(BUILD)/conform/preempt.elf $(BUILD)/conform/ipc.elf \
                    $(BUILD)/fuzz/guest-1-60-1000-50-0-0.elf $(BUILD)/test/snapshot/patch.elf
 SNAPSHOT_FUZZ   ?= 1000
-SNAPSHOT_GUESTS := $(BUILD)/test/cli/echo.elf $(BUILD)/test/cli/virtio.elf $(BUILD)/test/snapshot/fault.elf
+SNAPSHOT_GUESTS := $(BUILD)/test/cli/echo.elf $(BUILD)/test/cli/virtio.elf $(BUILD)/test/snapshot/fault.elf \
+                   $(BUILD)/test/snapshot/unheard.elf
 
 TESTS += test-snapshot
 test-snapshot: $(addprefix $(BUILD)/test/snapshot/,snapshot history hostile fuzz) $(SNAPSHOT_GUESTS) $(SNAPSHOT_STATES) $(BUILD)/skerry examples
