@@ -223,7 +223,8 @@ const char *host_control_request(struct host_control *control);
 /* `bytes` are from malloc(), and freed here when they are sent. */
 void host_control_answer(struct host_control *control, char *bytes, size_t size);
 
-/* Asks: waits for the whole answer, from malloc(), and so long at most for each piece. NULL on failure. */
+/* Asks: waits for the whole answer, from malloc() and with a zero behind it, and so long at most for each
+ * piece. NULL on failure. */
 char *host_control_ask(const char *path, const char *line, unsigned patience_s, size_t *size);
 bool host_is_control(const char *path); /* is a socket there? */
 

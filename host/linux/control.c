@@ -148,14 +148,16 @@ static char *receive_all(int fd, size_t *size)
 	ssize_t got;
 
 	for (*size = 0; bytes; *size += (size_t)got) {
-		char *longer = *size == room ? realloc(bytes, room *= 2) : bytes;
+		char *longer = *size + 1 == room ? realloc(bytes, room *= 2) : bytes;
 
 		if (!longer)
 			break;
 		bytes = longer;
-		got = recv(fd, bytes + *size, room - *size, 0);
-		if (got == 0)
+		got = recv(fd, bytes + *size, room - *size - 1, 0);
+		if (got == 0) {
+			bytes[*size] = 0;
 			return bytes;
+		}
 		if (got < 0 && errno == EINTR)
 			got = 0;
 		if (got < 0)
