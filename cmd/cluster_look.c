@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd/cluster_up.h"
+#include "cmd/control.h"
 #include "cmd/options.h"
 #include "host/host.h"
 
@@ -47,12 +48,6 @@ static bool parse(int argc, char **argv, const char **folder, const char **word)
 	return true;
 }
 
-static bool is_good(const char *answer, size_t size)
-{
-	return answer && size >= strlen(CLUSTER_UP_OK) &&
-	       memcmp(answer, CLUSTER_UP_OK, strlen(CLUSTER_UP_OK)) == 0;
-}
-
 static int no_cluster(const char *folder)
 {
 	complain("no cluster has its sockets in %s", folder);
@@ -64,12 +59,12 @@ static bool print_status(const char *path)
 {
 	size_t size = 0;
 	char *answer = host_control_ask(path, "status", PATIENCE_S, &size);
-	bool good = is_good(answer, size);
+	const char *text = control_good(answer, size);
 
-	if (good)
-		fwrite(answer + strlen(CLUSTER_UP_OK), 1, size - strlen(CLUSTER_UP_OK), stdout);
+	if (text)
+		fwrite(text, 1, size - (size_t)(text - answer), stdout);
 	free(answer);
-	return good;
+	return text;
 }
 
 int command_cluster_status(int argc, char **argv)
@@ -118,7 +113,7 @@ int command_cluster_kill(int argc, char **argv)
 		return no_cluster(folder);
 	snprintf(line, sizeof line, "kill %.8s", node);
 	answer = host_control_ask(path, line, PATIENCE_S, &size);
-	good = is_good(answer, size);
+	good = control_good(answer, size);
 	if (!answer)
 		complain("the cluster in %s does not answer: %s", folder, host_error());
 	else if (!good)

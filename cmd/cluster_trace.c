@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cmd/cluster_up.h"
+#include "cmd/control.h"
 #include "cmd/options.h"
 #include "cmd/trace_file.h"
 #include "host/host.h"
@@ -62,19 +63,19 @@ const char *cluster_trace_part(char node)
 static bool ask(char node, const char *what, bool *gone)
 {
 	char line[96], *answer;
+	const char *text;
 	size_t size = 0;
-	bool good;
 
 	snprintf(line, sizeof line, "trace %s", what);
 	answer = host_control_ask(control_path(node), line, PATIENCE_S, &size);
 	*gone = !answer || size == 0;
-	good = !*gone && size >= 3 && memcmp(answer, "ok\n", 3) == 0;
-	if (!good && !*gone)
+	text = control_good(answer, size);
+	if (!text && !*gone)
 		complain("node %c: %.*s", node, (int)strcspn(answer, "\n"), answer);
-	else if (good && size > 3)
-		complain("node %c: %.*s", node, (int)strcspn(answer + 3, "\n"), answer + 3);
+	else if (text && *text)
+		complain("node %c: %.*s", node, (int)strcspn(text, "\n"), text);
 	free(answer);
-	return good;
+	return text;
 }
 
 void cluster_trace_stop(const char *nodes)

@@ -9,6 +9,7 @@
 #include "cluster/link/link.h"
 #include "cmd/cluster_trace.h"
 #include "cmd/cluster_up.h"
+#include "cmd/control.h"
 #include "cmd/image.h"
 #include "cmd/options.h"
 #include "host/host.h"
@@ -57,12 +58,10 @@ static int help_up(void)
 	       "Starts N nodes on this machine, 1 to %u, that run IMAGE: a, b, c and so on, each joined to "
 	       "all others.\n"
 	       "What a node prints appears with its name in front. What is typed goes to a, or, from a line "
-	       "on "
-	       "that begins so,\n"
-	       "such as \"b| hello\", to the node named. It ends when all have ended, with the status of the "
-	       "first "
-	       "that failed,\n"
-	       "and Ctrl-C ends all.\n"
+	       "on\n"
+	       "that begins so, such as \"b| hello\", to the node named. It ends when all have ended, with "
+	       "the\n"
+	       "status of the first that failed, and Ctrl-C ends all.\n"
 	       "\n"
 	       "      --dir DIR          where their sockets are; nobody else may write to it [your own]\n"
 	       "      --link shm         nodes are joined by shared memory [default]\n"
@@ -284,8 +283,7 @@ static bool typed_address(void)
 	return true;
 }
 
-/* What a node does not take stays here, and the rest where it comes from; a node that has ended gets nothing.
- */
+/* What a node does not take stays here, and the rest where it comes from; one that has ended gets nothing. */
 static bool typed_line(void)
 {
 	struct host_program *node = cluster.member[typed.to].program;
@@ -330,7 +328,7 @@ static const char *kill_member(const char *line)
 		return "it has ended already\n";
 	member->killed = true;
 	host_program_kill(member->program);
-	return CLUSTER_UP_OK;
+	return CONTROL_OK;
 }
 
 static void control_look(void)

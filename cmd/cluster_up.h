@@ -9,7 +9,6 @@
 
 #define CLUSTER_UP_NODES   9 /* at most: a to i */
 #define CLUSTER_UP_CONTROL "cluster.control"
-#define CLUSTER_UP_OK      "ok\n" /* a good answer begins so */
 
 /* Where the sockets are if nobody says otherwise. */
 const char *cluster_up_folder(void);

@@ -25,7 +25,6 @@
 #define PATIENCE_S  30          /* a large graph takes long to print */
 #define SLEEP_NS    50000000ull /* while nothing runs, this often it is looked whether somebody asks */
 #define LOOK_NS     1000000ull
-#define OK          "ok\n"
 #define NOT_OURS    "its programs run on bare metal; only Skerry's own machine can be looked into\n"
 #define NOT_TRACED  "it cannot be traced\n"
 #define NOT_WRITTEN "its trace could not be written\n"
@@ -127,13 +126,13 @@ static const char *trace_turn(struct node *node, const char *what)
 
 	if (sscanf(what, "end %" SCNu64 "%c", &size, &more) == 1) {
 		trace.end_at = size;
-		return OK;
+		return CONTROL_OK;
 	}
 	if (strcmp(what, "stop") == 0) {
 		trace.asked = trace_is_on() && trace.end_at;
 		if (!trace.asked)
 			trace_stop(node);
-		return trace.asked ? NULL : trace.lost ? NOT_WRITTEN : OK;
+		return trace.asked ? NULL : trace.lost ? NOT_WRITTEN : CONTROL_OK;
 	}
 	if (sscanf(what, "start %7s %" SCNu64 "%c", format, &size, &more) != 2 ||
 	    (strcmp(format, "json") != 0 && strcmp(format, "trace") != 0) || size < TRACE_BUFFER_MIN ||
@@ -145,8 +144,8 @@ static const char *trace_turn(struct node *node, const char *what)
 	trace.end_at = 0;
 	trace.lost = false;
 	if (node)
-		return trace_begin(node, path, size, host_clock_ns) ? OK : NOT_TRACED;
-	return serial_trace_begin(path, size, false) ? OK TRACE_LINKS_ONLY "\n" : NOT_TRACED;
+		return trace_begin(node, path, size, host_clock_ns) ? CONTROL_OK : NOT_TRACED;
+	return serial_trace_begin(path, size, false) ? CONTROL_OK TRACE_LINKS_ONLY "\n" : NOT_TRACED;
 }
 
 static void answer(const char *text)
@@ -166,7 +165,7 @@ static void show(struct node *node, const char *line)
 	FILE *out = open_memstream(&bytes, &size);
 
 	if (out) {
-		fputs(OK, out);
+		fputs(CONTROL_OK, out);
 		good = sscanf(line, "%7s %7s", what, format) == 2 &&
 		       (strcmp(what, "ps") == 0 || strcmp(what, "caps") == 0) &&
 		       print(node, what, format, out);
@@ -187,7 +186,7 @@ static void go_on(struct node *node)
 	if (!trace.end_at || host_clock_ns() < trace.end_at)
 		return;
 	trace_stop(node);
-	answer(trace.asked ? trace.lost ? NOT_WRITTEN : OK : NULL);
+	answer(trace.asked ? trace.lost ? NOT_WRITTEN : CONTROL_OK : NULL);
 	trace.asked = false;
 }
 
@@ -215,6 +214,13 @@ void control_turn(struct node *node)
 }
 
 /* --- the other side -------------------------------------------------------------------------------- */
+
+const char *control_good(const char *answer, size_t size)
+{
+	size_t length = strlen(CONTROL_OK);
+
+	return answer && size >= length && memcmp(answer, CONTROL_OK, length) == 0 ? answer + length : NULL;
+}
 
 static bool format_is_known(const char *command, const char *format)
 {
@@ -321,8 +327,9 @@ static int ask(const char *command, const char *path, const char *format)
 		complain("cannot ask the run at %s: %s", path, host_error());
 		return status;
 	}
-	if (size >= strlen(OK) && memcmp(answer, OK, strlen(OK)) == 0) {
-		fwrite(answer + strlen(OK), 1, size - strlen(OK), stdout);
+	const char *text = control_good(answer, size);
+	if (text) {
+		fwrite(text, 1, size - (size_t)(text - answer), stdout);
 		status = STATUS_OK;
 	} else {
 		end = memchr(answer, '\n', size);

@@ -3,6 +3,7 @@
 #define SKERRY_CMD_CONTROL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct node;
@@ -14,5 +15,10 @@ void control_turn(struct node *node);
 void control_end(void);
 /* How long one may sleep without being asked in vain, ns. */
 uint64_t control_sleep(uint64_t wanted);
+
+#define CONTROL_OK "ok\n" /* a good answer begins so; any other is a line that says why not */
+
+/* Of an answer, which may be NULL: what is behind CONTROL_OK. NULL: it is not good. */
+const char *control_good(const char *answer, size_t size);
 
 #endif

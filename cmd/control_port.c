@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/control.h"
 #include "host/host.h"
 
 #define TEXT_SIZE   256
@@ -125,7 +126,7 @@ char *control_port_answer(size_t *size)
 	out = open_memstream(&text, size);
 	if (!out)
 		return NULL;
-	fputs("ok\n", out);
+	fputs(CONTROL_OK, out);
 	print_links(out);
 	if (port.answered)
 		fwrite(port.answer, 1, port.answer_size, out);
